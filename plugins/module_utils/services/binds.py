@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which addresses and ports a service listens on, and where TLS is spoken."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import typing as t
+
+Settings = t.Mapping[str, t.Any]
+Service = t.Mapping[str, t.Any]
+
+
+def is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def endpoint(address: str, port: int) -> str:
+    """Address and port as HAProxy writes them."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Vip:
+    """An address that services listen on, and the names it is known by."""
+
+    address: str
+    interface: str = ""
+    type: str = "external"
+    names: tuple[str, ...] = ()
+
+    def subject_alternative_names(self) -> dict[str, list[str]]:
+        """The names a certificate of this VIP holds: its own, and no other VIP's."""
+        own = () if self.address == "*" else (self.address,)
+        names = list(dict.fromkeys((*own, *self.names)))
+        return {"dns": [name for name in names if not is_ip(name)], "ip": [name for name in names if is_ip(name)]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bind:
+    """One listening socket of one frontend."""
+
+    vip: Vip
+    port: int
+    tls: bool = False
+
+    def __str__(self) -> str:
+        interface = f" interface {self.vip.interface}" if self.vip.interface else ""
+        return f"{endpoint(self.vip.address, self.port)}{interface}"
+
+    def overlaps(self, other: Bind) -> bool:
+        """Whether the kernel would give connections to either of the two."""
+        if self.port != other.port:
+            return False
+        if self.vip.interface and other.vip.interface and self.vip.interface != other.vip.interface:
+            return False
+        mine, theirs = self.vip.address, other.vip.address
+        if mine == theirs:
+            return True
+        # "::" takes IPv4 too unless bound with v6only, which is told apart by nobody at a glance.
+        if "::" in (mine, theirs):
+            return True
+        wildcards = ("*", "0.0.0.0")
+        if mine in wildcards or theirs in wildcards:
+            return ":" not in mine and ":" not in theirs
+        return False
+
+
+def vips(settings: Settings) -> list[Vip]:
+    """Every VIP that services listen on, in the order of their frontends."""
+    return [*tls_vips(settings), *(Vip(address) for address in settings["extra_lb_vip_addresses"])]
+
+
+def tls_vips(settings: Settings) -> list[Vip]:
+    """The VIPs that may speak TLS: external, internal if it is another one, extra TLS VIPs."""
+    if settings["haproxy_vip_binds"]:
+        return [named_vip(entry, settings) for entry in settings["haproxy_vip_binds"]]
+    result: list[Vip] = []
+    for kind in ("external", "internal"):
+        address = settings[f"haproxy_bind_{kind}_lb_vip_address"] or settings[f"{kind}_lb_vip_address"]
+        interface = settings[f"haproxy_bind_{kind}_lb_vip_interface"] or ""
+        known = [(vip.address, vip.interface) for vip in result]
+        if (address, interface) not in known:
+            result.append(named_vip({"address": address, "interface": interface, "type": kind}, settings))
+    result += [Vip(address) for address in settings["extra_lb_tls_vip_addresses"]]
+    return result
+
+
+def named_vip(entry: t.Mapping[str, t.Any], settings: Settings) -> Vip:
+    """A VIP from its entry, with the names that belong to it: its own records and its public name."""
+    kind = entry.get("type", "external")
+    names = list(entry.get("pki_san_records", ()))
+    public = settings[f"{kind}_lb_vip_address"]
+    if public != "*" and not is_ip(public):
+        names.insert(0, public)
+    if entry["address"] == "*" and not names:
+        # Something must be on the certificate of a wildcard; the node's own name is true at least.
+        names.append(settings["haproxy_host"])
+    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names))
+
+
+def service_binds(service: Service, settings: Settings) -> list[Bind]:
+    """The binds of a service's frontends; empty for one that is only a backend."""
+    if service["haproxy_backend_only"]:
+        return []
+    if service["haproxy_bind"]:
+        known = {(vip.address, vip.interface): vip for vip in vips(settings)}
+        wanted = [
+            known.get((entry["address"], entry.get("interface") or "")) or bound_vip(entry)
+            for entry in service["haproxy_bind"]
+        ]
+    else:
+        wanted = vips(settings)
+    return [
+        Bind(vip, service["haproxy_port"], speaks_tls(service, vip, index == 0, settings))
+        for index, vip in enumerate(wanted)
+    ]
+
+
+def bound_vip(entry: t.Mapping[str, t.Any]) -> Vip:
+    """An address that only one service listens on."""
+    return Vip(
+        entry["address"],
+        entry.get("interface") or "",
+        entry.get("type", "external"),
+        tuple(entry.get("pki_san_records", ())),
+    )
+
+
+def speaks_tls(service: Service, vip: Vip, is_first: bool, settings: Settings) -> bool:
+    """The first bind counts as external and takes TLS; the others only when asked."""
+    if not service["haproxy_ssl"]:
+        return False
+    if is_first or vip.address in settings["extra_lb_tls_vip_addresses"]:
+        return True
+    return bool(service["haproxy_ssl_all_vips"]) and vip.address not in settings["extra_lb_vip_addresses"]
+
+
+def redirect_binds(service: Service, settings: Settings) -> list[tuple[int, Bind]]:
+    """Number of the frontend and bind of each redirect: one beside each TLS bind."""
+    port = service["haproxy_redirect_http_port"]
+    if not port:
+        return []
+    return [
+        (number, Bind(bind.vip, port))
+        for number, bind in enumerate(service_binds(service, settings), start=1)
+        if bind.tls
+    ]
+
+
+def stats_bind(settings: Settings) -> Bind:
+    vip = Vip(settings["haproxy_stats_bind_address"], type="internal")
+    return Bind(vip, settings["haproxy_stats_port"], settings["haproxy_stats_ssl"])
+
+
+def certbot_bind(settings: Settings) -> Bind:
+    vip = Vip(settings["haproxy_ssl_letsencrypt_certbot_bind_address"], type="internal")
+    return Bind(vip, settings["haproxy_ssl_letsencrypt_certbot_backend_port"])
+
+
+def certificate_name(vip: Vip, settings: Settings) -> str:
+    """Name of a VIP's certificate, as the original's: haproxy_HOST-ADDRESS[-INTERFACE]."""
+    interface = f"-{vip.interface}" if vip.interface else ""
+    return f"haproxy_{settings['haproxy_host']}-{vip.address}{interface}"
+
+
+def certificate_path(vip: Vip, settings: Settings) -> str:
+    return f"{settings['haproxy_ssl_cert_path']}/{certificate_name(vip, settings)}.pem"
+
+
+def has_nodes(service: Service) -> bool:
+    return bool(service["haproxy_backend_nodes"] or service["haproxy_backup_nodes"])
+
+
+def has_backend(service: Service) -> bool:
+    """Whether there is a backend section: servers, or raw lines that answer instead of servers."""
+    if service["haproxy_frontend_only"]:
+        return False
+    return has_nodes(service) or bool(service["haproxy_backend_arguments"])

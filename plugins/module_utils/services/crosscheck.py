@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What services say must fit what other services say."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
+    Place,
+    Problems,
+    did_you_mean,
+)
+
+Data = dict[str, t.Any]
+
+# HAProxy gets `use_backend` targets from these maps, so what they hold must be backends.
+MAP_OF_BACKENDS = re.compile(r"use_backend\s+%\[.*?\bmap\w*\(\s*([^\s,)]+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A service and where it came from; of one that is not ``whole``, the keys that are right."""
+
+    place: Place
+    service: Data
+    is_whole: bool
+
+    @property
+    def name(self) -> str:
+        return self.place.service
+
+
+def names(items: t.Sequence[Item]) -> None:
+    """Names of services are unique, enabled or not; so are names of servers within one."""
+    first: dict[str, Item] = {}
+    for item in items:
+        if not item.name or item.service["state"] == "absent":
+            continue
+        if item.name in first:
+            item.place.key("haproxy_service_name").wrong(
+                item.name, f"is already the name of {first[item.name].place.path}", "Give each service its own name."
+            )
+        first.setdefault(item.name, item)
+        servers: dict[str, str] = {}
+        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+            for index, node in enumerate(item.service[key] or ()):
+                place = item.place.key(key).item(index)
+                if node["name"] in servers:
+                    place.wrong(
+                        node["name"], f"is already a server of this service, at {servers[node['name']]}", "Drop one."
+                    )
+                servers.setdefault(node["name"], f"{key}[{index}]")
+
+
+def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """No two sockets where one would take the other's connections: HAProxy itself would not notice."""
+    by_port: dict[int, list[tuple[binds.Bind, Place]]] = {}
+
+    def claim(bind: binds.Bind, place: Place) -> None:
+        for other, owner in by_port.setdefault(bind.port, []):
+            if bind.overlaps(other):
+                whose = f'service "{owner.service}"' if owner.service else owner.path
+                place.wrong(
+                    str(bind),
+                    f"is already taken by {whose} ({other}), and connections would go to either at random",
+                    "Choose another port or haproxy_bind.",
+                )
+                return
+        by_port[bind.port].append((bind, place))
+
+    if settings["haproxy_stats_enabled"]:
+        claim(binds.stats_bind(settings), Place(problems, "haproxy_stats_port"))
+    if settings["haproxy_ssl_letsencrypt_enable"] and settings["haproxy_ssl_letsencrypt_certbot_bind_address"]:
+        claim(binds.certbot_bind(settings), Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port"))
+    for item in items:
+        if not item.service["haproxy_port"] or not (
+            binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
+        ):
+            continue
+        for bind in binds.service_binds(item.service, settings):
+            claim(bind, item.place.key("haproxy_port"))
+        for _number, bind in binds.redirect_binds(item.service, settings):
+            claim(bind, item.place.key("haproxy_redirect_http_port"))
+
+
+def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """Somebody must send the CA's requests to certbot."""
+    port = settings["haproxy_ssl_letsencrypt_certbot_backend_port"]
+    if settings["haproxy_ssl_letsencrypt_enable"] and not any(
+        (node.get("backend_port") or item.service["haproxy_backend_port"]) == port
+        for item in items
+        for node in item.service["haproxy_backend_nodes"] or ()
+    ):
+        Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").doubtful(
+            port,
+            "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
+            "Add a service for them, and haproxy_ssl_letsencrypt_acl to the haproxy_frontend_acls of one on port 80.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Backends:
+    """The services that others may send requests to."""
+
+    every: t.Mapping[str, Item]
+    present: frozenset[str]
+    usable: frozenset[str]
+
+    def refer(self, name: str, place: Place, mode: str) -> None:
+        """Notes what is wrong with a reference from a frontend of this mode to a service's backend."""
+        if name in self.usable:
+            if mode == "http" and self.every[name].service["haproxy_balance_type"] == "tcp":
+                place.wrong(name, "is a tcp service, and requests are http", "Give both the same haproxy_balance_type.")
+        elif name not in self.every:
+            place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Name one of the services.")
+        elif name not in self.present:
+            place.wrong(name, "is a service that is switched off", "Enable it, or send the requests elsewhere.")
+        elif self.every[name].service["haproxy_frontend_only"]:
+            place.wrong(name, "has no backend: haproxy_frontend_only is set", "Name a service that has one.")
+        elif self.every[name].is_whole:
+            place.wrong(name, "has an empty backend", "Give it haproxy_backend_nodes.")
+
+    def refer_section(self, section: str, place: Place, mode: str) -> None:
+        """The same for a section's own name, as maps hold it."""
+        if section.endswith("-back"):
+            self.refer(section[: -len("-back")], place, mode)
+        else:
+            hint = f"Write {section}-back." if section in self.usable else "Write a service's name and -back."
+            place.wrong(section, "is not a backend", hint)
+
+
+def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
+    """Whoever sends requests to another service's backend must find one there."""
+    backends = Backends(
+        every,
+        frozenset(item.name for item in wanted),
+        frozenset(item.name for item in wanted if binds.has_backend(item.service)),
+    )
+    maps_of_backends = {name for item in wanted for name in maps_used_for_backends(item.service)}
+    for item in wanted:
+        service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
+        if service["haproxy_default_backend"]:
+            backends.refer(service["haproxy_default_backend"], place.key("haproxy_default_backend"), mode)
+        for key, key_mode in (("haproxy_acls", mode), ("haproxy_frontend_acls", "http")):
+            for name, acl in (service[key] or {}).items():
+                if acl.get("backend_name"):
+                    backends.refer(acl["backend_name"], place.key(f"{key}.{name}.backend_name"), key_mode)
+        for index, entries in enumerate(service["haproxy_map_entries"] or ()):
+            map_entries(
+                entries,
+                place.key("haproxy_map_entries").item(index).key("entries"),
+                backends if entries["name"] in maps_of_backends else None,
+            )
+
+
+def map_entries(entries: Data, place: Place, backends: Backends | None) -> None:
+    """Each line has a value, and it is a backend where the map is used to choose one."""
+    for index, line in enumerate(entries["entries"]):
+        words = line.split()
+        if line.startswith("#"):
+            continue
+        if len(words) < 2:
+            place.item(index).wrong(line, "has no value", "Write a key, a blank and a value.")
+        elif backends and entries.get("state") != "absent":
+            backends.refer_section(words[1], place.item(index), "http")
+
+
+def maps_used_for_backends(service: Data) -> t.Iterator[str]:
+    for key in ("haproxy_maps", "haproxy_frontend_raw"):
+        for line in service[key] or ():
+            for path in MAP_OF_BACKENDS.findall(line):
+                yield re.sub(r".*/|\.map$", "", path)

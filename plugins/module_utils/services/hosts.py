@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inventory hosts as backend nodes."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import unwrapped
+
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def node_addresses(services: t.Any, hostvars: HostVars) -> dict[str, str]:
+    """Addresses of the inventory hosts that services name; malformed services name none."""
+    names = dict.fromkeys(name for service in as_list(services) for name in node_names(unwrapped(service)))
+    return {name: address(name, hostvars) for name in names if name in hostvars}
+
+
+def node_names(service: t.Any) -> t.Iterator[str]:
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        nodes = service.get(key) if isinstance(service, dict) else None
+        for node in as_list(nodes):
+            if isinstance(node, dict) and not node.get("ip_addr"):
+                node = node.get("name")
+            if isinstance(node, str):
+                yield node
+
+
+def as_list(value: t.Any) -> t.Sequence[t.Any]:
+    """One thing or many, as a list; the validator says what is wrong with anything else."""
+    if isinstance(value, (list, tuple)):
+        return value
+    return [value] if isinstance(value, (str, dict)) else []
+
+
+def address(name: str, hostvars: HostVars) -> str:
+    host = hostvars[name]
+    return str(host.get("management_address") or host.get("ansible_host") or name)

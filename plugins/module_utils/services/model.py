@@ -1,0 +1,383 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From checked services to what the template lays out: frontends, backends, maps, certificates.
+
+Keys with a line of their own need nothing here: each section carries its service, and the template
+prints them. What is decided here is what depends on more than one key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
+
+Data = dict[str, t.Any]
+
+# HAProxy takes 64 words a line; an ACL may be written on as many lines as it needs.
+NETWORKS_PER_LINE = 40
+DEFAULT_REDIRECT = "https if !{ ssl_fc }"
+LOOPBACK = ("127.0.0.0/8", "::1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frontend:
+    """A frontend section: its binds and raw lines in the order HAProxy evaluates them."""
+
+    name: str
+    mode: str
+    service: Data
+    binds: list[str]
+    lines: list[str]
+    default_backend: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """A backend section: its raw lines in order, and its servers."""
+
+    name: str
+    mode: str
+    service: Data
+    lines: list[str]
+    servers: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """All that a load balancer's configuration is made of."""
+
+    settings: Data
+    log: str
+    tuning: dict[str, str]
+    stats: Data
+    frontends: list[Frontend]
+    relays: list[Data]
+    backends: list[Backend]
+    maps: dict[str, str]
+    certificates: list[Data]
+    acme_certificates: list[str]
+
+    def as_dict(self) -> Data:
+        # Not dataclasses.asdict: it would copy every service once more for each of its sections.
+        shallow = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            **shallow,
+            "frontends": [vars(frontend) for frontend in self.frontends],
+            "backends": [vars(backend) for backend in self.backends],
+        }
+
+
+def build(checked: Checked) -> Model:
+    """The model of checked services; equal input gives an equal model."""
+    settings, services = checked.settings, checked.services
+    frontends: list[Frontend] = []
+    relays: list[Data] = []
+    for service in services:
+        redirects = dict(binds.redirect_binds(service, settings))
+        for number, bind in enumerate(binds.service_binds(service, settings), start=1):
+            if number in redirects:
+                frontends.append(redirect_frontend(number, redirects[number], service, settings))
+            if bind.tls and service["haproxy_accept_both_protocols"]:
+                frontends += both_protocols(number, bind, service, settings)
+                relays += [
+                    relay(f"{service['haproxy_service_name']}-{kind}-front-{number}") for kind in ("tls", "plain")
+                ]
+            else:
+                frontends.append(plain_frontend(number, bind, service, settings))
+    return Model(
+        settings=settings,
+        log=log_target(settings["haproxy_log_socket"]),
+        tuning=tuning(settings["haproxy_tuning_params"]),
+        stats=stats(settings),
+        frontends=frontends,
+        relays=relays,
+        backends=[backend(service, settings) for service in services if has_backend(service)],
+        maps=maps(services),
+        certificates=certificates(services, settings),
+        acme_certificates=acme_certificates(settings),
+    )
+
+
+# Frontends
+
+
+def plain_frontend(number: int, bind: binds.Bind, service: Data, settings: Data) -> Frontend:
+    name = f"{service['haproxy_service_name']}-front-{number}"
+    return frontend(name, [bind_line(str(bind), bind, service, settings)], bind.tls, service, settings)
+
+
+def frontend(name: str, bind_lines: list[str], is_tls: bool, service: Data, settings: Data) -> Frontend:
+    mode = service["haproxy_balance_type"]
+    ordered = lines.in_evaluation_order(
+        [
+            *allow_list(service),
+            *forwarded_proto(mode, is_tls),
+            *acl_lines(service["haproxy_acls"], own_backend(service)),
+            *(service["haproxy_maps"] or ()),
+            *(service["haproxy_frontend_raw"] or ()),
+            *lines.for_mode(settings["haproxy_frontend_extra_raw"], mode),
+        ]
+    )
+    default = service["haproxy_default_backend"] or own_backend(service)
+    return Frontend(name, mode, service, bind_lines, ordered, f"{default}-back" if default else "")
+
+
+def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) -> str:
+    words = [endpoint]
+    if bind.tls:
+        path = service["haproxy_ssl_path"] or binds.certificate_path(bind.vip, settings)
+        words += ["ssl", "crt", lines.quote(path)]
+        if service["haproxy_balance_type"] == "http":
+            # Said even where it is not wanted: newer HAProxy offers h2 unless told otherwise.
+            words += ["alpn", "h2,http/1.1" if service["haproxy_frontend_h2"] else "http/1.1"]
+    return " ".join([*words, *(service["haproxy_bind_options"] or ())])
+
+
+def own_backend(service: Data) -> str:
+    return service["haproxy_service_name"] if has_backend(service) else ""
+
+
+def allow_list(service: Data) -> t.Iterator[str]:
+    """Refuses everybody else, as early as the client's address is known (a PROXY header counts)."""
+    networks = service["haproxy_allowlist_networks"]
+    if not networks:
+        return
+    allowed = [*LOOPBACK, *networks]
+    for start in range(0, len(allowed), NETWORKS_PER_LINE):
+        yield f"acl allow_list src {' '.join(allowed[start : start + NETWORKS_PER_LINE])}"
+    yield "tcp-request session reject if !allow_list"
+
+
+def forwarded_proto(mode: str, is_tls: bool) -> t.Iterator[str]:
+    """Set on every frontend: what a client sends in this header must not reach a server."""
+    if mode == "http":
+        yield f"http-request set-header X-Forwarded-Proto {'https' if is_tls else 'http'}"
+
+
+def acl_lines(acls: Data | None, own: str) -> t.Iterator[str]:
+    for name, acl in (acls or {}).items():
+        yield f"acl {name} {acl['rule']}"
+        target = acl.get("backend_name") or own
+        if target:
+            yield f"use_backend {target}-back if {name}"
+
+
+def redirect_frontend(number: int, bind: binds.Bind, service: Data, settings: Data) -> Frontend:
+    acls = service["haproxy_frontend_acls"]
+    # By default the redirect leaves alone what an ACL sends elsewhere; it is evaluated first.
+    exceptions = "".join(f" !{name}" for name in acls or ())
+    scheme = service["haproxy_redirect_scheme"] or f"{DEFAULT_REDIRECT}{exceptions}"
+    ordered = lines.in_evaluation_order(
+        [
+            *allow_list(service),
+            *forwarded_proto("http", is_tls=False),
+            *acl_lines(acls, own_backend(service)),
+            f"redirect scheme {scheme}",
+            *settings["haproxy_frontend_redirect_extra_raw"],
+        ]
+    )
+    name = f"{service['haproxy_service_name']}-redirect-front-{number}"
+    options = " ".join([str(bind), *(service["haproxy_bind_options"] or ())])
+    return Frontend(name, "http", service, [options], ordered)
+
+
+def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data) -> list[Frontend]:
+    """One port for TLS and plain: the first bytes choose between two inner frontends.
+
+    They listen on abstract sockets, which nobody reaches from outside, and get the client's address
+    by PROXY protocol, so headers, logs and allow lists see the client.
+    """
+    name = service["haproxy_service_name"]
+    tls, plain = f"{name}-tls-front-{number}", f"{name}-plain-front-{number}"
+    sniffing = lines.in_evaluation_order(
+        [
+            *allow_list(service),
+            "tcp-request inspect-delay 2s",
+            "tcp-request content accept if HTTP",
+            "tcp-request content accept if { req.ssl_hello_type 1 }",
+            f"use_backend {tls} if {{ req.ssl_hello_type 1 }}",
+        ]
+    )
+    options = " ".join([str(bind), *(service["haproxy_bind_options"] or ())])
+    inner = {**service, "haproxy_bind_options": ["accept-proxy"]}
+    return [
+        Frontend(f"{name}-front-{number}", "tcp", service, [options], sniffing, plain),
+        frontend(tls, [bind_line(f"abns@{tls}", bind, inner, settings)], True, inner, settings),
+        frontend(plain, [f"abns@{plain} accept-proxy"], False, inner, settings),
+    ]
+
+
+def relay(name: str) -> Data:
+    """The backend that hands a connection to the inner frontend of the same name."""
+    return {"name": name, "server": f"server inner abns@{name} send-proxy-v2"}
+
+
+# Backends
+
+
+def backend(service: Data, settings: Data) -> Backend:
+    mode = service["haproxy_balance_type"]
+    raw = [*stick_lines(service, settings), *(service["haproxy_backend_arguments"] or ())]
+    ordered = lines.in_evaluation_order([*option_lines(service), *raw])
+    servers = [
+        server_line(node, service, settings, is_backup)
+        for key, is_backup in (("haproxy_backend_nodes", False), ("haproxy_backup_nodes", True))
+        for node in service[key] or ()
+    ]
+    return Backend(f"{service['haproxy_service_name']}-back", mode, service, ordered, servers)
+
+
+def stick_lines(service: Data, settings: Data) -> list[str]:
+    if not service["haproxy_stick_table_enabled"]:
+        return []
+    if service["haproxy_stick_table"] == settings["haproxy_stick_table"]:
+        return lines.for_mode(service["haproxy_stick_table"], service["haproxy_balance_type"])
+    return list(service["haproxy_stick_table"])
+
+
+def option_lines(service: Data) -> t.Iterator[str]:
+    """Options and http checks; checks written anywhere get the `option httpchk` without which they do nothing."""
+    mode = service["haproxy_balance_type"]
+    options = [option for option in service["haproxy_backend_options"] or () if not lines.is_frontend_option(option)]
+    known = {option.split()[0] for option in options}
+    checks = [f"http-check {check}" for check in service["haproxy_backend_httpcheck_options"] or ()]
+    has_checks = checks or any(
+        line.split()[0] == "http-check" and "disable-on-404" not in line
+        for line in service["haproxy_backend_arguments"] or ()
+    )
+    if mode == "http" and "forwardfor" not in known:
+        yield "option forwardfor"
+    if has_checks and not known & {"httpchk", "tcp-check", "external-check"}:
+        yield "option httpchk"
+    yield from lines.for_mode((f"option {option}" for option in options), mode)
+    yield from checks
+
+
+def server_line(node: Data, service: Data, settings: Data, is_backup: bool) -> str:
+    kind = "backup" if is_backup else "backend"
+    port = node.get("backend_port") or service["haproxy_backend_port"]
+    check_port = node.get("check_port") or node.get("backend_port") or service["haproxy_check_port"] or port
+    words = [
+        f"server {node['name']} {binds.endpoint(node['ip_addr'], port)} check port {check_port}",
+        f"inter {service['interval']} rise {service[f'{kind}_rise']} fall {service[f'{kind}_fall']}",
+    ]
+    if not binds.is_ip(node["ip_addr"]):
+        # A name that cannot be looked up must not keep HAProxy from starting.
+        words.append("init-addr last,libc,none")
+    words += [f"{key} {node[key]}" for key in ("weight", "maxconn") if key in node]
+    if service["haproxy_cookie"]:
+        words.append(f"cookie {node['name']}")
+    if is_backup:
+        words.append("backup")
+    words += server_tls(service, settings)
+    words += service["haproxy_backend_server_options"] or ()
+    words += node.get("backend_server_options") or ()
+    return " ".join(words)
+
+
+def server_tls(service: Data, settings: Data) -> t.Iterator[str]:
+    wants_h2 = service["haproxy_backend_h2"] and service["haproxy_balance_type"] == "http"
+    if not service["haproxy_backend_ssl"]:
+        if wants_h2:
+            yield "proto h2"
+        return
+    yield "ssl"
+    if service["haproxy_backend_ssl_check"]:
+        yield "check-ssl"
+    ca = service["haproxy_backend_ca"]
+    if ca:
+        yield f"verify required ca-file {lines.quote(settings['haproxy_system_ca'] if ca is True else ca)}"
+    else:
+        yield "verify none"
+    if service["haproxy_backend_verifyhost"]:
+        yield f"verifyhost {service['haproxy_backend_verifyhost']}"
+    sni = service["haproxy_backend_sni"]
+    if sni:
+        is_expression = "(" in sni or sni == "ssl_fc_sni"
+        yield f"sni {sni}" if is_expression else f"sni str({sni}) check-sni {sni}"
+    if wants_h2:
+        yield "alpn h2,http/1.1"
+
+
+# What is beside the sections
+
+
+def log_target(target: str) -> str:
+    """Where logs go; the journal reads priorities off standard output only in the short format."""
+    return f"{target} format short" if target in ("stdout", "stderr") else target
+
+
+def tuning(parameters: t.Mapping[str, str]) -> dict[str, str]:
+    """Keywords of the global section; older documentation writes some of their dots as underscores."""
+    return {"tune.maxrewrite": "1280", **{name.replace("_", "."): value for name, value in parameters.items()}}
+
+
+def stats(settings: Data) -> Data:
+    """The statistics page: where it listens and who may look."""
+    bind = binds.stats_bind(settings)
+    words = [str(bind)]
+    if bind.tls:
+        internal = [vip for vip in binds.tls_vips(settings) if vip.type == "internal"]
+        vip = (internal or binds.tls_vips(settings))[0]
+        words += [
+            "ssl",
+            "crt",
+            lines.quote(settings["haproxy_stats_ssl_cert_path"] or binds.certificate_path(vip, settings)),
+        ]
+        if settings["haproxy_stats_ssl_client_cert_ca"]:
+            words += ["verify", "required", "ca-file", lines.quote(settings["haproxy_stats_ssl_client_cert_ca"])]
+    user = f"{settings['haproxy_username']}:{settings['haproxy_stats_password'] or ''}"
+    return {"bind": " ".join(words), "auth": lines.quote(user)}
+
+
+def maps(services: t.Iterable[Data]) -> dict[str, str]:
+    """The text of each map: entries of all services, by their order and the service's name."""
+    parts: dict[str, list[tuple[str, str, list[str]]]] = {}
+    for service in services:
+        for entries in service["haproxy_map_entries"] or ():
+            present = parts.setdefault(f"{entries['name']}.map", [])
+            if entries.get("state", "present") == "present":
+                present.append((entries.get("order", "00"), service["haproxy_service_name"], entries["entries"]))
+    return {
+        name: "".join(f"{line}\n" for _order, _service, entries in sorted(present) for line in entries)
+        for name, present in sorted(parts.items())
+    }
+
+
+def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
+    """The certificates that binds need and no path names: one for each VIP, with its names only."""
+    needed: dict[str, binds.Vip] = {}
+    for service in services:
+        for bind in binds.service_binds(service, settings):
+            if bind.tls and not service["haproxy_ssl_path"]:
+                needed[binds.certificate_name(bind.vip, settings)] = bind.vip
+    if (
+        settings["haproxy_stats_enabled"]
+        and settings["haproxy_stats_ssl"]
+        and not settings["haproxy_stats_ssl_cert_path"]
+    ):
+        own = binds.tls_vips(settings)
+        vip = ([vip for vip in own if vip.type == "internal"] or own)[0]
+        needed[binds.certificate_name(vip, settings)] = vip
+    return [{"name": name, **subject(vip, settings)} for name, vip in needed.items()]
+
+
+def acme_certificates(settings: Data) -> list[str]:
+    """The certificates that an ACME server renews: those of all external VIPs."""
+    if not settings["haproxy_ssl_letsencrypt_enable"]:
+        return []
+    return [binds.certificate_name(vip, settings) for vip in binds.tls_vips(settings) if vip.type == "external"]
+
+
+def subject(vip: binds.Vip, settings: Data) -> Data:
+    """Whom a VIP's certificate names; the common name is there for people, clients read the alternative names."""
+    san = vip.subject_alternative_names()
+    names = [*san["dns"], *san["ip"], settings["haproxy_host"]]
+    # RFC 5280 appendix A.1, ub-common-name.
+    return {"cn": next(name for name in names if len(name) <= 64), "san": san}

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Mistakes in the user's data: collected, never raised one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+LONGEST_SHOWN_VALUE = 80
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One mistake: where it stands, what stands there, why it cannot, and what to do."""
+
+    path: str
+    service: str
+    value: str
+    why: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        service = f' (service "{self.service}")' if self.service else ""
+        value = f"{self.value} " if self.value else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.path}{service}: {value}{self.why}.{hint}"
+
+    def as_dict(self) -> dict[str, str]:
+        return {**dataclasses.asdict(self), "text": str(self)}
+
+
+@dataclasses.dataclass
+class Problems:
+    """What has been found so far: of each place the first mistake, since the next ones follow from it."""
+
+    errors: list[Problem] = dataclasses.field(default_factory=list)
+    warnings: list[Problem] = dataclasses.field(default_factory=list)
+    _wrong_paths: set[str] = dataclasses.field(default_factory=set)
+
+    def add_error(self, problem: Problem) -> None:
+        if problem.path not in self._wrong_paths:
+            self.errors.append(problem)
+            self._wrong_paths |= {problem.path, *parents(problem.path)}
+
+    def add_warning(self, problem: Problem) -> None:
+        if problem.path not in self._wrong_paths:
+            self.warnings.append(problem)
+
+    def sort(self) -> None:
+        self.errors.sort(key=by_item)
+        self.warnings.sort(key=by_item)
+
+
+def by_item(problem: Problem) -> tuple[str, int]:
+    """Sort key: settings and sources by name, the items of a source by their number."""
+    match = re.match(r"(\w+)\[(\d+)\]", problem.path)
+    return (match[1], int(match[2])) if match else ("", 0)
+
+
+def parents(path: str) -> t.Iterator[str]:
+    """What a place is part of: a.b of a.b[1], and a of both."""
+    for index, character in enumerate(path):
+        if character in ".[":
+            yield path[:index]
+
+
+class Invalid(LbforgeError):
+    """The data cannot be used; every reason is in it."""
+
+    def __init__(self, problems: Problems) -> None:
+        count = len(problems.errors)
+        mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
+        lines = "\n".join(f"- {problem}" for problem in problems.errors)
+        super().__init__(
+            f"{mistakes} in the services or their settings; no host was changed.\n{lines}",
+            errors=[problem.as_dict() for problem in problems.errors],
+            warnings_found=[problem.as_dict() for problem in problems.warnings],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A spot in the user's data, and the collection that its problems go to."""
+
+    problems: Problems
+    path: str
+    service: str = ""
+    secret: bool = False
+
+    def key(self, name: str) -> Place:
+        return dataclasses.replace(self, path=f"{self.path}.{name}" if self.path else name)
+
+    def item(self, index: int) -> Place:
+        return dataclasses.replace(self, path=f"{self.path}[{index}]")
+
+    def of_service(self, name: str) -> Place:
+        return dataclasses.replace(self, service=name)
+
+    def wrong(self, value: t.Any, why: str, hint: str = "") -> None:
+        self.problems.add_error(Problem(self.path, self.service, self._shown(value), why, hint))
+
+    def doubtful(self, value: t.Any, why: str, hint: str = "") -> None:
+        self.problems.add_warning(Problem(self.path, self.service, self._shown(value), why, hint))
+
+    def _shown(self, value: t.Any) -> str:
+        if value is None:
+            return ""
+        if self.secret:
+            return "(hidden)"
+        text = repr(str(value)) if isinstance(value, str) else repr(value)
+        return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
+
+
+def did_you_mean(word: str, known: t.Iterable[str]) -> str:
+    """A hint with the nearest known word; empty when none is near."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"Did you mean {matches[0]}?" if matches else ""

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one service says must fit together; each rule looks at one matter."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend, has_nodes, is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import HOSTNAME, milliseconds
+
+Data = dict[str, t.Any]
+
+SHORTEST_SANE_INTERVAL_MS = 500
+HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
+
+
+def check(service: Data, place: Place, settings: Data) -> None:
+    """Applies the rules that concern the sections this service has."""
+    sections(service, place)
+    raw_lines(service, place)
+    if not service["haproxy_backend_only"]:
+        port(service, place)
+        tls(service, place, settings)
+        redirect(service, place)
+        tcp_acls(service, place)
+    if has_backend(service) and not service["haproxy_frontend_only"]:
+        server_ports(service, place)
+        server_tls(service, place)
+        backend_options(service, place)
+        health_checks(service, place)
+
+
+def sections(service: Data, place: Place) -> None:
+    nodes = place.key("haproxy_backend_nodes")
+    if service["haproxy_backend_only"] and service["haproxy_frontend_only"]:
+        place.key("haproxy_backend_only").wrong(
+            True, "and haproxy_frontend_only exclude each other", "Keep one, or neither for both sections."
+        )
+    elif service["haproxy_frontend_only"]:
+        if has_nodes(service):
+            nodes.doubtful(None, "are not used with haproxy_frontend_only")
+    elif not has_backend(service):
+        if service["haproxy_backend_nodes"] is None and service["haproxy_backup_nodes"] is None:
+            nodes.wrong(None, "is missing", "List the servers, or set haproxy_frontend_only.")
+        else:
+            nodes.doubtful(None, "is empty, so the service is left out")
+
+
+def raw_lines(service: Data, place: Place) -> None:
+    if service["haproxy_balance_type"] == "http":
+        return
+    for key in ("haproxy_frontend_raw", "haproxy_maps", "haproxy_backend_arguments"):
+        for index, line in enumerate(service[key] or ()):
+            if lines.is_http_only(line):
+                place.key(key).item(index).doubtful(line, "does nothing in tcp mode", "HAProxy warns and ignores it.")
+
+
+def port(service: Data, place: Place) -> None:
+    if not service["haproxy_port"]:
+        place.key("haproxy_port").wrong(None, "is missing", "Give the frontend a port, or set haproxy_backend_only.")
+
+
+def tls(service: Data, place: Place, settings: Data) -> None:
+    if service["haproxy_accept_both_protocols"] and not service["haproxy_ssl"]:
+        place.key("haproxy_accept_both_protocols").doubtful(None, "does nothing without haproxy_ssl")
+    if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
+        place.key("haproxy_ssl").doubtful(
+            True,
+            "needs a certificate, and the variable haproxy_ssl is false, so none is made",
+            "Put one at haproxy_ssl_path.",
+        )
+
+
+def redirect(service: Data, place: Place) -> None:
+    redirect_port = service["haproxy_redirect_http_port"]
+    if redirect_port and not service["haproxy_ssl"]:
+        place.key("haproxy_redirect_http_port").wrong(
+            redirect_port,
+            "redirects to TLS, which the service does not speak",
+            "Set haproxy_ssl: true, or drop the redirect.",
+        )
+    if service["haproxy_redirect_scheme"] and not redirect_port:
+        place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
+    if service["haproxy_frontend_acls"] and not redirect_port:
+        place.key("haproxy_frontend_acls").doubtful(
+            None,
+            "belongs to the redirect frontend, and there is none",
+            "Use haproxy_acls, or haproxy_redirect_http_port.",
+        )
+
+
+def tcp_acls(service: Data, place: Place) -> None:
+    if service["haproxy_balance_type"] == "http":
+        return
+    for name, acl in (service["haproxy_acls"] or {}).items():
+        if HTTP_CRITERION.match(acl["rule"]):
+            place.key(f"haproxy_acls.{name}.rule").doubtful(acl["rule"], "needs HTTP, and the service is tcp")
+
+
+def server_ports(service: Data, place: Place) -> None:
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        for index, node in enumerate(service[key] or ()):
+            if not (node.get("backend_port") or service["haproxy_backend_port"]):
+                place.key(key).item(index).wrong(
+                    node["name"], "has no port", "Set haproxy_backend_port, haproxy_port or the node's backend_port."
+                )
+
+
+def server_tls(service: Data, place: Place) -> None:
+    if not service["haproxy_backend_ssl"]:
+        for key in ("haproxy_backend_ca", "haproxy_backend_sni", "haproxy_backend_verifyhost"):
+            if service[key]:
+                place.key(key).doubtful(service[key], "does nothing without haproxy_backend_ssl")
+    elif not service["haproxy_backend_ca"]:
+        if service["haproxy_backend_verifyhost"]:
+            place.key("haproxy_backend_verifyhost").wrong(
+                service["haproxy_backend_verifyhost"], "is never verified without a CA", "Set haproxy_backend_ca."
+            )
+        place.key("haproxy_backend_ca").doubtful(
+            None,
+            "is not set, so anybody can pose as a server",
+            "Set it to true or a CA file, and haproxy_backend_verifyhost.",
+        )
+
+
+def backend_options(service: Data, place: Place) -> None:
+    is_tcp = service["haproxy_balance_type"] == "tcp"
+    for index, option in enumerate(service["haproxy_backend_options"] or ()):
+        here = place.key("haproxy_backend_options").item(index)
+        if lines.is_frontend_option(option):
+            here.doubtful(option, "belongs to frontends, so it is left out of the backend")
+        elif is_tcp and lines.is_http_only(f"option {option}"):
+            here.doubtful(option, "needs http, and the service is tcp, so it is left out")
+    if service["haproxy_cookie"] and is_tcp:
+        place.key("haproxy_cookie").wrong(
+            service["haproxy_cookie"], "needs http, and the service is tcp", "Use a stick table."
+        )
+
+
+def health_checks(service: Data, place: Place) -> None:
+    if milliseconds(service["interval"]) < SHORTEST_SANE_INTERVAL_MS:
+        place.key("interval").doubtful(
+            service["interval"], "is very short for a health check", "A bare number is milliseconds."
+        )
+
+
+def check_settings(settings: Data, place: Place) -> None:
+    """What role variables say must fit together."""
+    if settings["haproxy_ssl_letsencrypt_enable"]:
+        letsencrypt(settings, place)
+    if settings["haproxy_stats_enabled"] and not settings["haproxy_stats_password"]:
+        place.key("haproxy_stats_password").wrong(
+            None, "is missing, and haproxy_stats_enabled is true", "Set one from a vault; there is no default."
+        )
+    if settings["haproxy_stats_prometheus_enabled"] and not settings["haproxy_stats_enabled"]:
+        place.key("haproxy_stats_prometheus_enabled").doubtful(
+            True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
+        )
+    if "nbproc" in settings["haproxy_tuning_params"]:
+        place.key("haproxy_tuning_params.nbproc").wrong(
+            settings["haproxy_tuning_params"]["nbproc"],
+            "is gone from HAProxy since 2.5",
+            "Use nbthread, or leave it out: HAProxy takes a thread for each CPU.",
+        )
+
+
+def letsencrypt(settings: Data, place: Place) -> None:
+    if not settings["haproxy_ssl_letsencrypt_email"]:
+        place.key("haproxy_ssl_letsencrypt_email").wrong(
+            None, "is missing, and haproxy_ssl_letsencrypt_enable is true", "Say where the CA can write to you."
+        )
+    if not settings["haproxy_ssl"]:
+        place.key("haproxy_ssl_letsencrypt_enable").wrong(
+            True,
+            "needs haproxy_ssl, for the certificate that HAProxy starts with",
+            "Set haproxy_ssl: true.",
+        )
+    domains = place.key("haproxy_ssl_letsencrypt_domains")
+    for index, name in enumerate(settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]):
+        if name.startswith("*."):
+            domains.item(index).wrong(name, "is a wildcard, which http-01 cannot prove", "List every name.")
+        elif is_ip(name) or not HOSTNAME.fullmatch(name):
+            domains.item(index).wrong(
+                name,
+                "is no DNS name, and the certificate is for names",
+                "Set external_lb_vip_address to the external DNS name, or list names here.",
+            )

@@ -1,0 +1,282 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one table of what a service dict may hold.
+
+The validator, the defaults, docs/service-keys.md and docs/haproxy_services.schema.json are made of it.
+Meanings may use Markdown's backticks; they stand in the documentation as they are.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
+    CONNECTIONS,
+    COUNT,
+    FILE_NAME,
+    INTERFACE,
+    LINE,
+    NAME,
+    PATH,
+    PORT,
+    WEIGHT,
+    Address,
+    Balance,
+    Boolean,
+    BooleanOrPath,
+    Choice,
+    DictOf,
+    Duration,
+    Key,
+    ListOf,
+    Network,
+    Record,
+    Text,
+)
+
+LINES = ListOf(LINE)
+KEEPALIVE_MODES = Choice(
+    ("http-keep-alive", "http-server-close", "httpclose"),
+    # HAProxy removed the word in 2.0; httpclose is what it became.
+    synonyms=(("forceclose", "httpclose"),),
+)
+SNI = Text(r"\S.*", "a DNS name or a sample expression", "Write a name such as api.example.org, or ssl_fc_sni.")
+
+NODE = Record(
+    what="a backend node",
+    short_for="name",
+    keys=(
+        Key("name", NAME, "Name of the server; alone, it is a host of the inventory.", required=True),
+        Key("ip_addr", Address(), "Address of the server; without it the name is looked up in the inventory."),
+        Key("backend_port", PORT, "Port of this server, instead of the service's `haproxy_backend_port`."),
+        Key(
+            "check_port",
+            PORT,
+            "Port that health checks go to; follows this node's `backend_port` if that is set, else the service's"
+            " `haproxy_check_port`.",
+        ),
+        Key("weight", WEIGHT, "Share of the traffic relative to the other servers; 0 takes no new sessions."),
+        Key("maxconn", CONNECTIONS, "Connections at once; more of them wait in the server's queue."),
+        Key("backend_server_options", LINES, "Words added at the end of this server's line."),
+    ),
+)
+
+BIND = Record(
+    what="a bind",
+    short_for="address",
+    keys=(
+        Key("address", Address(wildcard=True), "Address to listen on.", required=True),
+        Key("interface", INTERFACE, "Interface to listen on; combined with address `*` it serves all its addresses."),
+        Key(
+            "type",
+            Choice(("external", "internal")),
+            "Which VIP this is; only tells apart names on certificates.",
+        ),
+        Key("pki_san_records", ListOf(Text(r"\S+", "a name")), "Further names on the certificate of this bind."),
+    ),
+)
+
+ACL = Record(
+    what="an ACL",
+    keys=(
+        Key("rule", LINE, "Criterion and pattern, such as `path_beg /api`.", required=True),
+        Key("backend_name", NAME, "Service that takes the requests which match; without it, this service."),
+    ),
+)
+
+MAP_ENTRIES = Record(
+    what="entries of a map",
+    keys=(
+        Key("name", FILE_NAME, "Name of the map; the file is `/etc/haproxy/NAME.map`.", required=True),
+        Key("order", Text(r"[0-9A-Za-z_.-]+", "a sort key"), "Where these entries stand among other services'.", "00"),
+        Key("state", Choice(("present", "absent")), "Whether the entries are in the map.", "present"),
+        Key("entries", LINES, "Lines of a key, blanks and a value.", required=True),
+    ),
+)
+
+SERVICE = Record(
+    what="a service",
+    gone=(
+        ("haproxy_tcp_upgrade_frontend", "Use haproxy_accept_both_protocols."),
+        ("haproxy_tcp_upgrade_backend", "Use haproxy_accept_both_protocols."),
+        ("haproxy_tls_vip_binds", "It is a role variable: haproxy_vip_binds."),
+        ("hap_service_name", "Names begin with haproxy_ since 2017: haproxy_service_name."),
+    ),
+    keys=(
+        Key(
+            "haproxy_service_name",
+            NAME,
+            "Name of the service; its sections are called `NAME-front-1`, `NAME-redirect-front-1` and `NAME-back`.",
+            required=True,
+        ),
+        Key(
+            "state",
+            Choice(("present", "absent")),
+            "`absent` leaves the service out, as does removing it from the list.",
+            "present",
+        ),
+        Key("haproxy_service_enabled", Boolean(), "False leaves the service out.", True),
+        Key("haproxy_limit_hosts", ListOf(NAME), "Load balancers that get this service; without it, all of them."),
+        # Where it listens.
+        Key("haproxy_port", PORT, "Port of the frontend; needed unless `haproxy_backend_only`."),
+        Key("haproxy_bind", ListOf(BIND), "Addresses to listen on, instead of all VIPs; the first counts as external."),
+        Key("haproxy_bind_options", LINES, "Words added to every bind of the service, such as `accept-proxy`."),
+        Key("haproxy_frontend_maxconn", CONNECTIONS, "Connections at once on each frontend."),
+        Key("haproxy_frontend_only", Boolean(), "Only frontends, no backend of its own.", False),
+        Key("haproxy_backend_only", Boolean(), "Only a backend, for other services to send requests to.", False),
+        Key("haproxy_balance_type", Choice(("http", "tcp")), "What is balanced: requests or connections.", "http"),
+        # TLS towards clients.
+        Key(
+            "haproxy_ssl",
+            Boolean(),
+            "TLS on the first bind and on `extra_lb_tls_vip_addresses`, in http and in tcp mode.",
+            False,
+        ),
+        Key(
+            "haproxy_ssl_all_vips",
+            Boolean(),
+            "With `haproxy_ssl`: TLS on all VIPs except `extra_lb_vip_addresses`.",
+            follows="haproxy_ssl_all_vips",
+        ),
+        Key("haproxy_ssl_path", PATH, "Certificate file or directory, instead of the VIP's own certificate."),
+        Key("haproxy_frontend_h2", Boolean(), "Offers HTTP/2 on TLS binds.", follows="haproxy_frontend_h2"),
+        Key(
+            "haproxy_accept_both_protocols",
+            Boolean(),
+            "TLS and plain on one port, told apart by the first bytes; client address and allow list keep working.",
+            False,
+        ),
+        Key(
+            "haproxy_redirect_http_port",
+            PORT,
+            "Port on which plain requests are sent to TLS; needs `haproxy_ssl`.",
+        ),
+        Key(
+            "haproxy_redirect_scheme",
+            LINE,
+            "What follows `redirect scheme` there. The default is `https if !{ ssl_fc }`, requests matched by"
+            " `haproxy_frontend_acls` excepted.",
+        ),
+        # What the frontend does with requests.
+        Key("haproxy_acls", DictOf(ACL), "ACLs of the frontends and the service that takes what matches."),
+        Key("haproxy_frontend_acls", DictOf(ACL), "ACLs of the redirect frontend, such as for ACME challenges."),
+        Key("haproxy_maps", LINES, "Raw lines that use maps, such as `use_backend %[path,map_reg(FILE)]`."),
+        Key("haproxy_map_entries", ListOf(MAP_ENTRIES), "Entries that this service puts into maps."),
+        Key(
+            "haproxy_default_backend",
+            NAME,
+            "Service that takes what no ACL matched; by default this one, and none with `haproxy_frontend_only`.",
+        ),
+        Key(
+            "haproxy_allowlist_networks",
+            ListOf(Network()),
+            "Networks that may connect; 127.0.0.0/8 always may, all others are refused.",
+            aliases=("haproxy_whitelist_networks",),
+        ),
+        Key(
+            "haproxy_http_keepalive_mode",
+            KEEPALIVE_MODES,
+            "Connection mode of this service's frontends, instead of `haproxy_keepalive_mode`.",
+        ),
+        Key("haproxy_frontend_raw", LINES, "Raw lines of every frontend of the service."),
+        # The servers behind it.
+        Key(
+            "haproxy_backend_nodes",
+            ListOf(NODE),
+            "Servers: inventory names or dictionaries. A service without any is left out, unless"
+            " `haproxy_backend_arguments` answer in their place.",
+        ),
+        Key("haproxy_backup_nodes", ListOf(NODE), "Servers that step in when all others are down."),
+        Key("haproxy_backend_port", PORT, "Port of the servers; by default `haproxy_port`."),
+        Key("haproxy_check_port", PORT, "Port that health checks go to; by default the server's port."),
+        Key("haproxy_balance_alg", Balance(), "How a server is chosen.", "leastconn"),
+        Key(
+            "interval",
+            Duration(),
+            "Time between two health checks.",
+            follows="haproxy_interval",
+            aliases=("haproxy_interval",),
+        ),
+        Key(
+            "backend_rise",
+            COUNT,
+            "Good checks until a server is up.",
+            follows="haproxy_rise",
+            aliases=("haproxy_backend_rise",),
+        ),
+        Key(
+            "backend_fall",
+            COUNT,
+            "Failed checks until a server is down.",
+            follows="haproxy_fall",
+            aliases=("haproxy_backend_fall",),
+        ),
+        Key(
+            "backup_rise",
+            COUNT,
+            "The same as `backend_rise`, for backup servers.",
+            follows="haproxy_rise",
+            aliases=("haproxy_backup_rise",),
+        ),
+        Key(
+            "backup_fall",
+            COUNT,
+            "The same as `backend_fall`, for backup servers.",
+            follows="haproxy_fall",
+            aliases=("haproxy_backup_fall",),
+        ),
+        Key(
+            "haproxy_backend_httpcheck_options",
+            LINES,
+            "What follows `http-check`, in order; turns `option httpchk` on.",
+        ),
+        Key("haproxy_backend_options", LINES, "What follows `option` in the backend."),
+        Key("haproxy_backend_arguments", LINES, "Raw lines of the backend."),
+        Key("haproxy_backend_server_options", LINES, "Words added to every server line."),
+        Key(
+            "haproxy_cookie",
+            LINE,
+            "What follows `cookie` in the backend, such as `SRV insert indirect`; a server's value is its name.",
+        ),
+        Key("haproxy_stick_table_enabled", Boolean(), "False leaves out every stick line.", True),
+        Key(
+            "haproxy_stick_table",
+            LINES,
+            "Raw `stick-table`, `stick` and tracking lines of the backend.",
+            follows="haproxy_stick_table",
+        ),
+        Key(
+            "haproxy_http_reuse",
+            Choice(("never", "safe", "aggressive", "always")),
+            "When idle server connections serve other clients' requests; HAProxy's default is safe.",
+        ),
+        Key(
+            "haproxy_retry_on",
+            ListOf(Text(r"[a-z0-9-]+", "a retry condition", "Use words such as conn-failure or 503.")),
+            "Failures after which a request goes to another server, such as `conn-failure`, `empty-response`, `503`.",
+        ),
+        # TLS towards servers.
+        Key("haproxy_backend_ssl", Boolean(), "TLS to the servers.", False),
+        Key("haproxy_backend_ssl_check", Boolean(), "TLS for health checks; by default as `haproxy_backend_ssl`."),
+        Key(
+            "haproxy_backend_ca",
+            BooleanOrPath(),
+            "CA file to verify servers by; true takes the system's, false verifies nothing.",
+            False,
+        ),
+        Key("haproxy_backend_sni", SNI, "Server name sent in the TLS handshake."),
+        Key("haproxy_backend_verifyhost", Address(), "Name that the server's certificate must hold."),
+        Key("haproxy_backend_h2", Boolean(), "HTTP/2 to the servers.", follows="haproxy_backend_h2"),
+        # Times.
+        Key("haproxy_timeout_client", Duration(), "Longest silence of a client."),
+        Key("haproxy_timeout_server", Duration(), "Longest silence of a server."),
+        Key(
+            "haproxy_timeout_tunnel", Duration(), "Longest silence once a connection is a tunnel, such as a WebSocket."
+        ),
+        Key("haproxy_timeout_queue", Duration(), "Longest wait in a queue before a 503."),
+        Key("haproxy_timeout_check", Duration(), "Longest health check once connected."),
+    ),
+)
+
+SERVICE_DEFAULTS = {key.name: key.default for key in SERVICE.keys}
+SERVICE_FOLLOWS = {key.name: key.follows for key in SERVICE.keys if key.follows}

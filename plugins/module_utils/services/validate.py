@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads services and settings as the user wrote them, and finds every mistake in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, crosscheck, rules
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.crosscheck import Item
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
+    Invalid,
+    Place,
+    Problems,
+    did_you_mean,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import (
+    SERVICE,
+    SERVICE_DEFAULTS,
+    SERVICE_FOLLOWS,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTING_DEFAULTS, SETTINGS
+
+Data = dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """Services and settings in their normal form, fit for the model."""
+
+    services: list[Data]
+    settings: Data
+    problems: Problems
+
+    def or_raise(self) -> Checked:
+        if self.problems.errors:
+            raise Invalid(self.problems)
+        return self
+
+
+def check(
+    sources: t.Mapping[str, t.Any],
+    settings: t.Mapping[str, t.Any],
+    hosts: t.Mapping[str, str],
+    variable_names: t.Iterable[str] = (),
+) -> Checked:
+    """Every mistake of every service and setting.
+
+    ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
+    inventory hosts, ``variable_names`` what else the user has set, to find what is gone.
+    """
+    problems = Problems()
+    read_settings = read_all_settings(settings, problems)
+    check_variable_names(variable_names, problems)
+    rules.check_settings(read_settings, Place(problems, ""))
+    every = list(read_services(sources, read_settings, hosts, problems))
+    crosscheck.names(every)
+    wanted = [item for item in every if is_wanted(item.service, read_settings)]
+    for item in wanted:
+        rules.check(item.service, item.place, read_settings)
+    crosscheck.sockets(wanted, read_settings, problems)
+    crosscheck.challenges(wanted, read_settings, problems)
+    crosscheck.references(wanted, {item.name: item for item in every})
+    problems.sort()
+    services = [
+        item.service for item in wanted if item.service["haproxy_frontend_only"] or binds.has_backend(item.service)
+    ]
+    return Checked(services, read_settings, problems)
+
+
+def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
+    """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
+    given = {name: value for name, value in settings.items() if value not in (None, "")}
+    read, _is_whole = SETTINGS.read_keys(given, Place(problems, ""))
+    return {**SETTING_DEFAULTS, **read}
+
+
+def check_variable_names(names: t.Iterable[str], problems: Problems) -> None:
+    """Variables nobody reads: those that are gone are mistakes, those near a known name may be."""
+    {name for key in SETTINGS.keys for name in (key.name, *key.aliases)}
+    gone = dict(SETTINGS.gone)
+    for name in sorted(names):
+        place = Place(problems, name)
+        if name in gone:
+            place.wrong(None, "is not used any more", gone[name])
+
+
+def read_services(
+    sources: t.Mapping[str, t.Any],
+    settings: Data,
+    hosts: t.Mapping[str, str],
+    problems: Problems,
+) -> t.Iterator[Item]:
+    for variable, services in sources.items():
+        place = Place(problems, variable)
+        if not isinstance(services, (list, tuple)):
+            if services is not None:
+                place.wrong(services, "is not a list", "Write a list of service dictionaries.")
+            continue
+        for index, given in enumerate(services):
+            yield read_service(given, place.item(index), settings, hosts)
+
+
+def read_service(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
+    """One service in its normal form: unwrapped, aliases resolved, defaults filled in, nodes with addresses."""
+    given = unwrapped(given)
+    if not isinstance(given, dict):
+        place.wrong(given, "is not a service", "Write a dictionary.")
+        given, is_dictionary = {}, False
+    else:
+        place, is_dictionary = place.of_service(str(given.get("haproxy_service_name", ""))), True
+    read, is_whole = SERVICE.read_keys(given, place)
+    check_versions(read, place, settings)
+    defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
+    service = {**defaults, **read}
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        # Not given at all stays None: a service may have been written to have no servers.
+        if service[key] is not None:
+            service[key] = resolved(service[key], place.key(key), hosts)
+    service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
+    if service["haproxy_backend_ssl_check"] is None:
+        service["haproxy_backend_ssl_check"] = service["haproxy_backend_ssl"]
+    return Item(place, service, is_whole and is_dictionary)
+
+
+def unwrapped(given: t.Any) -> t.Any:
+    """The dictionary inside the older form `- service: {…}`."""
+    if isinstance(given, dict) and set(given) == {"service"}:
+        return given["service"]
+    return given
+
+
+def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> list[Data]:
+    """The nodes, each with an address; names come from the inventory."""
+    result = []
+    for index, node in enumerate(nodes):
+        address = node.get("ip_addr") or hosts.get(node["name"])
+        if not address and binds.is_ip(node["name"]):
+            address = node["name"]
+        if not address:
+            hint = did_you_mean(node["name"], hosts) or "Add it, or write name and ip_addr."
+            place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
+            address = "0.0.0.0"
+        if not binds.is_ip(address):
+            place.item(index).doubtful(
+                address, "is a DNS name, which HAProxy looks up when it starts or reloads only", "An address is safer."
+            )
+        result.append({**node, "ip_addr": address})
+    return result
+
+
+def check_versions(service: Data, place: Place, settings: Data) -> None:
+    target = version_tuple(settings["haproxy_version"])
+    for key in SERVICE.keys:
+        if key.since and key.name in service and target < version_tuple(key.since):
+            place.key(key.name).wrong(
+                service[key.name],
+                f"needs HAProxy {key.since}, and haproxy_version is {settings['haproxy_version']}",
+                "Leave it out, or upgrade and set haproxy_version.",
+            )
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def is_wanted(service: Data, settings: Data) -> bool:
+    """Whether this load balancer has the service at all."""
+    if service["state"] == "absent" or not service["haproxy_service_enabled"]:
+        return False
+    limit = service["haproxy_limit_hosts"]
+    return not limit or settings["haproxy_host"] in limit

@@ -1,0 +1,472 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of value a key can have.
+
+Each kind reads what the user wrote, notes what is wrong with it at its place and returns it in one
+normal form; each kind also describes itself, in words and as JSON Schema (draft 2020-12).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, did_you_mean
+
+JsonSchema = dict[str, t.Any]
+
+# What a value becomes when it is wrong; the mistake is already noted, nobody looks at it again.
+INVALID: t.Any = object()
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+# A label of a DNS name (RFC 1123 section 2.1), underscores included since people use them.
+HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+# HAProxy stores durations as signed 32-bit milliseconds (configuration manual, section 2.5).
+LONGEST_DURATION_MS = 2**31 - 1
+DURATION = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
+MS_PER_UNIT = {"us": 0.001, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, None: 1}
+
+
+class Kind:
+    """A kind of value."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        """The value in its normal form, or INVALID once the mistake is noted at its place."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """What the documentation calls this kind."""
+        raise NotImplementedError
+
+    def json_schema(self) -> JsonSchema:
+        raise NotImplementedError
+
+
+# Editors see what stands before Jinja has run, so a template is welcome wherever a value is.
+TEMPLATE: JsonSchema = {"type": "string", "pattern": r"\{[{%]"}
+
+
+def or_template(schema: JsonSchema) -> JsonSchema:
+    return {"anyOf": [schema, TEMPLATE]}
+
+
+def one_line(value: t.Any, place: Place) -> t.Any:
+    """The value as text if it is a scalar on one line."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        place.wrong(value, "is not text", "Write one line of text.")
+        return INVALID
+    text = str(value)
+    if CONTROL.search(text):
+        place.wrong(value, "holds a newline or control character", "Write it on one line, without control characters.")
+        return INVALID
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Text(Kind):
+    """One line of text, whole words of it checked by a pattern."""
+
+    pattern: str = r".+"
+    what: str = "text"
+    hint: str = "Write one line of text."
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = one_line(value, place)
+        if text is INVALID:
+            return INVALID
+        text = text.strip()
+        if not re.fullmatch(self.pattern, text):
+            place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return self.what
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": rf"^({self.pattern})$|\{{[{{%]"}
+
+
+# The character set of proxy and server names: configuration manual, section 2.2 and "server".
+NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' and ':' only.")
+# A file of the release lies flat in the configuration directory, so its name is no path.
+FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
+PATH = Text(r"/[^'\"]*", "an absolute path", "Start it with '/'.")
+# A raw line that opened a section would take the rest of its own section with it.
+SECTIONS = "global|defaults|frontend|backend|listen|peers|mailers|resolvers|userlist|cache|ring|program|http-errors"
+LINE = Text(
+    rf"(?!({SECTIONS})(\s|$)).+",
+    "a line of HAProxy configuration inside a section",
+    "Write one line that does not begin another section.",
+)
+INTERFACE = Text(r"[^/\s:]{1,15}", "an interface name", "Linux allows 15 characters, without '/' and spaces.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number within bounds; digits in a string count, since templates make strings."""
+
+    minimum: int
+    maximum: int
+    what: str = "a whole number"
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip())):
+            place.wrong(value, f"is not {self.what}", f"Use a number from {self.minimum} to {self.maximum}.")
+            return INVALID
+        number = int(value)
+        if not self.minimum <= number <= self.maximum:
+            place.wrong(value, f"is out of range for {self.what}", f"Use {self.minimum} to {self.maximum}.")
+            return INVALID
+        return number
+
+    def words(self) -> str:
+        return f"{self.what}, {self.minimum}–{self.maximum}"
+
+    def json_schema(self) -> JsonSchema:
+        return or_template({"type": "integer", "minimum": self.minimum, "maximum": self.maximum})
+
+
+PORT = Integer(1, 65535, "a port")
+COUNT = Integer(1, 1_000, "a count")
+# HAProxy's own bound for maxconn values on one process.
+CONNECTIONS = Integer(1, 2_000_000, "a number of connections")
+WEIGHT = Integer(0, 256, "a weight")
+
+
+@dataclasses.dataclass(frozen=True)
+class Boolean(Kind):
+    """Yes or no, in YAML's spellings too when they arrive as strings."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, bool):
+            return value
+        known = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+        if text not in known:
+            place.wrong(value, "is neither true nor false", "Write true or false.")
+            return INVALID
+        return known[text]
+
+    def words(self) -> str:
+        return "true or false"
+
+    def json_schema(self) -> JsonSchema:
+        return or_template({"type": "boolean"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Duration(Kind):
+    """A time as HAProxy writes it (configuration manual, section 2.5); a bare number is milliseconds."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = "" if isinstance(value, bool) or not isinstance(value, (str, int)) else str(value).strip()
+        match = DURATION.fullmatch(text)
+        hint = "Write a number and us, ms, s, m, h or d, such as 30s; a bare number is milliseconds."
+        if not match:
+            place.wrong(value, "is not a duration", hint)
+            return INVALID
+        if not 0 < milliseconds(text) <= LONGEST_DURATION_MS:
+            place.wrong(value, "is out of range for a duration", "HAProxy takes more than 0 and less than 24.8 days.")
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return "duration (`30s`, `500ms`; a bare number is milliseconds)"
+
+    def json_schema(self) -> JsonSchema:
+        return {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": LONGEST_DURATION_MS},
+                {"type": "string", "pattern": r"^\d+(us|ms|s|m|h|d)?$|\{[{%]"},
+            ]
+        }
+
+
+def milliseconds(duration: str) -> float:
+    """How long a duration is that has been read already."""
+    match = DURATION.fullmatch(duration)
+    return int(match[1]) * MS_PER_UNIT[match[2]] if match else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Address(Kind):
+    """An IPv4 or IPv6 address or a DNS name, and the wildcards where something listens."""
+
+    wildcard: bool = False
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = one_line(value, place)
+        if text is INVALID:
+            return INVALID
+        text = text.strip()
+        if self.wildcard and text == "*":
+            return text
+        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        try:
+            return str(ipaddress.ip_address(bare))
+        except ValueError:
+            pass
+        if re.fullmatch(r"[\d.]+(/\d*)?", text) or ":" in text or not HOSTNAME.fullmatch(text):
+            hint = "Write the address alone, without prefix length and port."
+            place.wrong(value, "is neither an IP address nor a DNS name", hint)
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return "IPv4 or IPv6 address, DNS name" + (" or `*`" if self.wildcard else "")
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "minLength": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(Kind):
+    """An address or a network in CIDR notation."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = one_line(value, place)
+        if text is INVALID:
+            return INVALID
+        text = text.strip()
+        try:
+            # HAProxy masks the host bits of `src` patterns itself, so 127.0.0.1/8 is fine.
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            place.wrong(value, "is not a network", "Write an address or CIDR such as 10.0.0.0/8 or fd00::/8.")
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return "network in CIDR notation"
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+(/\d{1,3})?$|\{[{%]"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words; ``synonyms`` are old words and what they mean today."""
+
+    choices: tuple[str, ...]
+    synonyms: tuple[tuple[str, str], ...] = ()
+    #: words that were choices once, and what to tell whoever still uses them
+    gone: tuple[tuple[str, str], ...] = ()
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = dict(self.synonyms).get(str(value), str(value)) if isinstance(value, (str, int)) else ""
+        if text not in self.choices:
+            hint = (
+                dict(self.gone).get(text)
+                or did_you_mean(text, self.choices)
+                or f"Use one of {', '.join(self.choices)}."
+            )
+            place.wrong(value, "is not a choice", hint)
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return ", ".join(f"`{choice}`" for choice in self.choices)
+
+    def json_schema(self) -> JsonSchema:
+        return or_template({"enum": [*self.choices, *(old for old, new in self.synonyms)]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Balance(Kind):
+    """A load balancing algorithm: configuration manual, keyword `balance`."""
+
+    plain: t.ClassVar[tuple[str, ...]] = ("roundrobin", "static-rr", "leastconn", "first", "source", "random", "uri")
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = one_line(value, place)
+        if text is INVALID:
+            return INVALID
+        word = re.split(r"[ (]", text.strip())[0]
+        taking_arguments = {
+            "uri": r"uri( (len|depth) \d+| whole| path-only)*",
+            "random": r"random(\(\d+\))?",
+            "url_param": r"url_param [\w.-]+( check_post)?",
+            "hdr": r"hdr\([\w-]+\)( use_domain_only)?",
+            "hash": r"hash \S.*",
+            "rdp-cookie": r"rdp-cookie(\([\w-]+\))?",
+        }
+        if not re.fullmatch(taking_arguments.get(word, "|".join(self.plain)), text.strip()):
+            known = sorted({*self.plain, *taking_arguments})
+            hint = did_you_mean(word, known) if word not in known else f"Look up how {word} takes its arguments."
+            place.wrong(value, "is not a balance algorithm", hint or f"HAProxy knows {', '.join(known)}.")
+            return INVALID
+        return text.strip()
+
+    def words(self) -> str:
+        return "balance algorithm with its arguments"
+
+    def json_schema(self) -> JsonSchema:
+        words = r"roundrobin|static-rr|leastconn|first|source|random|uri|url_param|hdr|hash|rdp-cookie"
+        return {"type": "string", "pattern": rf"^({words})\b|\{{[{{%]"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ListOf(Kind):
+    """A list; one bare value counts as a list of one, since templates like groups['x'][0] make those."""
+
+    of: Kind
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, (str, dict)) and value != "":
+            items = [self.of.read(value, place)]
+        elif isinstance(value, (list, tuple)):
+            items = [self.of.read(item, place.item(index)) for index, item in enumerate(value)]
+        else:
+            place.wrong(value, "is not a list", f"Write a list, each item: {self.of.words()}.")
+            return INVALID
+        return INVALID if any(item is INVALID for item in items) else items
+
+    def words(self) -> str:
+        return f"list of: {self.of.words()}"
+
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [{"type": "array", "items": self.of.json_schema()}, self.of.json_schema()]}
+
+
+@dataclasses.dataclass(frozen=True)
+class DictOf(Kind):
+    """Named things of one kind."""
+
+    of: Kind
+    names: Text = NAME
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if not isinstance(value, dict):
+            place.wrong(value, "is not a dictionary", f"Write names, and under each: {self.of.words()}.")
+            return INVALID
+        result = {}
+        for name, item in value.items():
+            read_name = self.names.read(name, place.key(str(name)))
+            result[read_name] = self.of.read(item, place.key(str(name)))
+        return INVALID if any(INVALID in pair for pair in result.items()) else result
+
+    def words(self) -> str:
+        return f"names, and under each: {self.of.words()}"
+
+    def json_schema(self) -> JsonSchema:
+        return or_template({"type": "object", "additionalProperties": self.of.json_schema()})
+
+
+@dataclasses.dataclass(frozen=True)
+class BooleanOrPath(Kind):
+    """A path, or true or false where a default path is known."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, str) and value.startswith("/"):
+            return PATH.read(value, place)
+        if str(value).strip().lower() not in ("true", "false", "yes", "no"):
+            place.wrong(value, "is neither true, false nor an absolute path", "Start a path with '/'.")
+            return INVALID
+        return Boolean().read(value, place)
+
+    def words(self) -> str:
+        return "true, false or absolute path"
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": ["boolean", "string"]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A row of a table: everything there is to know about one key of a dictionary."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: t.Any = None
+    #: the role variable whose value is the default
+    follows: str = ""
+    aliases: tuple[str, ...] = ()
+    #: first HAProxy version that can do it, where 2.6 cannot
+    since: str = ""
+    required: bool = False
+    secret: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Record(Kind):
+    """A dictionary with known keys."""
+
+    keys: tuple[Key, ...]
+    what: str
+    #: names that other tools or older versions use, and what to tell whoever brings them
+    gone: tuple[tuple[str, str], ...] = ()
+    #: the key that a bare string stands for; empty where only a dictionary will do
+    short_for: str = ""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if self.short_for and not isinstance(value, dict):
+            key = next(key for key in self.keys if key.name == self.short_for)
+            read = key.kind.read(value, place)
+            return INVALID if read is INVALID else {key.name: read}
+        if not isinstance(value, dict):
+            place.wrong(value, f"is not {self.what}", "Write a dictionary.")
+            return INVALID
+        result, is_valid = self.read_keys(value, place)
+        return result if is_valid else INVALID
+
+    def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
+        """The keys that are right, and whether all are."""
+        by_name = {name: key for key in self.keys for name in (key.name, *key.aliases)}
+        result: dict[str, t.Any] = {}
+        is_valid = True
+        for name, item in value.items():
+            key = by_name.get(name)
+            if key is None:
+                hint = dict(self.gone).get(name) or did_you_mean(str(name), by_name)
+                place.key(str(name)).wrong(None, f"is not a key of {self.what}", hint)
+                is_valid = False
+            elif item is None or (item == "" and not isinstance(key.kind, Text)):
+                continue  # set to nothing means not set
+            elif key.name in result:
+                place.key(str(name)).wrong(item, f"is given twice, as {name} and as another name", f"Keep {key.name}.")
+                is_valid = False
+            else:
+                here = dataclasses.replace(place.key(str(name)), secret=key.secret)
+                result[key.name] = key.kind.read(item, here)
+        for key in self.keys:
+            if key.required and key.name not in result:
+                place.key(key.name).wrong(None, "is missing", f"It is {key.kind.words()}.")
+                is_valid = False
+        right = {name: item for name, item in result.items() if item is not INVALID}
+        return right, is_valid and len(right) == len(result)
+
+    def words(self) -> str:
+        text = f"{self.what} {{{', '.join(key.name for key in self.keys)}}}"
+        return f"{text} or just its {self.short_for}" if self.short_for else text
+
+    def json_schema(self) -> JsonSchema:
+        properties = {}
+        for key in self.keys:
+            described = {**key.kind.json_schema(), "description": key.meaning}
+            if key.default is not None:
+                described["default"] = key.default
+            properties[key.name] = described
+            for alias in key.aliases:
+                properties[alias] = {**described, "description": f"Other name of {key.name}. {key.meaning}"}
+        schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
+        # An aliased key may stand under its other name, so only plain ones can be demanded.
+        required = [key.name for key in self.keys if key.required and not key.aliases]
+        if required:
+            schema["required"] = required
+        return {"anyOf": [schema, {"type": "string"}]} if self.short_for else schema

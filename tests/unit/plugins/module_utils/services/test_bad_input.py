@@ -1,0 +1,407 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every mistake is found, at its place, in words that help. One row a mistake."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Invalid, Problem
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+
+NODE = {"name": "w1", "ip_addr": "10.0.0.21"}
+WEB = {"haproxy_service_name": "web", "haproxy_port": 80, "haproxy_backend_nodes": [NODE]}
+API = {"haproxy_service_name": "api", "haproxy_port": 81, "haproxy_backend_nodes": [NODE]}
+VIPS = {"external_lb_vip_address": "203.0.113.10", "internal_lb_vip_address": "10.0.0.10", "haproxy_host": "lb1"}
+HOSTS = {"web1": "10.0.0.21", "web2": "10.0.0.22"}
+
+S0 = "haproxy_service_configs[0]"
+S1 = "haproxy_service_configs[1]"
+
+# What is added to the service "web", where the mistake is found, and words of what is said.
+WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
+    ({"haproxy_prot": 80}, "haproxy_prot", "not a key of a service. Did you mean haproxy_port?"),
+    ({"haproxy_backend_node": []}, "haproxy_backend_node", "Did you mean haproxy_backend_nodes?"),
+    ({"balance": "source"}, "balance", "is not a key of a service"),
+    ({"haproxy_tcp_upgrade_frontend": True}, "haproxy_tcp_upgrade_frontend", "Use haproxy_accept_both_protocols"),
+    ({"haproxy_tls_vip_binds": []}, "haproxy_tls_vip_binds", "It is a role variable"),
+    ({"haproxy_service_name": "a b"}, "haproxy_service_name", "is not a name"),
+    ({"haproxy_service_name": "a/b"}, "haproxy_service_name", "Use letters, digits"),
+    ({"haproxy_service_name": "wéb"}, "haproxy_service_name", "is not a name"),
+    ({"haproxy_service_name": ""}, "haproxy_service_name", "is empty"),
+    ({"haproxy_service_name": 'we"b'}, "haproxy_service_name", "is not a name"),
+    ({"haproxy_service_name": "web\nbackend evil"}, "haproxy_service_name", "newline or control character"),
+    ({"state": "gone"}, "state", "is not a choice"),
+    ({"state": "presnt"}, "state", "Did you mean present?"),
+    ({"haproxy_service_enabled": "maybe"}, "haproxy_service_enabled", "neither true nor false"),
+    ({"haproxy_service_enabled": 2}, "haproxy_service_enabled", "neither true nor false"),
+    ({"haproxy_limit_hosts": ["l b1"]}, "haproxy_limit_hosts[0]", "is not a name"),
+    ({"haproxy_port": 0}, "haproxy_port", "out of range for a port"),
+    ({"haproxy_port": 65536}, "haproxy_port", "Use 1 to 65535"),
+    ({"haproxy_port": -1}, "haproxy_port", "out of range"),
+    ({"haproxy_port": "http"}, "haproxy_port", "is not a port"),
+    ({"haproxy_port": 80.5}, "haproxy_port", "is not a port"),
+    ({"haproxy_port": True}, "haproxy_port", "is not a port"),
+    ({"haproxy_port": [80]}, "haproxy_port", "is not a port"),
+    ({"haproxy_port": "+1"}, "haproxy_port", "is not a port"),
+    ({"haproxy_backend_port": 99999}, "haproxy_backend_port", "out of range"),
+    ({"haproxy_check_port": "x"}, "haproxy_check_port", "is not a port"),
+    ({"haproxy_bind": "10.0.0.300"}, "haproxy_bind", "neither an IP address nor a DNS name"),
+    ({"haproxy_bind": ["10.0.0.1/24"]}, "haproxy_bind[0]", "without prefix length"),
+    ({"haproxy_bind": ["10.0.0.1:80"]}, "haproxy_bind[0]", "without prefix length and port"),
+    ({"haproxy_bind": ["fe80::zz"]}, "haproxy_bind[0]", "neither an IP address"),
+    ({"haproxy_bind": [{"interface": "eth0"}]}, "haproxy_bind[0].address", "is missing"),
+    (
+        {"haproxy_bind": [{"address": "*", "interface": "an-interface-too-long"}]},
+        "haproxy_bind[0].interface",
+        "15 characters",
+    ),
+    ({"haproxy_bind": [{"addres": "*"}]}, "haproxy_bind[0].addres", "Did you mean address?"),
+    ({"haproxy_bind": 80}, "haproxy_bind", "is not a list"),
+    ({"haproxy_bind_options": ["accept-proxy\nbind *:22"]}, "haproxy_bind_options[0]", "newline"),
+    ({"haproxy_frontend_maxconn": 0}, "haproxy_frontend_maxconn", "out of range"),
+    ({"haproxy_frontend_maxconn": "many"}, "haproxy_frontend_maxconn", "is not a number of connections"),
+    ({"haproxy_frontend_only": "x"}, "haproxy_frontend_only", "neither true nor false"),
+    ({"haproxy_backend_only": True, "haproxy_frontend_only": True}, "haproxy_backend_only", "exclude each other"),
+    ({"haproxy_balance_type": "https"}, "haproxy_balance_type", "Did you mean http?"),
+    ({"haproxy_balance_type": "udp"}, "haproxy_balance_type", "Use one of http, tcp"),
+    ({"haproxy_balance_alg": "round-robin"}, "haproxy_balance_alg", "Did you mean roundrobin?"),
+    ({"haproxy_balance_alg": "leastcon"}, "haproxy_balance_alg", "Did you mean leastconn?"),
+    ({"haproxy_balance_alg": "hdr"}, "haproxy_balance_alg", "takes its arguments"),
+    ({"haproxy_balance_alg": "source\nserver evil 10.6.6.6:80"}, "haproxy_balance_alg", "newline"),
+    ({"haproxy_ssl": "tls"}, "haproxy_ssl", "neither true nor false"),
+    ({"haproxy_ssl_path": "web.pem"}, "haproxy_ssl_path", "absolute path"),
+    ({"haproxy_ssl_all_vips": []}, "haproxy_ssl_all_vips", "neither true nor false"),
+    ({"haproxy_redirect_http_port": 8080}, "haproxy_redirect_http_port", "redirects to TLS"),
+    ({"haproxy_ssl": True, "haproxy_redirect_http_port": 0}, "haproxy_redirect_http_port", "out of range"),
+    ({"haproxy_redirect_scheme": ["https"]}, "haproxy_redirect_scheme", "is not text"),
+    ({"haproxy_acls": ["path /x"]}, "haproxy_acls", "is not a dictionary"),
+    ({"haproxy_acls": {"a b": {"rule": "path /x"}}}, "haproxy_acls.a b", "is not a name"),
+    ({"haproxy_acls": {"a": {}}}, "haproxy_acls.a.rule", "is missing"),
+    ({"haproxy_acls": {"a": {"rule": "path /x\nuse_backend evil"}}}, "haproxy_acls.a.rule", "newline"),
+    (
+        {"haproxy_acls": {"a": {"rule": "path /x", "backend": "api"}}},
+        "haproxy_acls.a.backend",
+        "Did you mean backend_name?",
+    ),
+    (
+        {"haproxy_acls": {"a": {"rule": "path /x", "backend_name": "aip"}}},
+        "haproxy_acls.a.backend_name",
+        "is not a service",
+    ),
+    ({"haproxy_acls": {"a": "path /x"}}, "haproxy_acls.a", "is not an ACL"),
+    ({"haproxy_frontend_acls": {"a": {"rule": ""}}}, "haproxy_frontend_acls.a.rule", "is empty"),
+    (
+        {"haproxy_ssl": True, "haproxy_frontend_acls": {"le": {"rule": "path /x", "backend_name": "letsencrypt"}}},
+        "haproxy_frontend_acls.le.backend_name",
+        "is not a service",
+    ),
+    ({"haproxy_default_backend": "nobody"}, "haproxy_default_backend", "is not a service"),
+    ({"haproxy_default_backend": "webb"}, "haproxy_default_backend", "Did you mean web?"),
+    ({"haproxy_maps": {"a": 1}}, "haproxy_maps", "is not text"),
+    ({"haproxy_map_entries": [{"entries": ["/ web-back"]}]}, "haproxy_map_entries[0].name", "is missing"),
+    ({"haproxy_map_entries": [{"name": "m"}]}, "haproxy_map_entries[0].entries", "is missing"),
+    (
+        {"haproxy_map_entries": [{"name": "../m", "entries": ["a b"]}]},
+        "haproxy_map_entries[0].name",
+        "is not a file name",
+    ),
+    (
+        {"haproxy_map_entries": [{"name": "m", "entries": ["alone"]}]},
+        "haproxy_map_entries[0].entries[0]",
+        "has no value",
+    ),
+    ({"haproxy_map_entries": [{"name": "m", "entries": ["a b\nc d"]}]}, "haproxy_map_entries[0].entries[0]", "newline"),
+    (
+        {
+            "haproxy_maps": ["use_backend %[path,map_reg(/etc/haproxy/m.map)]"],
+            "haproxy_map_entries": [{"name": "m", "entries": ["/ web-back", "/x nobody-back"]}],
+        },
+        "haproxy_map_entries[0].entries[1]",
+        "'nobody' is not a service",
+    ),
+    (
+        {
+            "haproxy_maps": ["use_backend %[path,map_reg(/etc/haproxy/m.map)]"],
+            "haproxy_map_entries": [{"name": "m", "entries": ["/ web"]}],
+        },
+        "haproxy_map_entries[0].entries[0]",
+        "Write web-back",
+    ),
+    ({"haproxy_allowlist_networks": ["10.0.0.0/33"]}, "haproxy_allowlist_networks[0]", "is not a network"),
+    ({"haproxy_whitelist_networks": "everyone"}, "haproxy_whitelist_networks", "is not a network"),
+    ({"haproxy_allowlist_networks": ["10.0.0/8"]}, "haproxy_allowlist_networks[0]", "CIDR"),
+    (
+        {"haproxy_whitelist_networks": ["10.0.0.0/8"], "haproxy_allowlist_networks": ["10.0.0.0/8"]},
+        "haproxy_allowlist_networks",
+        "given twice",
+    ),
+    ({"haproxy_http_keepalive_mode": "keep-alive"}, "haproxy_http_keepalive_mode", "Did you mean http-keep-alive?"),
+    ({"haproxy_frontend_raw": ["acl a path /\x00"]}, "haproxy_frontend_raw[0]", "control character"),
+    ({"haproxy_frontend_raw": ["backend evil"]}, "haproxy_frontend_raw[0]", "does not begin another section"),
+    ({"haproxy_frontend_raw": [{"acl": 1}]}, "haproxy_frontend_raw[0]", "is not text"),
+    ({"haproxy_backend_nodes": ["web3"]}, "haproxy_backend_nodes[0]", "'web3' is not a host of the inventory"),
+    ({"haproxy_backend_nodes": "wbe1"}, "haproxy_backend_nodes[0]", "Did you mean web1?"),
+    ({"haproxy_backend_nodes": [{"ip_addr": "10.0.0.1"}]}, "haproxy_backend_nodes[0].name", "is missing"),
+    (
+        {"haproxy_backend_nodes": [{"name": "x", "ip_addr": "10.0.0.256"}]},
+        "haproxy_backend_nodes[0].ip_addr",
+        "neither",
+    ),
+    (
+        {"haproxy_backend_nodes": [{"name": "x", "ip": "10.0.0.2"}]},
+        "haproxy_backend_nodes[0].ip",
+        "not a key of a backend node",
+    ),
+    ({"haproxy_backend_nodes": [{**NODE, "backend_port": 0}]}, "haproxy_backend_nodes[0].backend_port", "out of range"),
+    ({"haproxy_backend_nodes": [{**NODE, "check_port": "a"}]}, "haproxy_backend_nodes[0].check_port", "is not a port"),
+    ({"haproxy_backend_nodes": [{**NODE, "weight": 257}]}, "haproxy_backend_nodes[0].weight", "Use 0 to 256"),
+    ({"haproxy_backend_nodes": [{**NODE, "weight": "heavy"}]}, "haproxy_backend_nodes[0].weight", "is not a weight"),
+    ({"haproxy_backend_nodes": [{**NODE, "maxconn": 0}]}, "haproxy_backend_nodes[0].maxconn", "out of range"),
+    ({"haproxy_backend_nodes": [NODE, NODE]}, "haproxy_backend_nodes[1]", "already a server of this service"),
+    (
+        {"haproxy_backup_nodes": [NODE]},
+        "haproxy_backup_nodes[0]",
+        "already a server of this service, at haproxy_backend_nodes[0]",
+    ),
+    ({"haproxy_backend_nodes": [["web1"]]}, "haproxy_backend_nodes[0]", "is not text"),
+    ({"haproxy_backend_nodes": 3}, "haproxy_backend_nodes", "is not a list"),
+    (
+        {"haproxy_backend_nodes": [{"name": "w1", "ip_addr": "10.0.0.1\n"}]},
+        "haproxy_backend_nodes[0].ip_addr",
+        "newline",
+    ),
+    ({"interval": "2 s"}, "interval", "is not a duration"),
+    ({"interval": "25d"}, "interval", "less than 24.8 days"),
+    ({"haproxy_interval": "fast"}, "haproxy_interval", "a bare number is milliseconds"),
+    ({"interval": 0}, "interval", "more than 0"),
+    ({"backend_rise": 0}, "backend_rise", "out of range for a count"),
+    ({"haproxy_backend_fall": "often"}, "haproxy_backend_fall", "is not a count"),
+    ({"haproxy_backend_httpcheck_options": 1}, "haproxy_backend_httpcheck_options", "is not a list"),
+    ({"haproxy_backend_arguments": ["a\rb"]}, "haproxy_backend_arguments[0]", "newline"),
+    ({"haproxy_backend_server_options": [["check"]]}, "haproxy_backend_server_options[0]", "is not text"),
+    ({"haproxy_balance_type": "tcp", "haproxy_cookie": "SRV insert"}, "haproxy_cookie", "needs http"),
+    ({"haproxy_http_reuse": "sometimes"}, "haproxy_http_reuse", "is not a choice"),
+    ({"haproxy_retry_on": ["conn failure"]}, "haproxy_retry_on[0]", "is not a retry condition"),
+    ({"haproxy_backend_ca": "ca.pem"}, "haproxy_backend_ca", "neither true, false nor an absolute path"),
+    (
+        {"haproxy_backend_ssl": True, "haproxy_backend_verifyhost": "a.example.org"},
+        "haproxy_backend_verifyhost",
+        "never verified without a CA",
+    ),
+    (
+        {"haproxy_backend_verifyhost": "-bad-.example"},
+        "haproxy_backend_verifyhost",
+        "neither an IP address nor a DNS name",
+    ),
+    ({"haproxy_timeout_client": "1 hour"}, "haproxy_timeout_client", "is not a duration"),
+    ({"haproxy_timeout_server": -5}, "haproxy_timeout_server", "is not a duration"),
+    ({"haproxy_timeout_tunnel": []}, "haproxy_timeout_tunnel", "is not a duration"),
+    ({"haproxy_timeout_queue": "0"}, "haproxy_timeout_queue", "more than 0"),
+    ({"haproxy_timeout_check": True}, "haproxy_timeout_check", "is not a duration"),
+]
+
+# Whole lists of services.
+WRONG_LISTS: list[tuple[t.Any, str, str]] = [
+    ("web", "haproxy_service_configs", "is not a list"),
+    ({"service": WEB}, "haproxy_service_configs", "Write a list of service dictionaries"),
+    ([["web"]], S0, "is not a service"),
+    ([{}], f"{S0}.haproxy_service_name", "is missing"),
+    ([{"service": "web"}], S0, "is not a service"),
+    ([{"haproxy_service_name": "web", "haproxy_backend_nodes": [NODE]}], f"{S0}.haproxy_port", "is missing"),
+    ([{"haproxy_service_name": "web", "haproxy_port": 80}], f"{S0}.haproxy_backend_nodes", "is missing"),
+    (
+        [{"haproxy_service_name": "web", "haproxy_backend_only": True, "haproxy_backend_nodes": [NODE]}],
+        f"{S0}.haproxy_backend_nodes[0]",
+        "has no port",
+    ),
+    ([WEB, {**API, "haproxy_service_name": "web"}], f"{S1}.haproxy_service_name", f"is already the name of {S0}"),
+    ([WEB, {**API, "haproxy_port": 80}], f"{S1}.haproxy_port", 'already taken by service "web"'),
+    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["*"]}], f"{S1}.haproxy_port", "at random"),
+    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["::"]}], f"{S1}.haproxy_port", "already taken"),
+    ([{**WEB, "haproxy_bind": ["10.0.0.10", "10.0.0.10"]}], f"{S0}.haproxy_port", "already taken"),
+    (
+        [WEB, {**API, "haproxy_ssl": True, "haproxy_redirect_http_port": 80}],
+        f"{S1}.haproxy_redirect_http_port",
+        "already taken",
+    ),
+    (
+        [{**WEB, "haproxy_acls": {"a": {"rule": "path /", "backend_name": "api"}}}, {**API, "state": "absent"}],
+        f"{S0}.haproxy_acls.a.backend_name",
+        "is switched off",
+    ),
+    (
+        [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_service_enabled": False}],
+        f"{S0}.haproxy_default_backend",
+        "is switched off",
+    ),
+    (
+        [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_backend_nodes": []}],
+        f"{S0}.haproxy_default_backend",
+        "has an empty backend",
+    ),
+    (
+        [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_balance_type": "tcp"}],
+        f"{S0}.haproxy_default_backend",
+        "is a tcp service",
+    ),
+    (
+        [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_frontend_only": True}],
+        f"{S0}.haproxy_default_backend",
+        "haproxy_frontend_only is set",
+    ),
+]
+
+LETSENCRYPT = {
+    "haproxy_ssl_letsencrypt_enable": True,
+    "haproxy_ssl_letsencrypt_email": "ops@example.org",
+    "external_lb_vip_address": "www.example.org",
+}
+
+WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
+    ({"haproxy_stats_enabled": True}, "haproxy_stats_password", "Set one from a vault"),
+    ({"haproxy_stats_enabled": True, "haproxy_stats_password": "x\ny"}, "haproxy_stats_password", "(hidden)"),
+    (
+        {
+            "haproxy_stats_enabled": True,
+            "haproxy_stats_password": "x",
+            "haproxy_stats_port": 80,
+            "haproxy_stats_bind_address": "*",
+        },
+        f"{S0}.haproxy_port",
+        "already taken by haproxy_stats_port",
+    ),
+    ({"haproxy_stats_port": 70000}, "haproxy_stats_port", "out of range"),
+    ({"haproxy_tuning_params": {"nbproc": 2}}, "haproxy_tuning_params.nbproc", "Use nbthread"),
+    ({"haproxy_tuning_params": {"tune.bufsize": [1]}}, "haproxy_tuning_params.tune.bufsize", "is not text"),
+    ({"haproxy_tuning_params": {"tune bufsize": 1}}, "haproxy_tuning_params.tune bufsize", "is not a global keyword"),
+    ({"haproxy_ssl_letsencrypt_install_method": "certbot-auto"}, "haproxy_ssl_letsencrypt_install_method", "withdrawn"),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_email": ""},
+        "haproxy_ssl_letsencrypt_email",
+        "is missing, and haproxy_ssl_letsencrypt_enable is true",
+    ),
+    ({**LETSENCRYPT, "haproxy_ssl": False}, "haproxy_ssl_letsencrypt_enable", "Set haproxy_ssl: true"),
+    (
+        {**LETSENCRYPT, "external_lb_vip_address": "203.0.113.10"},
+        "haproxy_ssl_letsencrypt_domains[0]",
+        "Set external_lb_vip_address to the external DNS name",
+    ),
+    ({**LETSENCRYPT, "external_lb_vip_address": "*"}, "haproxy_ssl_letsencrypt_domains[0]", "is no DNS name"),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_domains": ["www.example.org", "2001:db8::1"]},
+        "haproxy_ssl_letsencrypt_domains[1]",
+        "'2001:db8::1' is no DNS name",
+    ),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_domains": ["*.example.org"]},
+        "haproxy_ssl_letsencrypt_domains[0]",
+        "is a wildcard",
+    ),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certbot_challenge": "dns-01"},
+        "haproxy_ssl_letsencrypt_certbot_challenge",
+        "Only http-01 works here",
+    ),
+    (
+        {
+            **LETSENCRYPT,
+            "haproxy_ssl_letsencrypt_certbot_bind_address": "10.0.0.10",
+            "haproxy_ssl_letsencrypt_certbot_backend_port": 80,
+        },
+        f"{S0}.haproxy_port",
+        "already taken by haproxy_ssl_letsencrypt_certbot_backend_port (10.0.0.10:80)",
+    ),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_pre_hook_timeout": "soon"},
+        "haproxy_ssl_letsencrypt_pre_hook_timeout",
+        "seconds",
+    ),
+    ({"haproxy_keepalive_mode": "close"}, "haproxy_keepalive_mode", "is not a choice"),
+    ({"haproxy_maxconn": "lots"}, "haproxy_maxconn", "is not a number of connections"),
+    ({"haproxy_client_timeout": "50 seconds"}, "haproxy_client_timeout", "is not a duration"),
+    ({"external_lb_vip_address": "10.0.0.1/24"}, "external_lb_vip_address", "without prefix length"),
+    ({"extra_lb_vip_addresses": ["10.0.0.500"]}, "extra_lb_vip_addresses[0]", "neither an IP address"),
+    ({"haproxy_vip_binds": [{"interface": "eth0"}]}, "haproxy_vip_binds[0].address", "is missing"),
+    ({"haproxy_username": "a:b"}, "haproxy_username", "is not a user name"),
+    ({"haproxy_errorfiles": [{"code": 999, "path": "/x"}]}, "haproxy_errorfiles[0].code", "is not a choice"),
+    ({"haproxy_errorfiles": [{"code": 503, "path": "x"}]}, "haproxy_errorfiles[0].path", "is not an absolute path"),
+    (
+        {"haproxy_static_files": [{"dest": "/srv/x", "content": "x"}]},
+        "haproxy_static_files[0].dest",
+        "Put it into /etc/haproxy",
+    ),
+    ({"haproxy_global_raw": ["a\nb"]}, "haproxy_global_raw[0]", "newline"),
+    ({"haproxy_version": "new"}, "haproxy_version", "is not a version of HAProxy"),
+    ({"haproxy_log_socket": "a b"}, "haproxy_log_socket", "is not a log target"),
+    ({"haproxy_ssl_bind_options": "x\ny"}, "haproxy_ssl_bind_options", "newline"),
+]
+
+
+def errors(services: t.Any, settings: dict[str, t.Any] | None = None) -> list[Problem]:
+    return check({"haproxy_service_configs": services}, {**VIPS, **(settings or {})}, HOSTS).problems.errors
+
+
+def assert_found(found: list[Problem], path: str, words: str) -> None:
+    assert [problem for problem in found if problem.path == path and words in str(problem)], "\n".join(map(str, found))
+
+
+@pytest.mark.parametrize(("keys", "path", "words"), WRONG_KEYS)
+def test_wrong_key(keys: dict[str, t.Any], path: str, words: str) -> None:
+    assert_found(errors([{**WEB, **keys}]), f"{S0}.{path}", words)
+
+
+@pytest.mark.parametrize(("keys", "path", "words"), WRONG_KEYS[:3])
+def test_wrong_key_in_a_wrapped_service(keys: dict[str, t.Any], path: str, words: str) -> None:
+    assert_found(errors([{"service": {**WEB, **keys}}]), f"{S0}.{path}", words)
+
+
+@pytest.mark.parametrize(("services", "path", "words"), WRONG_LISTS)
+def test_wrong_list(services: t.Any, path: str, words: str) -> None:
+    assert_found(errors(services), path, words)
+
+
+@pytest.mark.parametrize(("settings", "path", "words"), WRONG_SETTINGS)
+def test_wrong_setting(settings: dict[str, t.Any], path: str, words: str) -> None:
+    assert_found(errors([WEB], settings), path, words)
+
+
+def test_every_mistake_of_every_service_is_in_one_message() -> None:
+    """All rows at once: none hides another."""
+    services = [
+        {**WEB, "haproxy_service_name": f"web{index}", "haproxy_port": 1000 + index, **keys}
+        for index, (keys, _path, _words) in enumerate(WRONG_KEYS)
+    ]
+    checked = check({"haproxy_service_configs": services}, VIPS, HOSTS)
+    with pytest.raises(Invalid) as caught:
+        checked.or_raise()
+    wanted = {f"haproxy_service_configs[{index}].{path}" for index, (_keys, path, _words) in enumerate(WRONG_KEYS)}
+    assert wanted <= {problem["path"] for problem in caught.value.details["errors"]}
+    assert all(f"\n- {path}" in str(caught.value) for path in wanted)
+
+
+def test_secrets_are_not_in_the_message() -> None:
+    found = errors([WEB], {"haproxy_stats_enabled": True, "haproxy_stats_password": "tellnobody\x01"})
+    assert len(found) == 1
+    assert "tellnobody" not in repr(found[0].as_dict())
+
+
+def test_a_variable_that_is_gone_names_its_successor() -> None:
+    found = check({}, VIPS, HOSTS, ["haproxy_stats_process", "haproxy_my_own"]).problems.errors
+    assert [(problem.path, "nbthread" in problem.hint) for problem in found] == [("haproxy_stats_process", True)]
+
+
+def test_there_are_a_hundred_rows() -> None:
+    assert len(WRONG_KEYS) + len(WRONG_LISTS) + len(WRONG_SETTINGS) >= 100
+
+
+@pytest.mark.parametrize(("port", "doubts"), [(8888, 0), (8889, 1)])
+def test_somebody_sends_challenges_to_certbot(port: int, doubts: int) -> None:
+    service = {**WEB, "haproxy_backend_port": port}
+    checked = check({"haproxy_service_configs": [service]}, {**VIPS, **LETSENCRYPT}, HOSTS).or_raise()
+    said = [str(problem) for problem in checked.problems.warnings]
+    assert len([words for words in said if "challenges do not reach certbot" in words]) == doubts

@@ -1,0 +1,426 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each key of a service means in haproxy.cfg, and that HAProxy has nothing to say against it."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import re
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.lines import quote
+
+from .conftest import NODES, WEB, Rendered
+
+Render = t.Callable[..., Rendered]
+Says = t.Callable[[Rendered], list[str]]
+
+FRONT = "frontend web-front-1"
+BACK = "backend web-back"
+SERVER = "server w1 10.0.0.21:80 check port 80 inter 12000 rise 3 fall 3"
+
+# Keys added to the service "web", a section, a line that must be in it.
+LINES: list[tuple[dict[str, t.Any], str, str]] = [
+    ({}, FRONT, "bind 203.0.113.10:80"),
+    ({}, "frontend web-front-2", "bind 10.0.0.10:80"),
+    ({}, FRONT, "option httplog"),
+    ({}, FRONT, "option forwardfor except 127.0.0.0/8"),
+    ({}, FRONT, "option idle-close-on-response"),
+    ({}, FRONT, "http-request set-header X-Forwarded-Proto http"),
+    ({}, FRONT, "default_backend web-back"),
+    ({}, BACK, "balance leastconn"),
+    ({}, BACK, "option forwardfor"),
+    ({}, BACK, SERVER),
+    ({"haproxy_bind": ["10.0.0.99"]}, FRONT, "bind 10.0.0.99:80"),
+    ({"haproxy_bind": [{"address": "*", "interface": "eth1"}]}, FRONT, "bind *:80 interface eth1"),
+    ({"haproxy_bind": ["fd00::11"]}, FRONT, "bind [fd00::11]:80"),
+    (
+        {"haproxy_bind": "127.0.0.1", "haproxy_bind_options": ["accept-proxy", "maxconn 10"]},
+        FRONT,
+        "bind 127.0.0.1:80 accept-proxy maxconn 10",
+    ),
+    ({"haproxy_frontend_maxconn": "100"}, FRONT, "maxconn 100"),
+    ({"haproxy_timeout_client": "1h"}, FRONT, "timeout client 1h"),
+    ({"haproxy_timeout_server": "2h"}, BACK, "timeout server 2h"),
+    ({"haproxy_timeout_tunnel": "3h"}, BACK, "timeout tunnel 3h"),
+    ({"haproxy_timeout_queue": "4s"}, BACK, "timeout queue 4s"),
+    ({"haproxy_timeout_check": 500}, BACK, "timeout check 500"),
+    ({"haproxy_http_reuse": "always"}, BACK, "http-reuse always"),
+    ({"haproxy_retry_on": ["conn-failure", "503"]}, BACK, "retry-on conn-failure 503"),
+    ({"haproxy_cookie": "SRV insert indirect nocache"}, BACK, "cookie SRV insert indirect nocache"),
+    ({"haproxy_cookie": "SRV insert indirect nocache"}, BACK, f"{SERVER} cookie w1"),
+    ({"haproxy_http_keepalive_mode": "forceclose"}, FRONT, "option httpclose"),
+    ({"haproxy_http_keepalive_mode": "http-server-close"}, FRONT, "option http-server-close"),
+    ({"haproxy_balance_alg": "hdr(host)"}, BACK, "balance hdr(host)"),
+    ({"haproxy_balance_type": "tcp"}, FRONT, "option tcplog"),
+    ({"haproxy_balance_type": "tcp"}, FRONT, "mode tcp"),
+    ({"haproxy_balance_type": "tcp"}, BACK, "mode tcp"),
+    ({"haproxy_ssl": "yes"}, FRONT, "bind 203.0.113.10:80 ssl crt TMP/haproxy_lb1-203.0.113.10.pem alpn h2,http/1.1"),
+    ({"haproxy_ssl": True}, "frontend web-front-2", "bind 10.0.0.10:80"),
+    ({"haproxy_ssl": True}, FRONT, "http-request set-header X-Forwarded-Proto https"),
+    ({"haproxy_ssl": True}, "frontend web-front-2", "http-request set-header X-Forwarded-Proto http"),
+    (
+        {"haproxy_ssl": True, "haproxy_ssl_all_vips": True},
+        "frontend web-front-2",
+        "bind 10.0.0.10:80 ssl crt TMP/haproxy_lb1-10.0.0.10.pem alpn h2,http/1.1",
+    ),
+    # HAProxy from 2.9 on offers h2 when nothing is said.
+    (
+        {"haproxy_ssl": True, "haproxy_frontend_h2": False},
+        FRONT,
+        "bind 203.0.113.10:80 ssl crt TMP/haproxy_lb1-203.0.113.10.pem alpn http/1.1",
+    ),
+    (
+        {"haproxy_ssl": True, "haproxy_balance_type": "tcp"},
+        FRONT,
+        "bind 203.0.113.10:80 ssl crt TMP/haproxy_lb1-203.0.113.10.pem",
+    ),
+    (
+        {"haproxy_ssl": True, "haproxy_port": 443, "haproxy_redirect_http_port": 80},
+        "frontend web-redirect-front-1",
+        "redirect scheme https if !{ ssl_fc }",
+    ),
+    (
+        {
+            "haproxy_ssl": True,
+            "haproxy_port": 443,
+            "haproxy_redirect_http_port": 80,
+            "haproxy_redirect_scheme": "https code 301 if !{ ssl_fc }",
+        },
+        "frontend web-redirect-front-1",
+        "redirect scheme https code 301 if !{ ssl_fc }",
+    ),
+    # What an ACL takes elsewhere is not redirected; the redirect is evaluated first.
+    (
+        {
+            "haproxy_ssl": True,
+            "haproxy_port": 443,
+            "haproxy_redirect_http_port": 80,
+            "haproxy_frontend_acls": {"acme": {"rule": "path_beg /.well-known/"}},
+        },
+        "frontend web-redirect-front-1",
+        "redirect scheme https if !{ ssl_fc } !acme",
+    ),
+    ({"haproxy_acls": {"api": {"rule": "path_beg /api", "backend_name": "web"}}}, FRONT, "acl api path_beg /api"),
+    ({"haproxy_acls": {"api": {"rule": "path_beg /api"}}}, FRONT, "use_backend web-back if api"),
+    ({"haproxy_allowlist_networks": ["192.168.0.0/16"]}, FRONT, "acl allow_list src 127.0.0.0/8 ::1 192.168.0.0/16"),
+    ({"haproxy_whitelist_networks": "192.168.0.0/16"}, FRONT, "tcp-request session reject if !allow_list"),
+    ({"haproxy_frontend_raw": ["http-response set-header X-A b"]}, FRONT, "http-response set-header X-A b"),
+    (
+        {
+            "haproxy_maps": ["use_backend %[path,map_reg(/etc/haproxy/m.map)]"],
+            "haproxy_map_entries": [{"name": "m", "entries": ["/ web-back"]}],
+        },
+        FRONT,
+        "use_backend %[path,map_reg(/etc/haproxy/m.map)]",
+    ),
+    ({"haproxy_backend_options": ["httpchk HEAD /"]}, BACK, "option httpchk HEAD /"),
+    ({"haproxy_backend_httpcheck_options": ["send meth HEAD uri /up", "expect status 204"]}, BACK, "option httpchk"),
+    ({"haproxy_backend_httpcheck_options": ["expect status 204"]}, BACK, "http-check expect status 204"),
+    ({"haproxy_backend_arguments": ["http-check expect string OK"]}, BACK, "option httpchk"),
+    ({"haproxy_stick_table": ["stick-table type ip size 1k", "stick on src"]}, BACK, "stick on src"),
+    ({"haproxy_backend_port": 8080}, BACK, "server w1 10.0.0.21:8080 check port 8080 inter 12000 rise 3 fall 3"),
+    ({"haproxy_check_port": 9}, BACK, "server w1 10.0.0.21:80 check port 9 inter 12000 rise 3 fall 3"),
+    (
+        {"haproxy_interval": "2s", "haproxy_backend_rise": 1, "backend_fall": 2},
+        BACK,
+        "server w1 10.0.0.21:80 check port 80 inter 2s rise 1 fall 2",
+    ),
+    ({"haproxy_backend_server_options": ["send-proxy-v2"]}, BACK, f"{SERVER} send-proxy-v2"),
+    ({"haproxy_backend_ssl": True}, BACK, f"{SERVER} ssl check-ssl verify none"),
+    (
+        {
+            "haproxy_backend_ssl": True,
+            "haproxy_backend_ssl_check": False,
+            "haproxy_backend_ca": True,
+            "haproxy_backend_verifyhost": "a.example.org",
+        },
+        BACK,
+        f"{SERVER} ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt verifyhost a.example.org",
+    ),
+    (
+        {"haproxy_backend_ssl": True, "haproxy_backend_sni": "a.example.org"},
+        BACK,
+        f"{SERVER} ssl check-ssl verify none sni str(a.example.org) check-sni a.example.org",
+    ),
+    (
+        {"haproxy_backend_ssl": True, "haproxy_backend_sni": "ssl_fc_sni"},
+        BACK,
+        f"{SERVER} ssl check-ssl verify none sni ssl_fc_sni",
+    ),
+    ({"haproxy_backend_h2": True}, BACK, f"{SERVER} proto h2"),
+    (
+        {"haproxy_backend_h2": True, "haproxy_backup_nodes": [{"name": "b", "ip_addr": "10.0.0.30"}], "backup_rise": 7},
+        BACK,
+        "server b 10.0.0.30:80 check port 80 inter 12000 rise 7 fall 3 backup proto h2",
+    ),
+    (
+        {"haproxy_backend_h2": True, "haproxy_backend_ssl": True},
+        BACK,
+        f"{SERVER} ssl check-ssl verify none alpn h2,http/1.1",
+    ),
+    (
+        {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "fd00::5", "backend_port": 81, "weight": 0, "maxconn": 9}]},
+        BACK,
+        "server a [fd00::5]:81 check port 81 inter 12000 rise 3 fall 3 weight 0 maxconn 9",
+    ),
+    (
+        {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "localhost"}]},
+        BACK,
+        "server a localhost:80 check port 80 inter 12000 rise 3 fall 3 init-addr last,libc,none",
+    ),
+    (
+        {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.0.5", "backend_server_options": "slowstart 1s"}]},
+        BACK,
+        "server a 10.0.0.5:80 check port 80 inter 12000 rise 3 fall 3 slowstart 1s",
+    ),
+    (
+        {"haproxy_backend_nodes": [], "haproxy_backend_arguments": ["http-request return status 404"]},
+        BACK,
+        "http-request return status 404",
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "heading", "line"), LINES)
+def test_a_key_becomes_its_line(
+    keys: dict[str, t.Any], heading: str, line: str, render: Render, haproxy_says: Says, tmp_path: pathlib.Path
+) -> None:
+    rendered = render({**WEB, **keys})
+    assert line.replace("TMP", str(tmp_path)) in rendered.section(heading)
+    assert haproxy_says(rendered) == []
+
+
+SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
+    ({}, "global", "description @release@"),
+    ({}, "defaults", "option http-keep-alive"),
+    ({"haproxy_keepalive_mode": "forceclose"}, "defaults", "option httpclose"),
+    ({"haproxy_tuning_params": {"nbthread": 2, "tune.ssl_cachesize": 100}}, "global", "tune.ssl.cachesize 100"),
+    ({"haproxy_tuning_params": {"nbthread": 2}}, "global", "nbthread 2"),
+    ({"haproxy_log_socket": "stdout"}, "global", "log stdout format short local0"),
+    ({"haproxy_global_raw": ["set-dumpable"]}, "global", "set-dumpable"),
+    ({"haproxy_defaults_raw": ["timeout queue 3s"]}, "defaults", "timeout queue 3s"),
+    ({"haproxy_maxconn": 77}, "global", "maxconn 77"),
+    ({"haproxy_retries": "5"}, "defaults", "retries 5"),
+    (
+        {"haproxy_errorfiles": [{"code": 503, "path": "/etc/haproxy/errors/503.http"}]},
+        "defaults",
+        "errorfile 503 /etc/haproxy/errors/503.http",
+    ),
+    ({"haproxy_ssl_dh_param": 4096}, "global", "tune.ssl.default-dh-param 4096"),
+    (
+        {"haproxy_stats_enabled": True, "haproxy_stats_password": "it's #1"},
+        "listen stats",
+        r"stats auth 'admin:it'\''s #1'",
+    ),
+    (
+        {"haproxy_stats_enabled": True, "haproxy_stats_password": "x", "haproxy_stats_prometheus_enabled": True},
+        "listen stats",
+        "http-request use-service prometheus-exporter if { path /metrics }",
+    ),
+    (
+        {"haproxy_stats_enabled": True, "haproxy_stats_password": "x", "haproxy_stats_ssl": True},
+        "listen stats",
+        "bind 127.0.0.1:1936 ssl crt TMP/haproxy_lb1-10.0.0.10.pem",
+    ),
+    ({"extra_lb_vip_addresses": ["10.0.0.77"]}, "frontend web-front-3", "bind 10.0.0.77:80"),
+    (
+        {"haproxy_frontend_extra_raw": ["http-response set-header X-A b", "timeout client 7s"]},
+        FRONT,
+        "timeout client 7s",
+    ),
+    ({"haproxy_bind_external_lb_vip_interface": "eth0"}, FRONT, "bind 203.0.113.10:80 interface eth0"),
+    ({"haproxy_bind_external_lb_vip_address": "*"}, FRONT, "bind *:80"),
+]
+
+
+@pytest.mark.parametrize(("settings", "heading", "line"), SETTINGS)
+def test_a_setting_becomes_its_line(
+    settings: dict[str, t.Any], heading: str, line: str, render: Render, haproxy_says: Says, tmp_path: pathlib.Path
+) -> None:
+    if settings.get("haproxy_bind_external_lb_vip_address") == "*":
+        settings = {**settings, "haproxy_bind_internal_lb_vip_address": "*"}
+    rendered = render(WEB, **settings)
+    assert line.replace("TMP", str(tmp_path)) in rendered.section(heading)
+    assert haproxy_says(rendered) == []
+
+
+def test_which_vips_speak_tls(render: Render) -> None:
+    """The table of openstack-ansible: external TLS, internal plain, extra TLS VIPs TLS, extra VIPs plain."""
+    extra = {"extra_lb_tls_vip_addresses": ["203.0.113.11"], "extra_lb_vip_addresses": ["10.0.0.12"]}
+
+    def tls(**keys: t.Any) -> list[bool]:
+        rendered = render({**WEB, **keys}, **extra)
+        return [" ssl " in rendered.section(f"frontend web-front-{number}")[0] for number in (1, 2, 3, 4)]
+
+    assert tls(haproxy_ssl=False) == [False, False, False, False]
+    assert tls(haproxy_ssl=True) == [True, False, True, False]
+    assert tls(haproxy_ssl=True, haproxy_ssl_all_vips=True) == [True, True, True, False]
+
+
+def test_one_frontend_where_both_vips_are_one(render: Render) -> None:
+    rendered = render({**WEB, "haproxy_ssl": True}, internal_lb_vip_address="203.0.113.10")
+    assert rendered.headings() == ["frontend web-front-1", "backend web-back"]
+
+
+def test_certificates_hold_the_names_of_their_own_vip_only(render: Render) -> None:
+    rendered = render(
+        {**WEB, "haproxy_ssl": True, "haproxy_ssl_all_vips": True},
+        external_lb_vip_address="www.example.org",
+        haproxy_bind_external_lb_vip_address="203.0.113.10",
+        internal_lb_vip_address="internal.example.org",
+        haproxy_bind_internal_lb_vip_address="10.0.0.10",
+        extra_lb_tls_vip_addresses=["203.0.113.11"],
+    )
+    assert [(certificate["name"], certificate["san"]) for certificate in rendered.model["certificates"]] == [
+        ("haproxy_lb1-203.0.113.10", {"dns": ["www.example.org"], "ip": ["203.0.113.10"]}),
+        ("haproxy_lb1-10.0.0.10", {"dns": ["internal.example.org"], "ip": ["10.0.0.10"]}),
+        ("haproxy_lb1-203.0.113.11", {"dns": [], "ip": ["203.0.113.11"]}),
+    ]
+
+
+def test_no_certificate_where_a_path_is_given_or_nothing_speaks_tls(render: Render) -> None:
+    assert render({**WEB, "haproxy_ssl": True, "haproxy_ssl_path": "/x.pem"}).model["certificates"] == []
+    assert render(WEB).model["certificates"] == []
+
+
+def test_an_acme_server_renews_what_is_external(render: Render) -> None:
+    settings = {
+        "external_lb_vip_address": "www.example.org",
+        "haproxy_bind_external_lb_vip_address": "203.0.113.10",
+        "extra_lb_tls_vip_addresses": ["203.0.113.11"],
+        "haproxy_ssl_letsencrypt_email": "ops@example.org",
+    }
+    assert render(WEB, **settings).model["acme_certificates"] == []
+    rendered = render(WEB, **settings, haproxy_ssl_letsencrypt_enable=True)
+    assert rendered.model["acme_certificates"] == ["haproxy_lb1-203.0.113.10", "haproxy_lb1-203.0.113.11"]
+
+
+def test_both_protocols_on_one_port(render: Render, haproxy_says: Says) -> None:
+    rendered = render(
+        {
+            **WEB,
+            "haproxy_ssl": True,
+            "haproxy_accept_both_protocols": True,
+            "haproxy_allowlist_networks": ["10.0.0.0/8"],
+        }
+    )
+    assert rendered.section(FRONT)[0] == "bind 203.0.113.10:80"
+    assert rendered.section("frontend web-tls-front-1")[0].startswith("bind abns@web-tls-front-1 ssl crt ")
+    # The inner frontends learn the client's address and judge it too.
+    for inner in ("tls", "plain"):
+        section = rendered.section(f"frontend web-{inner}-front-1")
+        assert section[0].endswith("accept-proxy")
+        assert "tcp-request session reject if !allow_list" in section
+        assert rendered.section(f"backend web-{inner}-front-1")[-1].endswith("send-proxy-v2")
+    assert haproxy_says(rendered) == []
+
+
+def test_rules_stand_in_the_order_haproxy_evaluates_them(render: Render, haproxy_says: Says) -> None:
+    rendered = render(
+        {
+            **WEB,
+            "haproxy_acls": {"a": {"rule": "path /a"}},
+            "haproxy_maps": ["use_backend web-back if { path /m }"],
+            "haproxy_frontend_raw": [
+                "redirect location / if { path /old }",
+                "http-request deny if evil",
+                "tcp-request content accept",
+                "tcp-request connection accept",
+                "acl evil path /evil",
+                "monitor fail if evil",
+            ],
+        }
+    )
+    words = [line.split()[0] for line in rendered.section(FRONT)]
+    order = ["acl", "tcp-request", "monitor", "http-request", "redirect", "use_backend", "default_backend"]
+    assert [word for word in words if word in order] == sorted(
+        (word for word in words if word in order), key=order.index
+    )
+    assert haproxy_says(rendered) == []
+
+
+def test_what_haproxy_would_warn_of_is_left_out_and_told(render: Render, haproxy_says: Says) -> None:
+    rendered = render({**WEB, "haproxy_backend_options": ["forwardfor", "httpchk", "httplog"]})
+    assert rendered.section(BACK).count("option forwardfor") == 1
+    assert "option httplog" not in rendered.section(BACK)
+    assert any("belongs to frontends" in warning for warning in rendered.warnings)
+    assert haproxy_says(rendered) == []
+
+
+def test_global_lines_about_http_stay_out_of_tcp_sections(render: Render, haproxy_says: Says) -> None:
+    rendered = render(
+        {**WEB, "haproxy_balance_type": "tcp"},
+        haproxy_frontend_extra_raw=["http-response set-header X-A b"],
+        haproxy_stick_table=["stick-table type ip size 1k", "http-request track-sc0 src"],
+    )
+    assert "http-response set-header X-A b" not in rendered.section(FRONT)
+    assert "http-request track-sc0 src" not in rendered.section(BACK)
+    assert haproxy_says(rendered) == []
+
+
+def test_services_that_are_not_wanted_leave_no_trace(render: Render) -> None:
+    other = {**WEB, "haproxy_service_name": "other", "haproxy_port": 81}
+    for key, value in (("state", "absent"), ("haproxy_service_enabled", False), ("haproxy_limit_hosts", ["lb10"])):
+        assert "other" not in render(WEB, {**other, key: value}).text
+    assert "backend other-back" in render(WEB, {**other, "haproxy_limit_hosts": ["lb1"]}).text
+
+
+def test_a_service_without_servers_is_left_out_and_told(render: Render) -> None:
+    rendered = render(WEB, {**WEB, "haproxy_service_name": "empty", "haproxy_port": 81, "haproxy_backend_nodes": []})
+    assert "empty" not in rendered.text
+    assert rendered.warnings == ["is empty, so the service is left out"]
+
+
+def test_maps_are_sorted_by_order_then_service(render: Render) -> None:
+    def entries(order: str, *lines: str) -> dict[str, t.Any]:
+        return {"haproxy_map_entries": [{"name": "m", "order": order, "entries": list(lines)}]}
+
+    rendered = render(
+        {**WEB, "haproxy_service_name": "c", "haproxy_port": 1, **entries("10", "k1 v")},
+        {**WEB, "haproxy_service_name": "b", "haproxy_port": 2, **entries("00", "k3 v", "k2 v")},
+        {**WEB, "haproxy_service_name": "a", "haproxy_port": 3, **entries("10", "k0 v")},
+    )
+    assert rendered.model["maps"] == {"m.map": "k3 v\nk2 v\nk0 v\nk1 v\n"}
+
+
+def test_more_networks_than_words_on_a_line(render: Render, haproxy_says: Says) -> None:
+    rendered = render({**WEB, "haproxy_allowlist_networks": [f"10.{number}.0.0/16" for number in range(200)]})
+    assert haproxy_says(rendered) == []
+
+
+def test_equal_input_gives_equal_bytes(render: Render) -> None:
+    services = [{**WEB, "haproxy_service_name": f"s{number}", "haproxy_port": 1000 + number} for number in range(20)]
+    assert render(*services).text == render(*[dict(reversed(service.items())) for service in services]).text
+
+
+def test_haproxy_reads_a_quoted_word_back(tmp_path: pathlib.Path) -> None:
+    """Characters that mean something to HAProxy's parser survive it: .notice prints the word it has read."""
+    generator = random.Random(20261120)
+    words = ["a" + "".join(generator.choices("ab'\"\\#$ {}%", k=8)) + "z" for _number in range(100)]
+    path = tmp_path / "haproxy.cfg"
+    path.write_text("".join(f".notice {quote(word)}\n" for word in words))
+    done = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
+    read_back = re.findall(r"parsing \[[^]]+\]: '(.*)'\.?$", done.stderr, flags=re.MULTILINE)
+    assert read_back == words, done.stderr[-2000:]
+
+
+def test_many_services_of_every_kind_please_haproxy(render: Render, haproxy_says: Says) -> None:
+    services = [
+        {**WEB, **keys, "haproxy_service_name": "web" if index == 0 else f"s{index}", "haproxy_port": 2000 + index}
+        for index, (keys, _heading, _line) in enumerate(LINES)
+        if "haproxy_redirect_http_port" not in keys and "haproxy_maps" not in keys
+    ]
+    assert len(services) > 50
+    assert haproxy_says(render(*services)) == []
+
+
+def test_nodes_stay_in_the_order_of_the_list(render: Render) -> None:
+    servers = [line.split()[1] for line in render(WEB).section(BACK) if line.startswith("server ")]
+    assert servers == [node["name"] for node in NODES]

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""haproxy_validate as Ansible runs it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_validate
+
+Run = t.Callable[..., dict[str, t.Any]]
+WEB = {"haproxy_service_name": "web", "haproxy_port": "80", "haproxy_backend_nodes": "web1", "haproxy_interval": 100}
+HOSTS = {"web1": "10.0.0.21"}
+
+
+def test_good_services_come_back_in_their_normal_form(run_module: Run) -> None:
+    result = run_module(haproxy_validate, services=[{"service": WEB}], hosts=HOSTS, _ansible_check_mode=True)
+    assert result["changed"] is False
+    (service,) = result["services"]
+    assert service["haproxy_port"] == 80
+    assert service["haproxy_backend_nodes"] == [{"name": "web1", "ip_addr": "10.0.0.21"}]
+    assert service["haproxy_balance_alg"] == "leastconn"
+
+
+def test_doubts_do_not_fail(run_module: Run) -> None:
+    result = run_module(haproxy_validate, services=[WEB], hosts=HOSTS)
+    assert [doubt["path"] for doubt in result["doubts"]] == ["haproxy_service_configs[0].interval"]
+    assert "very short" in result["doubts"][0]["text"]
+
+
+def test_mistakes_of_both_lists_and_of_settings_fail_together(run_module: Run) -> None:
+    result = run_module(
+        haproxy_validate,
+        services=[{**WEB, "haproxy_port": 0}],
+        extra_services=[{**WEB, "haproxy_service_name": "a b"}],
+        settings={"haproxy_stats_enabled": "yes", "haproxy_maxconn": "x"},
+        hosts=HOSTS,
+    )
+    assert result["failed"] is True
+    assert {error["path"] for error in result["errors"]} >= {
+        "haproxy_service_configs[0].haproxy_port",
+        "haproxy_extra_services[0].haproxy_service_name",
+        "haproxy_stats_password",
+        "haproxy_maxconn",
+    }
+    assert all(error["text"] in result["msg"] for error in result["errors"])
+
+
+def test_a_password_is_never_in_the_result(run_module: Run) -> None:
+    result = run_module(
+        haproxy_validate, settings={"haproxy_stats_enabled": True}, stats_password="tell\nnobody", services=[], hosts={}
+    )
+    assert result["failed"] is True
+    assert "nobody" not in repr(result)

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation that is made of tables is up to date, and the JSON Schema judges as the validator does."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import jsonschema
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+WEB = {
+    "haproxy_service_name": "web",
+    "haproxy_port": 80,
+    "haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.0.1"}],
+}
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads((ROOT / "docs" / "haproxy_services.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_documentation_is_not_stale() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "docs", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        WEB,
+        {"service": WEB},
+        {**WEB, "haproxy_port": "{{ web_port }}", "haproxy_ssl": "{{ haproxy_ssl }}"},
+        {**WEB, "haproxy_backend_nodes": "{{ groups['web'] }}"},
+        {**WEB, "haproxy_backend_nodes": ["web1", {"name": "x", "ip_addr": "fd00::1", "weight": 5}]},
+        {**WEB, "haproxy_whitelist_networks": ["10.0.0.0/8"], "interval": "2s"},
+    ],
+)
+def test_schema_accepts(service: dict[str, t.Any], validator: jsonschema.Draft202012Validator) -> None:
+    validator.validate({"haproxy_service_configs": [service]})
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {**WEB, "haproxy_prot": 80},
+        {**WEB, "haproxy_port": 70000},
+        {**WEB, "haproxy_balance_type": "udp"},
+        {**WEB, "haproxy_balance_alg": "best"},
+        {**WEB, "haproxy_backend_nodes": [{"ip_addr": "10.0.0.1"}]},
+        {"haproxy_port": 80},
+        {"service": {"haproxy_port": 80}},
+    ],
+)
+def test_schema_rejects(service: dict[str, t.Any], validator: jsonschema.Draft202012Validator) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({"haproxy_service_configs": [service]})
