@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ask HAProxy whether it would take a release, before anything of it is in place."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import typing as t
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.command import run
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import (
+    Message,
+    alerts,
+    parse_messages,
+    warnings,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
+
+
+class Checker:
+    """Runs ``haproxy -c`` on a private copy of the configuration directory as it will be.
+
+    The copy holds the files of the release, the wanted certificates beside those that are there, and links to
+    everything else. Paths into the two directories are rewritten in the copied files, so absolute paths in users' own
+    lines find the new files too, also on the very first run.
+    """
+
+    def __init__(self, binary: str | None, store: ReleaseStore, certificate_dir: Path) -> None:
+        self._binary = binary
+        self._store = store
+        self._certificate_dir = certificate_dir
+
+    def check(self, release: Release, certificates: t.Mapping[str, bytes]) -> list[Message]:
+        """Return HAProxy's warnings; what it refuses is an error."""
+        if self._binary is None:
+            return [Message("WARNING", "HAProxy is not installed yet, so the configuration was not checked.")]
+        config_dir = self._store.config_dir
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            copies = {config_dir: root / "config", self._certificate_dir: root / "certificates"}
+            self._copy(release, certificates, copies)
+            result = run([self._binary, "-c", "-f", str(copies[config_dir] / CONFIGURATION)])
+        output = f"{result.stdout}\n{result.stderr}"
+        for real, copy in copies.items():
+            output = output.replace(str(copy), str(real))
+        messages = parse_messages(output, release.texts[CONFIGURATION], str(config_dir / CONFIGURATION))
+        if result.code != 0:
+            raise _refusal(alerts(messages), output)
+        return warnings(messages)
+
+    def _copy(self, release: Release, certificates: t.Mapping[str, bytes], copies: dict[Path, Path]) -> None:
+        config_dir, certificate_dir = self._store.config_dir, self._certificate_dir
+        config, store = copies[config_dir], copies[certificate_dir]
+        ours = {*self._store.linked(), *release.files, self._store.pointer.name}
+        if certificate_dir.parent == config_dir:
+            ours.add(certificate_dir.name)
+        _mirror(config_dir, config, ours)
+        _mirror(certificate_dir, store, certificates)
+        if certificate_dir.parent == config_dir:
+            (config / certificate_dir.name).symlink_to(store)
+        (config / self._store.pointer.name).symlink_to(".")
+        for name, text in release.texts.items():
+            disk.write(config / name, rewritten(text, copies).encode(), 0o600)
+        for name, content in certificates.items():
+            disk.write(store / name, content, 0o600)
+
+
+def rewritten(text: str, moves: t.Mapping[Path, Path]) -> str:
+    """Let paths into the moved directories lead to the new places, and leave longer names that begin alike alone."""
+    targets = {str(old): str(new) for old, new in moves.items()}
+    longest_first = "|".join(re.escape(old) for old in sorted(targets, key=len, reverse=True))
+    return re.sub(rf"(?<![\w./-])(?:{longest_first})(?![\w.~-])", lambda match: targets[match[0]], text)
+
+
+def _mirror(real: Path, copy: Path, without: t.Container[str]) -> None:
+    copy.mkdir()
+    for path in real.iterdir() if real.is_dir() else ():
+        if path.name not in without:
+            (copy / path.name).symlink_to(path)
+
+
+def _refusal(found: list[Message], output: str) -> LbforgeError:
+    words = "\n".join(f"  {message}" for message in found) or f"  {output.strip()}"
+    return LbforgeError(
+        f"HAProxy refuses the configuration; nothing was changed and HAProxy serves as before:\n{words}",
+        errors=[message.as_dict() for message in found],
+    )

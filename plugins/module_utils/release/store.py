@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The releases on a host: directories under releases/, a link to the current one, and a link per file."""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import typing as t
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import digest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Files = t.Mapping[str, bytes]
+
+ORIGINAL = "original"
+_NAME = re.compile(rf"[0-9a-f]{{12}}|{ORIGINAL}|edited-[0-9a-f]{{12}}")
+_SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
+_PENDING = ".pending"
+
+
+class ReleaseStore:
+    """What is on disk. Every method leaves whole releases behind it, also when it is cut off.
+
+    ``CONFIG_DIR/NAME -> current/NAME``, ``CONFIG_DIR/current -> releases/ID``.
+    """
+
+    def __init__(self, config_dir: Path, group: str = "haproxy") -> None:
+        self.config_dir = config_dir
+        self.releases = config_dir / "releases"
+        self.pointer = config_dir / "current"
+        self._group = group
+
+    # Reading
+
+    @property
+    def current(self) -> str | None:
+        """The name of the release behind the link, None when it leads nowhere."""
+        if not self.pointer.is_symlink():
+            return None
+        target = self.config_dir / self.pointer.readlink()
+        return target.name if target.parent == self.releases and target.is_dir() else None
+
+    def names(self) -> list[str]:
+        """All releases, the youngest first. What else lies in the directory is not ours."""
+        if not self.releases.is_dir():
+            return []
+        ours = [path for path in self.releases.iterdir() if _NAME.fullmatch(path.name) and _is_directory(path)]
+        return [path.name for path in sorted(ours, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
+
+    def read(self, name: str | None) -> dict[str, bytes]:
+        """The files of a release; none when there is no such release."""
+        directory = self.releases / (name or "")
+        if name is None or not directory.is_dir():
+            return {}
+        return {
+            path.name: path.read_bytes()
+            for path in directory.iterdir()
+            if path.is_file() and not path.name.startswith(".")
+        }
+
+    def secrets(self, name: str | None) -> list[str]:
+        """What must not be shown of a release."""
+        path = self.releases / (name or "") / _SECRETS
+        return json.loads(path.read_text()) if name is not None and path.is_file() else []
+
+    def linked(self) -> set[str]:
+        """The names that lead to the current release. Only these are ever removed."""
+        if not self.config_dir.is_dir():
+            return set()
+        return {path.name for path in self.config_dir.iterdir() if self._is_link(path)}
+
+    def live(self, names: t.Iterable[str]) -> dict[str, bytes]:
+        """The files that HAProxy would read under these names and the linked ones."""
+        paths = (self.config_dir / name for name in {*names, *self.linked()})
+        return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+    def loose(self, names: t.Iterable[str]) -> list[str]:
+        """The names that are not our links."""
+        return sorted(name for name in names if not self._is_link(self.config_dir / name))
+
+    def foreign(self, names: t.Iterable[str]) -> dict[str, bytes]:
+        """The files of somebody else in the places of our links."""
+        paths = (self.config_dir / name for name in self.loose(names))
+        return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+    def obstacles(self, names: t.Iterable[str]) -> list[str]:
+        """The directories in the places of our links: these nobody replaces without asking."""
+        paths = (self.config_dir / name for name in [*names, self.pointer.name])
+        return [f"{path} is a directory; move it away, a link belongs there." for path in paths if _is_directory(path)]
+
+    # Writing
+
+    @contextmanager
+    def lock(self, timeout: float) -> Iterator[None]:
+        """Let one apply run at a time. The lock is on the directory itself, so no file stays behind."""
+        if not self.config_dir.is_dir():
+            yield
+            return
+        handle = os.open(self.config_dir, os.O_RDONLY | os.O_DIRECTORY)
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > deadline:
+                        raise LbforgeError(
+                            f"Another run has been changing {self.config_dir} for more than {timeout:g} s."
+                            " Wait for it, or end it, and run again."
+                        ) from error
+                    time.sleep(0.1)
+            yield
+        finally:
+            os.close(handle)
+
+    def tidy(self) -> None:
+        """Remove what an interrupted run left half-written."""
+        disk.tidy(self.config_dir)
+        disk.tidy(self.releases)
+
+    def stage(self, files: Files, secrets: t.Sequence[str] = ()) -> Path:
+        """Write a tree that nothing points at yet."""
+        gid = self._gid()
+        if not self.releases.is_dir():
+            self.releases.mkdir(parents=True)
+            _open_to_group(self.releases, gid)
+        staging = Path(tempfile.mkdtemp(prefix=disk.NEW, dir=self.releases))
+        try:
+            for name, content in files.items():
+                disk.write(staging / name, content, 0o640, gid)
+            disk.write(staging / _SECRETS, json.dumps(list(secrets)).encode(), 0o600)
+            _open_to_group(staging, gid)
+            disk.sync(staging)
+        except OSError:
+            shutil.rmtree(staging)
+            raise
+        return staging
+
+    def commit(self, staging: Path, name: str) -> None:
+        """Give a staged tree its name. A tree of this name that is not the current one gives way."""
+        if name == self.current:
+            raise ValueError(f"{name} is current and cannot be replaced")
+        if (self.releases / name).is_dir():
+            shutil.rmtree(self.releases / name)
+        staging.rename(self.releases / name)
+        disk.sync(self.releases)
+
+    def switch(self, name: str | None) -> None:
+        """Make a release the current one, in one step. None: there is none, as before the first run."""
+        if name is None:
+            self.pointer.unlink(missing_ok=True)
+        else:
+            disk.link(self.pointer, f"{self.releases.name}/{name}")
+        disk.sync(self.config_dir)
+
+    def add_links(self, names: t.Iterable[str]) -> None:
+        """Let these names lead to the current release. They may lead nowhere until the switch."""
+        for name in self.loose(names):
+            disk.link(self.config_dir / name, f"{self.pointer.name}/{name}")
+        disk.sync(self.config_dir)
+
+    def remove_links(self) -> None:
+        """Remove the links that lead nowhere since the switch."""
+        for name in self.linked():
+            if not (self.config_dir / name).exists():
+                (self.config_dir / name).unlink()
+        disk.sync(self.config_dir)
+
+    def adopted_name(self, names: t.Iterable[str], wanted: str, contents: Files) -> str | None:
+        """Name what HAProxy would read now if it is in no release yet: somebody else's files, or edited ones."""
+        current = self.read(self.current)
+        found = self._found(names)
+        edited = self.current == wanted and found != dict(contents)
+        if not found or (found == current and not edited):
+            return None
+        return ORIGINAL if self.current is None and ORIGINAL not in self.names() else f"edited-{digest(found)}"
+
+    def adopt(self, names: t.Collection[str], name: str) -> None:
+        """Keep what HAProxy would read now as a release, so that it can come back, and make it the current one."""
+        found = self._found(names)
+        self.commit(self.stage(found, self.secrets(self.current)), name)
+        self.switch(name)
+        self.add_links(found)
+
+    def prune(self, keep: int, protected: t.Collection[str | None]) -> None:
+        """Remove the oldest releases. The user's own files are never removed."""
+        for name in self.names()[keep:]:
+            if name != ORIGINAL and name not in protected:
+                shutil.rmtree(self.releases / name)
+
+    # The mark of a change under way
+
+    @property
+    def pending(self) -> bool:
+        """True when a run was cut off before HAProxy was proved: it may run anything."""
+        return (self.releases / _PENDING).exists()
+
+    def begin(self) -> None:
+        """Say that from now on HAProxy may run something else than the disk holds."""
+        (self.releases / _PENDING).touch()
+        disk.sync(self.releases)
+
+    def finish(self) -> None:
+        """Say that HAProxy runs what the disk holds."""
+        (self.releases / _PENDING).unlink(missing_ok=True)
+
+    def _found(self, names: t.Iterable[str]) -> dict[str, bytes]:
+        return {**self.read(self.current), **self.foreign(names)}
+
+    def _is_link(self, path: Path) -> bool:
+        return path.is_symlink() and str(path.readlink()) == f"{self.pointer.name}/{path.name}"
+
+    def _gid(self) -> int:
+        if os.geteuid() != 0:
+            return -1
+        try:
+            return grp.getgrnam(self._group).gr_gid
+        except KeyError:
+            return -1
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _open_to_group(directory: Path, gid: int) -> None:
+    if gid != -1:
+        os.chown(directory, -1, gid)
+    directory.chmod(0o750)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release: the files HAProxy reads, named by what is in them. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from dataclasses import dataclass
+from functools import cached_property
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import section_of
+
+CONFIGURATION = "haproxy.cfg"
+TOKEN = "@release@"  # noqa: S105 - a place holder
+RESERVED = ("current", "releases")
+
+
+def digest(files: t.Mapping[str, bytes]) -> str:
+    """Return the 12 hex digits that name these files. Lengths keep names and contents apart."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        label = name.encode()
+        total.update(b"%d:%b%d:%b" % (len(label), label, len(files[name]), files[name]))
+    return total.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Release:
+    """The wanted files by name, with the token in the place of the id."""
+
+    files: t.Mapping[str, str]
+
+    @cached_property
+    def id(self) -> str:
+        """The id, made from the text that still carries the token."""
+        return digest({name: text.encode() for name, text in self.files.items()})
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The files as HAProxy gets them."""
+        return {name: text.replace(TOKEN, self.id) for name, text in self.files.items()}
+
+    @cached_property
+    def contents(self) -> dict[str, bytes]:
+        """The files as they are written."""
+        return {name: text.encode() for name, text in self.texts.items()}
+
+
+def name_problems(names: t.Iterable[str], kind: str, reserved: t.Collection[str] = ()) -> list[str]:
+    """Say what is wrong with names of files. They are flat, visible and printable."""
+    problems = []
+    for name in names:
+        if not name or not name.isprintable() or "/" in name or name.startswith("."):
+            problems.append(
+                f"{kind} {name!r}: a name is not empty, has no dot in front, no slash and no control character."
+            )
+        elif name in reserved:
+            problems.append(f"{kind} {name!r}: this name is taken by the directory of the releases or certificates.")
+    return problems
+
+
+def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> list[str]:
+    """Say everything that is wrong with the files of a release."""
+    problems = name_problems(files, "File", reserved)
+    problems += [
+        f"File {name!r}: the content must be text, not {type(content).__name__}."
+        for name, content in files.items()
+        if not isinstance(content, str)
+    ]
+    configuration = files.get(CONFIGURATION)
+    if configuration is None:
+        problems.append(f"File {CONFIGURATION!r}: it is missing, and HAProxy reads nothing else first.")
+    elif isinstance(configuration, str) and not _carries_token(configuration):
+        problems.append(
+            f"File {CONFIGURATION!r}: its global section needs the line 'description {TOKEN}'."
+            " The running worker is asked for it; without it nothing proves which release runs."
+        )
+    return problems
+
+
+def _carries_token(configuration: str) -> bool:
+    lines = configuration.splitlines()
+    return any(
+        re.match(rf"\s*description\s.*{TOKEN}", line) and section_of(lines, number) == "global"
+        for number, line in enumerate(lines, start=1)
+    )

@@ -1,0 +1,315 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_config
+short_description: Apply a HAProxy configuration without losing a request
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Takes everything HAProxy reads (configuration, maps, error files, certificates) and makes the running HAProxy
+    use it.
+  - The whole is checked with C(haproxy -c) before anything is in place. Then one atomic switch of a link puts it there,
+    the master process reloads, and the new worker is asked which release it runs. If it is not the new one, the old
+    files and certificates are put back, and the old worker goes on serving.
+  - If nothing differs and the running worker runs this release, nothing is touched. HAProxy is never restarted.
+  - Each release lies in C(releases/ID) below O(config_dir). C(current) leads to the one in use, and each file is a
+    link to C(current/FILE), so that paths stay the same. A C(haproxy.cfg) that was there before is kept as release
+    V(original); files of a release that were changed by hand are kept as V(edited-ID).
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Runs C(haproxy -c) on a private copy and leaves nothing behind. Without HAProxy on the host this check is left
+        out, with a warning.
+  diff_mode:
+    support: full
+    details:
+      - Passwords are masked. Of certificates only digests are shown.
+options:
+  files:
+    description:
+      - The text of each file of the release by its name. Names are flat, without directories.
+      - The file C(haproxy.cfg) is required. Its global section needs the line C(description @release@); V(@release@) is
+        replaced by the id of the release in all files.
+      - A file that was in the last release and is not listed any more is removed.
+    type: dict
+    required: true
+  certificates:
+    description:
+      - Certificates for O(certificate_dir), readable by root only.
+      - Certificates that are not listed are left alone.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the file, without directory.
+        type: str
+        required: true
+      content:
+        description: The leaf certificate, its chain and its key as PEM.
+        type: str
+        required: true
+      bootstrap:
+        description:
+          - Whether HAProxy only starts with it, because something else renews it later, such as an ACME client.
+          - Then it is written if there is no file of this name yet, and what is there is left alone.
+        type: bool
+        default: false
+  secrets:
+    description:
+      - Values that must not be shown in a result, a difference or a log, as they are written in O(files).
+      - Values after C(stats auth) and C(password) are masked in differences in any case, also those of the old files.
+    type: list
+    elements: str
+    default: []
+  config_dir:
+    description: Directory of the configuration.
+    type: path
+    default: /etc/haproxy
+  certificate_dir:
+    description: Directory of the certificates. It is made for root only if it is missing.
+    type: path
+    default: /etc/haproxy/ssl
+  master_socket:
+    description: Socket of the master process, the value of HAProxy's option C(-S).
+    type: path
+    default: /run/haproxy-master.sock
+  binary:
+    description: The HAProxy that checks the configuration, a path or a name on the search path.
+    type: str
+    default: haproxy
+  service:
+    description: The unit of systemd that is started if HAProxy does not run.
+    type: str
+    default: haproxy
+  keep_releases:
+    description:
+      - How many releases stay on the host.
+      - The release in use, the one before it and V(original) always stay.
+    type: int
+    default: 5
+  timeout:
+    description: Seconds to wait for an answer of HAProxy, for the end of a reload and for another run on this host.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Apply a configuration with a map and a certificate
+  lbforge.haproxy.haproxy_config:
+    files:
+      haproxy.cfg: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+      regions.map: |
+        198.51.100.0/24 north
+        203.0.113.0/24 south
+    certificates:
+      - name: www.example.com.pem
+        content: "{{ www_bundle }}"
+    secrets:
+      - "{{ stats_password }}"
+"""
+
+RETURN = r"""
+release:
+  description: The id of the wanted release.
+  type: str
+  returned: always, except for wrong options
+  sample: 3f1c9a0b77de
+previous_release:
+  description: The release that was in use before; empty on a host that had none.
+  type: str
+  returned: always, except for wrong options
+  sample: original
+action:
+  description: What was done with HAProxy, or would be in check mode, V(nothing), V(start) or V(reload).
+  type: str
+  returned: success
+  sample: reload
+reason:
+  description: Why.
+  type: str
+  returned: success
+  sample: The release changes from original to 3f1c9a0b77de.
+worker_pid:
+  description: The process that serves; 0 if HAProxy does not run.
+  type: int
+  returned: success
+  sample: 4711
+files_changed:
+  description: The names of the files that differed.
+  type: list
+  elements: str
+  returned: success
+  sample: [haproxy.cfg]
+certificates_changed:
+  description: The names of the certificates that differed.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+errors:
+  description: What is wrong, each with what is known of it.
+  type: list
+  elements: raw
+  returned: failure
+warnings:
+  description: What C(haproxy -c) warns of. It is only asked when something changes.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Host, Outcome, Wanted, apply
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Service
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import (
+    RESERVED,
+    Release,
+    file_problems,
+    name_problems,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+
+ARGUMENTS = {
+    "files": {"type": "dict", "required": True},
+    "certificates": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True, "no_log": True},
+            "bootstrap": {"type": "bool", "default": False},
+        },
+    },
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "config_dir": {"type": "path", "default": "/etc/haproxy"},
+    "certificate_dir": {"type": "path", "default": "/etc/haproxy/ssl"},
+    "master_socket": {"type": "path", "default": "/run/haproxy-master.sock"},
+    "binary": {"type": "str", "default": "haproxy"},
+    "service": {"type": "str", "default": "haproxy"},
+    "keep_releases": {"type": "int", "default": 5},
+    "timeout": {"type": "int", "default": 30},
+}
+
+
+class QuietModule(AnsibleModule):
+    """A module whose arguments do not go to the log of the system.
+
+    Ansible's masks miss a PEM inside a list and a password inside a text, and its option no_log is overridden by the
+    task's.
+    """
+
+    def _log_invocation(self) -> None:
+        """Say nothing."""
+
+
+def problems(params: dict[str, t.Any]) -> list[str]:
+    """Say everything that is wrong with the options."""
+    certificates = [certificate["name"] for certificate in params["certificates"]]
+    found = file_problems(params["files"], (*RESERVED, Path(params["certificate_dir"]).name))
+    found += name_problems(certificates, "Certificate")
+    found += [f"Certificate {name!r}: it is listed twice." for name in {*certificates} if certificates.count(name) > 1]
+    found += [
+        f"Option {name}: {params[name]} is too small, it must be at least {least}."
+        for name, least in (("keep_releases", 2), ("timeout", 1))
+        if params[name] < least
+    ]
+    return found
+
+
+def difference(wanted: Wanted, host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
+    """What changes, file by file, with nothing in it that only HAProxy may read."""
+    found = outcome.found
+    secrets = {*wanted.secrets, *host.store.secrets(found.current)}
+    shown = [
+        (
+            config_dir / name,
+            masked(found.contents.get(name, b"").decode(errors="replace"), secrets),
+            masked(wanted.release.texts.get(name, ""), secrets),
+        )
+        for name in found.files
+    ]
+    shown += [
+        (host.certificates.directory / name, fingerprint(before), fingerprint(wanted.certificates[name]))
+        for name, before in found.certificates.items()
+    ]
+    return [
+        {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
+        for path, before, after in shown
+    ]
+
+
+def main() -> t.NoReturn:
+    """Apply the configuration."""
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    # Ansible returns the arguments with every result; the texts are large and may hold more than the listed secrets.
+    invocation = {"module_args": {**params, "files": list(params["files"]), "certificates": [], "secrets": []}}
+    if wrong := problems(params):
+        module.fail_json(msg="\n".join(wrong), errors=wrong, invocation=invocation)
+    config_dir, certificate_dir = Path(params["config_dir"]), Path(params["certificate_dir"])
+    store = ReleaseStore(config_dir)
+    service = Service(params["service"])
+    host = Host(
+        store=store,
+        certificates=CertificateStore(certificate_dir),
+        # A host that gets HAProxy in the same run has none in check mode.
+        checker=Checker(module.get_bin_path(params["binary"], required=not module.check_mode), store, certificate_dir),
+        haproxy=HAProxy(RuntimeClient(Path(params["master_socket"]), params["timeout"]), service, params["timeout"]),
+    )
+    wanted = Wanted(
+        Release(params["files"]),
+        {
+            certificate["name"]: certificate["content"].encode()
+            for certificate in params["certificates"]
+            if not (certificate["bootstrap"] and host.certificates.holds(certificate["name"]))
+        },
+        params["secrets"],
+    )
+    try:
+        outcome = apply(
+            wanted,
+            host,
+            keep=params["keep_releases"],
+            patience=params["timeout"],
+            check_mode=module.check_mode,
+        )
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), invocation=invocation, **error.details)
+    for warning in outcome.warnings:
+        module.warn(masked(str(warning), wanted.secrets))  # Ansible masks results, but not warnings
+    module.exit_json(
+        changed=outcome.plan.action != "nothing",
+        release=wanted.release.id,
+        previous_release=outcome.previous_release or "",
+        action=outcome.plan.action,
+        reason=outcome.plan.reason,
+        worker_pid=outcome.worker.pid if outcome.worker else 0,
+        files_changed=outcome.found.files,
+        certificates_changed=list(outcome.found.certificates),
+        invocation=invocation,
+        diff=difference(wanted, host, outcome, config_dir),
+    )
+
+
+if __name__ == "__main__":
+    main()

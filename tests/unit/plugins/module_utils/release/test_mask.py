@@ -1,0 +1,29 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets", "shown"),
+    [
+        ("a hunter2 b", ["hunter2"], "a ******** b"),
+        ("ab abc", ["ab", "abc"], "******** ********"),
+        ("text", [""], "text"),
+        ("    stats auth admin:old:one\nx", [], "    stats auth admin:********\nx"),
+        ('\tstats\tauth "admin:a b"\n', [], '\tstats\tauth "admin:********\n'),
+        ("    user bob insecure-password s3 groups a\n", [], "    user bob insecure-password ******** groups a\n"),
+        ("    user bob password $5$x.y groups a\n", [], "    user bob password ******** groups a\n"),
+        ('    user bob insecure-password "a \\" b" groups a', [], "    user bob insecure-password ******** groups a"),
+        ("    user bob insecure-password a\\ b groups a", [], "    user bob insecure-password ******** groups a"),
+        ("    user bob insecure-password 'a b'", [], "    user bob insecure-password ********"),
+        ("# no stats auth here: plain", [], "# no stats auth here: plain"),
+    ],
+)
+def test_masked(text: str, secrets: list[str], shown: str) -> None:
+    assert masked(text, secrets) == shown
