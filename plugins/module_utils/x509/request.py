@@ -1,0 +1,446 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is asked for: the user's lists of dicts become typed values, or a list of every mistake in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+# Option, attribute and longest value (RFC 5280, appendix A), in the order of a subject.
+SUBJECT = (
+    ("country_name", "C", 2),
+    ("state_or_province_name", "ST", 128),
+    ("locality_name", "L", 128),
+    ("organization_name", "O", 64),
+    ("organizational_unit_name", "OU", 64),
+    ("cn", "CN", 64),
+    ("email_address", "E", 255),
+)
+KEY_USAGES = (
+    "digitalSignature",
+    "contentCommitment",
+    "keyEncipherment",
+    "dataEncipherment",
+    "keyAgreement",
+    "keyCertSign",
+    "cRLSign",
+)
+EXTENDED_KEY_USAGES = ("serverAuth", "clientAuth")
+SAN_TYPES = ("dns", "ip", "uri")
+KEY_SIZES = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096, 8192)}
+
+# The CA/Browser Forum allows 398 days, and clients of private CAs follow.
+LEAF_LIFETIME = "397d"
+AUTHORITY_LIFETIME = "3650d"
+LONGEST_LIFETIME = datetime.timedelta(days=36525)
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.:@%+*-]*")
+# A name that ends so would be the name of another certificate's chain file.
+_TAKEN_SUFFIXES = ("-chain", "-ca_bundle")
+_DNS_NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.IGNORECASE)
+_DURATION = re.compile(r"\+?(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, the value found there, and what to do about it."""
+
+    path: str
+    value: t.Any
+    why: str
+
+
+class PkiError(LbforgeError):
+    """Everything that is wrong, in one message."""
+
+    def __init__(self, problems: t.Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = [f"{problem.path}: {problem.why}" for problem in problems]
+        message = lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} mistakes:", *lines])
+        super().__init__(message, errors=[dataclasses.asdict(problem) for problem in problems])
+
+
+@dataclasses.dataclass(frozen=True)
+class KeySpec:
+    """A kind of key: C(ECDSA) with the size of its curve, C(RSA) with the size of its modulus."""
+
+    kind: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.size}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """One certificate as the user wants it."""
+
+    path: str
+    name: str
+    authority: bool
+    subject: tuple[tuple[str, str], ...]
+    signed_by: str
+    lifetime: datetime.timedelta
+    key: KeySpec
+    # An authority keeps the key it has, of whatever kind, unless the user named a kind.
+    key_given: bool = False
+    key_usage: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] = ()
+    path_length: int | None = None
+    san: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class UserCertificate:
+    """A certificate that the user brings: paths of its files on the setup host."""
+
+    path: str
+    name: str
+    cert: str
+    key: str
+    ca_cert: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Everything that one call asks for; an authority comes after the one that signs it."""
+
+    authorities: tuple[Wanted, ...]
+    certificates: tuple[Wanted, ...]
+    user_certificates: tuple[UserCertificate, ...]
+    bundles: tuple[str, ...]
+    anchors: tuple[str, ...]
+    regen: frozenset[tuple[bool, str]]
+
+
+def parse_duration(text: str) -> datetime.timedelta | None:
+    """Return the duration that a text such as C(+3650d) or C(1w2d) means, None if it means none."""
+    found = _DURATION.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        return None
+    weeks, days, hours, minutes, seconds = (int(number or 0) for number in found.groups())
+    try:
+        return datetime.timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()) -> Request:
+    """Check what a user asks for; ``present`` are authorities that the directory already has."""
+    problems: list[Problem] = []
+
+    def entries(option: str) -> list[_Entry]:
+        listed = enumerate(params.get(option) or ())
+        return [
+            _Entry(f"{option}[{at}]", entry, problems) for at, entry in listed if entry.get("condition") is not False
+        ]
+
+    authorities = [_authority(entry) for entry in entries("authorities")]
+    known = {authority.name for authority in authorities} | set(present)
+    user_certificates = [_user_certificate(entry) for entry in entries("user_certificates")]
+    brought = {user.name for user in user_certificates}
+    certificates = [_certificate(entry, known) for entry in entries("certificates")]
+    anchors = [(entry.path, entry.text("name", "the name of the authority to trust")) for entry in entries("anchors")]
+
+    problems += _duplicates(authorities) + _duplicates(certificates) + _duplicates(user_certificates)
+    problems += _broken_chains(authorities, known)
+    bundles = list(enumerate(params.get("bundles") or ()))
+    issued = brought | {certificate.name for certificate in certificates}
+    problems += [_unknown(f"bundles[{at}]", name, issued, "certificate") for at, name in bundles if name not in issued]
+    problems += [
+        _unknown(f"{path}.name", name, known, "authority") for path, name in anchors if name not in {*known, ""}
+    ]
+
+    again: set[tuple[bool, str]] = set()
+    for option, is_authority, listed in (("regen_ca", True, authorities), ("regen_cert", False, certificates)):
+        asked, names = str(params.get(option) or ""), {wanted.name for wanted in listed}
+        if asked.lower() == "true":
+            again |= {(is_authority, name) for name in names}
+        elif asked in names:
+            again.add((is_authority, asked))
+        elif asked.lower() not in ("", "false"):
+            problems.append(_unknown(option, asked, names, "authority" if is_authority else "certificate"))
+
+    if problems:
+        raise PkiError(problems)
+    return Request(
+        authorities=tuple(_parents_first(authorities)),
+        certificates=tuple(certificate for certificate in certificates if certificate.name not in brought),
+        user_certificates=tuple(user_certificates),
+        bundles=tuple(dict.fromkeys(name for _at, name in bundles)),
+        anchors=tuple(dict.fromkeys(name for _path, name in anchors)),
+        regen=frozenset(again),
+    )
+
+
+class _Entry:
+    """One dict of the user's: hands out checked values and takes down what is wrong with them."""
+
+    def __init__(self, path: str, values: t.Mapping[str, t.Any], problems: list[Problem]) -> None:
+        self.path = path
+        self._values = values
+        self._problems = problems
+
+    def raw(self, key: str) -> t.Any:
+        return self._values.get(key)
+
+    def wrong(self, key: str, why: str) -> None:
+        self._problems.append(Problem(f"{self.path}.{key}", self._values.get(key), why))
+
+    def text(self, key: str, missing: str = "", longest: int = 4096) -> str:
+        value = str(self._values.get(key) if self._values.get(key) is not None else "").strip()
+        if missing and not value:
+            self.wrong(key, f"missing: give {missing}")
+        elif _CONTROL.search(value):
+            self.wrong(key, "holds a newline or a control character")
+        elif len(value) > longest:
+            self.wrong(key, f"{len(value)} characters long, {longest} are allowed")
+        else:
+            return value
+        return ""  # What is wrong already needs no further check.
+
+    def file_name(self) -> str:
+        name = self.text("name", "a name, which is also that of the files", longest=200)
+        if name and not _FILE_NAME.fullmatch(name):
+            self.wrong("name", f"{name!r} cannot be a file name here: use letters, digits and any of _ . : @ % + * -")
+        elif name.endswith(_TAKEN_SUFFIXES):
+            self.wrong("name", f"{name!r} ends like a chain file of another certificate: choose another name")
+        return name
+
+    def subject(self) -> tuple[tuple[str, str], ...]:
+        values = []
+        for option, attribute, longest in SUBJECT:
+            value = self.text(option, "the common name" if option == "cn" else "", longest)
+            if option == "country_name" and value and not re.fullmatch("[A-Za-z]{2}", value):
+                self.wrong(option, f"{value!r} is not a country code of two letters, such as GB")
+            if option == "email_address" and value and not (value.isascii() and value.count("@") == 1):
+                self.wrong(option, f"{value!r} is not an e-mail address")
+            if value:
+                values.append((attribute, value.upper() if attribute == "C" else value))
+        return tuple(values)
+
+    def lifetime(self, default: str) -> datetime.timedelta:
+        asked = self.text("ttl") or default
+        lifetime = parse_duration(asked)
+        if not lifetime:
+            self.wrong("ttl", f"{asked!r} is not a lifetime: write a number and a unit (w, d, h, m, s), such as 365d")
+        elif lifetime > LONGEST_LIFETIME:
+            self.wrong("ttl", f"{asked!r} is longer than {LONGEST_LIFETIME.days} days")
+        return lifetime or datetime.timedelta()
+
+    def key(self, rsa_size: int) -> KeySpec:
+        kind = (self.text("key_type") or "ECDSA").upper()
+        if kind not in KEY_SIZES:
+            self.wrong("key_type", f"{kind!r} is none of {', '.join(KEY_SIZES)}")
+            return KeySpec("ECDSA", 256)
+        size = self.raw("key_size") or (rsa_size if kind == "RSA" else 256)
+        if size not in KEY_SIZES[kind]:
+            self.wrong("key_size", f"{size} is no size of {kind} keys here: {', '.join(map(str, KEY_SIZES[kind]))}")
+        return KeySpec(kind, size)
+
+    def usages(self, key: str, choices: t.Sequence[str], default: t.Sequence[str]) -> tuple[str, ...]:
+        asked = tuple(dict.fromkeys(self.raw(key) or default))
+        for usage in asked:
+            if usage not in choices:
+                self.wrong(key, f"{usage!r} is none of {', '.join(choices)}")
+        return asked
+
+    def path_length(self) -> int | None:
+        """Read the original's basic constraints, of which only the path length is a choice."""
+        length = None
+        for part in self.raw("basic_constraints") or ():
+            name, _colon, value = (piece.strip() for piece in str(part).partition(":"))
+            if (name.upper(), value.upper()) == ("CA", "TRUE") or not name:
+                continue
+            if name.lower() == "pathlen" and value.isdecimal():
+                length = int(value)
+            else:
+                self.wrong(
+                    "basic_constraints", f"{part!r} is neither CA:TRUE nor pathlen:NUMBER, as an authority needs"
+                )
+        return length
+
+    def signer(self, known: t.Collection[str]) -> str:
+        name = self.text("signed_by", "the name of the authority that signs it")
+        if name and name not in known:
+            self.wrong("signed_by", _unknown("", name, known, "authority").why)
+        return name
+
+    def san(self, cn: str) -> frozenset[tuple[str, str]]:
+        """Return the alternative names, the common name if the user gave none."""
+        mistakes, names = len(self._problems), []
+        for kind, value in self._san_pairs():
+            name = _san_name(kind, value)
+            if name is None:
+                self.wrong("san", f"{value!r} is not valid as {kind}{_SAN_HINTS.get(kind, '')}")
+            else:
+                names.append((kind, name))
+        if not names and mistakes == len(self._problems):
+            names = [(kind, name) for kind in ("ip", "dns") if (name := _san_name(kind, cn))]
+            if cn and not names:
+                self.wrong("san", f"missing: clients look at nothing else, and cn {cn!r} is no host name or address")
+        return frozenset(names)
+
+    def _san_pairs(self) -> t.Iterator[tuple[str, str]]:
+        """Yield kind and value of C({dns: [...], ip: [...]}) and of the older C(DNS:a,IP:b)."""
+        asked = self.raw("san")
+        if isinstance(asked, dict):
+            pairs = [(str(kind).lower(), value) for kind, values in asked.items() for value in _listed(values)]
+        elif isinstance(asked, (str, list)):
+            pairs = []
+            for text in (part.strip() for whole in _listed(asked) for part in str(whole).split(",")):
+                kind, colon, value = text.partition(":")
+                pairs += [(kind.lower() if colon else text, value)] if text else []
+        elif asked is None:
+            pairs = []
+        else:
+            pairs = []
+            self.wrong("san", "neither a dict of lists (dns, ip, uri) nor a text such as DNS:a.example,IP:192.0.2.1")
+        for kind, value in pairs:
+            if kind in SAN_TYPES:
+                yield kind, str(value).strip()
+            else:
+                self.wrong("san", f"{kind!r} is none of {', '.join(SAN_TYPES)}")
+
+
+_SAN_HINTS = {
+    "dns": ": letters, digits and hyphens between dots, IDNs as xn--…, a wildcard only as *.example.org",
+    "ip": ": one address without brackets and prefix length",
+}
+
+
+def _listed(value: t.Any) -> list[t.Any]:
+    if isinstance(value, str):
+        return value.split(",")
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+
+
+def _san_name(kind: str, value: str) -> str | None:
+    """Return the one way to write an alternative name, None if it is none."""
+    if kind == "ip":
+        try:
+            return None if "%" in value else str(ipaddress.ip_address(value))
+        except ValueError:
+            return None
+    if kind == "dns":
+        name = value.lower().rstrip(".")
+        looks_like_address = re.fullmatch(r"[0-9.]+", name)
+        return name if _DNS_NAME.fullmatch(name) and len(name) <= 253 and not looks_like_address else None
+    return value if _URI.fullmatch(value) else None
+
+
+def _authority(entry: _Entry) -> Wanted:
+    name, subject, signed_by = entry.file_name(), entry.subject(), entry.text("signed_by")
+    provider = entry.text("provider") or ("ownca" if signed_by else "selfsigned")
+    if provider not in ("selfsigned", "ownca"):
+        entry.wrong("provider", f"{provider!r} is none of selfsigned, ownca")
+    elif provider == "selfsigned" and signed_by:
+        entry.wrong(
+            "signed_by", "a self-signed authority is signed by no other: leave it out, or set provider to ownca"
+        )
+    elif provider == "ownca" and not signed_by:
+        entry.wrong("signed_by", "missing: give the name of the authority that signs it, as provider is ownca")
+    usages = entry.usages("key_usage", KEY_USAGES, ())
+    return Wanted(
+        path=entry.path,
+        name=name,
+        authority=True,
+        subject=subject,
+        signed_by=signed_by,
+        lifetime=entry.lifetime(AUTHORITY_LIFETIME),
+        key=entry.key(rsa_size=4096),
+        key_given=bool(entry.raw("key_type") or entry.raw("key_size")),
+        # RFC 5280, 4.2.1.3: without these two nothing below it verifies.
+        key_usage=tuple(dict.fromkeys([*usages, "keyCertSign", "cRLSign"])),
+        path_length=entry.path_length(),
+    )
+
+
+def _certificate(entry: _Entry, known: t.Collection[str]) -> Wanted:
+    name, subject, signed_by = entry.file_name(), entry.subject(), entry.signer(known)
+    if (entry.text("provider") or "ownca") != "ownca":
+        entry.wrong("provider", f"{entry.raw('provider')!r} is not ownca: a certificate is signed by an authority")
+    key = entry.key(rsa_size=2048)
+    usages = ["digitalSignature", "keyEncipherment"] if key.kind == "RSA" else ["digitalSignature"]
+    key_usage = entry.usages("key_usage", KEY_USAGES, usages)
+    if "keyCertSign" in key_usage:
+        entry.wrong("key_usage", "keyCertSign belongs to authorities only")
+    return Wanted(
+        path=entry.path,
+        name=name,
+        authority=False,
+        subject=subject,
+        signed_by=signed_by,
+        lifetime=entry.lifetime(LEAF_LIFETIME),
+        key=key,
+        key_given=True,
+        key_usage=key_usage,
+        extended_key_usage=entry.usages("extended_key_usage", EXTENDED_KEY_USAGES, ["serverAuth"]),
+        san=entry.san(dict(subject).get("CN", "")),
+    )
+
+
+def _user_certificate(entry: _Entry) -> UserCertificate:
+    return UserCertificate(
+        path=entry.path,
+        name=entry.file_name(),
+        cert=entry.text("cert", "the path of the certificate on the setup host"),
+        key=entry.text("key", "the path of the private key on the setup host"),
+        ca_cert=entry.text("ca_cert"),
+    )
+
+
+def _unknown(path: str, name: str, known: t.Collection[str], kind: str) -> Problem:
+    there = f"there is {', '.join(sorted(known))}" if known else "there is none"
+    return Problem(path, name, f"no {kind} is named {name!r} ({there})")
+
+
+def _duplicates(entries: t.Sequence[Wanted | UserCertificate]) -> list[Problem]:
+    first: dict[str, str] = {}
+    return [
+        Problem(f"{entry.path}.name", entry.name, f"{entry.name!r} is already the name of {first[entry.name]}")
+        for entry in entries
+        if entry.name and first.setdefault(entry.name, entry.path) != entry.path
+    ]
+
+
+def _broken_chains(authorities: t.Sequence[Wanted], known: t.Collection[str]) -> list[Problem]:
+    """Find signers that do not exist, sign each other in a circle, or may not sign an authority."""
+    by_name = {authority.name: authority for authority in authorities if authority.name}
+    problems = []
+    for authority in authorities:
+        path, signer, seen = f"{authority.path}.signed_by", authority.signed_by, [authority.name]
+        if signer and signer not in known:
+            problems.append(_unknown(path, signer, known, "authority"))
+        while signer in by_name:
+            if signer in seen:
+                if signer == authority.name == min(seen):  # Once for the whole circle.
+                    circle = " → ".join([*seen, signer])
+                    why = f"authorities sign each other in a circle: {circle}"
+                    problems.append(Problem(path, authority.signed_by, why))
+                break
+            limit = by_name[signer].path_length
+            if limit is not None and limit < len(seen):
+                why = f"{signer!r} has pathlen:{limit} and allows no further authority at this depth"
+                problems.append(Problem(path, authority.signed_by, why))
+            seen.append(signer)
+            signer = by_name[signer].signed_by
+    return problems
+
+
+def _parents_first(authorities: t.Sequence[Wanted]) -> t.Iterator[Wanted]:
+    waiting = list(authorities)
+    while waiting:
+        names = {authority.name for authority in waiting}
+        yield from (authority for authority in waiting if authority.signed_by not in names)
+        waiting = [authority for authority in waiting if authority.signed_by in names]

@@ -1,0 +1,550 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pki_certificates
+short_description: A private certificate authority and all its certificates in one call
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Makes certificate authorities, signed by themselves or by each other, and the certificates below them, all in one
+    directory of the setup host, however many there are.
+  - Compares by meaning what is wanted with what is there, and issues again what differs in names, usages, kind of key
+    or lifetime, what is not really signed by its authority, what is damaged or missing, and what has less than a third
+    of its lifetime left.
+  - The key of an authority is replaced only by O(regen_ca). Whatever hangs below a new key is signed again.
+  - Several calls at once wait for each other, and a call cut off at any point is finished by the next one.
+  - Keys have mode C(0600) in directories of mode C(0700) from their first byte.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+    details: Certificates that would be issued are made in memory and thrown away, so they have no serial number yet.
+  diff_mode:
+    support: full
+    details: Shows names, serial numbers, dates and reasons, never a key.
+requirements:
+  - cryptography >= 42 on the host that runs the module
+options:
+  directory:
+    description:
+      - Directory of the keys and certificates. C(roots/NAME/) holds an authority, C(certs/) all certificates, each
+        with C(private/NAME.key.pem), C(certs/NAME.crt) and C(certs/NAME-chain.crt).
+      - Back the directory up. A lost key of an authority cannot be made again.
+    type: path
+    required: true
+  authorities:
+    description: Certificate authorities, in any order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the authority and of its files. Required.
+        type: str
+      condition:
+        description: An entry whose condition is false is left out.
+        type: bool
+        default: true
+      provider:
+        description:
+          - V(selfsigned) for a root, V(ownca) for an authority that another one signs.
+          - The default follows from O(authorities[].signed_by).
+        type: str
+      signed_by:
+        description: Name of the authority that signs this one, in this list or already in the directory.
+        type: str
+      cn:
+        description: Common name. Required.
+        type: str
+        aliases: [common_name]
+      country_name:
+        description: Country of the subject, two letters.
+        type: str
+        aliases: [country]
+      state_or_province_name:
+        description: State or province of the subject.
+        type: str
+        aliases: [state]
+      locality_name:
+        description: Locality of the subject.
+        type: str
+        aliases: [locality]
+      organization_name:
+        description: Organization of the subject.
+        type: str
+        aliases: [organization]
+      organizational_unit_name:
+        description: Organizational unit of the subject.
+        type: str
+        aliases: [organizational_unit]
+      email_address:
+        description: E-mail address in the subject.
+        type: str
+        aliases: [email]
+      basic_constraints:
+        description: V(CA:TRUE) is always true here; V(pathlen:N) limits how many authorities may follow below.
+        type: list
+        elements: str
+      key_usage:
+        description: Usages beside V(keyCertSign) and V(cRLSign), which an authority always has.
+        type: list
+        elements: str
+      ttl:
+        description: Lifetime, such as V(3650d) or V(+3650d). The default is V(3650d).
+        type: str
+        aliases: [not_after]
+      key_type:
+        description:
+          - V(ECDSA) or V(RSA). The default for a new authority is V(ECDSA).
+          - Without it an authority keeps the key that it has, of whatever kind.
+        type: str
+      key_size:
+        description:
+          - V(256), V(384) or V(521) for ECDSA, V(256) by default.
+          - V(2048), V(3072), V(4096) or V(8192) for RSA, V(4096) by default.
+        type: int
+  certificates:
+    description: Certificates, each signed by an authority.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the certificate and of its files. Required.
+        type: str
+      condition:
+        description: An entry whose condition is false is left out.
+        type: bool
+        default: true
+      provider:
+        description: V(ownca), the only one.
+        type: str
+      signed_by:
+        description: Name of the authority that signs it, in O(authorities) or already in the directory. Required.
+        type: str
+      cn:
+        description: Common name. Required.
+        type: str
+        aliases: [common_name]
+      country_name:
+        description: Country of the subject, two letters.
+        type: str
+        aliases: [country]
+      state_or_province_name:
+        description: State or province of the subject.
+        type: str
+        aliases: [state]
+      locality_name:
+        description: Locality of the subject.
+        type: str
+        aliases: [locality]
+      organization_name:
+        description: Organization of the subject.
+        type: str
+        aliases: [organization]
+      organizational_unit_name:
+        description: Organizational unit of the subject.
+        type: str
+        aliases: [organizational_unit]
+      email_address:
+        description: E-mail address in the subject.
+        type: str
+        aliases: [email]
+      san:
+        description:
+          - Names and addresses that clients accept the certificate for. A dict with the lists C(dns), C(ip) and C(uri),
+            or a text such as V(DNS:www.example.org,IP:192.0.2.1).
+          - The default is O(certificates[].cn), if it is a host name or an address.
+        type: raw
+      key_usage:
+        description:
+          - Key usages. The default is V(digitalSignature), for RSA keys also V(keyEncipherment).
+        type: list
+        elements: str
+      extended_key_usage:
+        description: V(serverAuth), V(clientAuth) or both. The default is V(serverAuth).
+        type: list
+        elements: str
+      ttl:
+        description:
+          - Lifetime, such as V(90d). The default is V(397d), the longest that all clients take.
+          - A certificate never outlives the authority that signs it.
+        type: str
+        aliases: [not_after]
+      key_type:
+        description: V(ECDSA) or V(RSA). The default is V(ECDSA).
+        type: str
+      key_size:
+        description:
+          - V(256), V(384) or V(521) for ECDSA, V(256) by default.
+          - V(2048), V(3072), V(4096) or V(8192) for RSA, V(2048) by default.
+        type: int
+  user_certificates:
+    description:
+      - Certificates of the user's own, read from the setup host and checked before anything is written.
+      - The key has to belong to the certificate, the chain has to follow in order, and nothing may have expired.
+      - One with the name of a certificate in O(certificates) takes its place.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the certificate in O(bundles). Required.
+        type: str
+      condition:
+        description: An entry whose condition is false is left out.
+        type: bool
+        default: true
+      cert:
+        description: Path of the certificate, which its chain may follow. Required.
+        type: str
+      key:
+        description: Path of the private key, without a passphrase. Required.
+        type: str
+      ca_cert:
+        description: Path of the chain, or the rest of it; a root in it is not sent to clients.
+        type: str
+  bundles:
+    description:
+      - Names of certificates, of O(certificates) or O(user_certificates), to return with chain and B(private key).
+      - A task that uses this needs C(no_log=true).
+    type: list
+    elements: str
+    default: []
+  anchors:
+    description: Authorities to return as trust anchors, for M(lbforge.haproxy.pki_trust).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of an authority of O(authorities), or of one already in the directory. Required.
+        type: str
+      condition:
+        description: An entry whose condition is false is left out.
+        type: bool
+        default: true
+  regen_ca:
+    description:
+      - Name of an authority that gets a new key and certificate, or V(true) for all of them. Everything below is signed
+        again. The old files stay beside the new ones under a name with the date.
+      - Every call with it does it again.
+    type: str
+    default: ""
+  regen_cert:
+    description: Name of a certificate that is issued again, or V(true) for all of them.
+    type: str
+    default: ""
+seealso:
+  - module: lbforge.haproxy.pki_trust
+"""
+
+EXAMPLES = r"""
+- name: Issue a certificate of our own authority
+  lbforge.haproxy.pki_certificates:
+    directory: /etc/pki/haproxy-ca
+    authorities:
+      - name: HAProxyRoot
+        cn: HAProxy Root CA
+      - name: HAProxyIntermediate
+        cn: HAProxy Intermediate CA
+        signed_by: HAProxyRoot
+        basic_constraints: ["CA:TRUE", "pathlen:0"]
+    certificates:
+      - name: haproxy_lb1-192.0.2.10
+        cn: lb1.example.org
+        signed_by: HAProxyIntermediate
+        san:
+          dns: [lb1.example.org, www.example.org]
+          ip: [192.0.2.10]
+  delegate_to: localhost
+
+- name: Read it for HAProxy, and the root for a trust store
+  lbforge.haproxy.pki_certificates:
+    directory: /etc/pki/haproxy-ca
+    certificates:
+      - name: haproxy_lb1-192.0.2.10
+        cn: lb1.example.org
+        signed_by: HAProxyIntermediate
+        san: "DNS:lb1.example.org,DNS:www.example.org,IP:192.0.2.10"
+    bundles: [haproxy_lb1-192.0.2.10]
+    anchors:
+      - name: HAProxyRoot
+  delegate_to: localhost
+  register: pki
+  no_log: true
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    type:
+      description: V(authority) or V(certificate).
+      type: str
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: V(create), V(reissue), or V(repair) for a file beside an unchanged certificate.
+      type: str
+    reasons:
+      description: Why.
+      type: list
+      elements: str
+authorities:
+  description: The authorities of the call, and those that signed for it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: HAProxyRoot
+      path: /etc/pki/haproxy-ca/roots/HAProxyRoot/certs/HAProxyRoot.crt
+      serial: 5f1e0c2d
+      not_before: "2026-11-20T10:25:00Z"
+      not_after: "2036-11-17T10:30:00Z"
+      fingerprint: "d4:1d:8c"
+      subject: CN=HAProxy Root CA
+      issuer: CN=HAProxy Root CA
+      san: []
+certificates:
+  description:
+    - The certificates of the call, with the same keys.
+    - RV(certificates[].serial) and RV(certificates[].fingerprint) are null in check mode for what would be issued.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    path:
+      description: Path of the certificate on the setup host.
+      type: str
+    serial:
+      description: Serial number in hexadecimal.
+      type: str
+    not_before:
+      description: Beginning of its validity in UTC.
+      type: str
+    not_after:
+      description: End of its validity in UTC.
+      type: str
+    fingerprint:
+      description: SHA-256 of the certificate.
+      type: str
+    subject:
+      description: Whose certificate it is.
+      type: str
+    issuer:
+      description: Who signed it.
+      type: str
+    san:
+      description: Names and addresses it is valid for.
+      type: list
+      elements: str
+user_certificates:
+  description: The user's own certificates, with the same keys.
+  returned: success
+  type: list
+  elements: dict
+bundles:
+  description:
+    - Certificate, chain without root, and B(private key) of each of O(bundles), as HAProxy reads them.
+    - In check mode those that would be issued are throw-away ones.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: File name, C(NAME.pem).
+      type: str
+    content:
+      description: PEM text. Secret.
+      type: str
+anchors:
+  description: Certificates of O(anchors).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the authority.
+      type: str
+    content:
+      description: PEM text of its certificate.
+      type: str
+errors:
+  description: Every mistake, with the path of the value, the value and the reason.
+  returned: failure
+  type: list
+  elements: dict
+  sample:
+    - path: authorities[1].signed_by
+      value: HaproxyRoot
+      why: "no authority is named 'HaproxyRoot' (there is HAProxyRoot)"
+"""
+
+import datetime
+import pathlib
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import Holding, Outcome, issue
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import parse_request
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
+    Store,
+    authority_place,
+    certificate_place,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.user import load_user_certificates
+
+try:
+    import cryptography
+
+    CRYPTOGRAPHY_ERROR = ""
+    CRYPTOGRAPHY_VERSION = int(cryptography.__version__.split(".")[0])
+except ImportError:
+    CRYPTOGRAPHY_ERROR = traceback.format_exc()
+    CRYPTOGRAPHY_VERSION = 0
+
+MINIMAL_CRYPTOGRAPHY = 42
+
+SUBJECT_OPTIONS: dict[str, t.Any] = {
+    "cn": {"type": "str", "aliases": ["common_name"]},
+    "country_name": {"type": "str", "aliases": ["country"]},
+    "state_or_province_name": {"type": "str", "aliases": ["state"]},
+    "locality_name": {"type": "str", "aliases": ["locality"]},
+    "organization_name": {"type": "str", "aliases": ["organization"]},
+    "organizational_unit_name": {"type": "str", "aliases": ["organizational_unit"]},
+    "email_address": {"type": "str", "aliases": ["email"]},
+}
+# Nothing here is required or has choices: parse_request reports all mistakes at once, AnsibleModule only the first.
+ENTRY_OPTIONS: dict[str, t.Any] = {"name": {"type": "str"}, "condition": {"type": "bool", "default": True}}
+SIGNED_OPTIONS: dict[str, t.Any] = {
+    **ENTRY_OPTIONS,
+    **SUBJECT_OPTIONS,
+    "provider": {"type": "str"},
+    "signed_by": {"type": "str"},
+    "key_usage": {"type": "list", "elements": "str", "no_log": False},
+    "ttl": {"type": "str", "aliases": ["not_after"]},
+    "key_type": {"type": "str", "no_log": False},
+    "key_size": {"type": "int", "no_log": False},
+}
+AUTHORITY_OPTIONS: dict[str, t.Any] = {**SIGNED_OPTIONS, "basic_constraints": {"type": "list", "elements": "str"}}
+CERTIFICATE_OPTIONS: dict[str, t.Any] = {
+    **SIGNED_OPTIONS,
+    "san": {"type": "raw"},
+    "extended_key_usage": {"type": "list", "elements": "str", "no_log": False},
+}
+USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
+    **ENTRY_OPTIONS,
+    "cert": {"type": "str"},
+    "key": {"type": "str", "no_log": False},
+    "ca_cert": {"type": "str"},
+}
+
+
+def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
+    """Do, or only plan, one whole call and return its result."""
+    store = Store(pathlib.Path(params["directory"]))
+    with store.lock(read_only=check_mode):
+        present_authorities = store.authorities()
+        request = parse_request(params, present_authorities)
+        names = {*present_authorities, *(authority.name for authority in request.authorities)}
+        places = [authority_place(name) for name in names]
+        places += [certificate_place(certificate.name) for certificate in request.certificates]
+        users = load_user_certificates(request.user_certificates, lambda path: pathlib.Path(path).read_bytes(), now)
+        outcome = issue(request, store.read(places), now)
+        if not check_mode:
+            store.apply(outcome.changes)
+
+    predicted = {action.new for action in outcome.actions} if check_mode else set()
+    holdings = {**outcome.certificates, **users}
+
+    def report(kind: dict[str, Holding], path: t.Callable[[str], str]) -> list[dict[str, t.Any]]:
+        return [
+            {"name": name, "path": path(name), **_facts(holding.certificate, holding.certificate in predicted)}
+            for name, holding in kind.items()
+        ]
+
+    user_paths = {user.name: user.cert for user in request.user_certificates}
+    return {
+        "changed": bool(outcome.actions),
+        "diff": _diff(outcome, check_mode),
+        "actions": [action.to_dict() for action in outcome.actions],
+        "authorities": report(
+            outcome.authorities, lambda name: str(store.directory / authority_place(name).certificate)
+        ),
+        "certificates": report(
+            outcome.certificates, lambda name: str(store.directory / certificate_place(name).certificate)
+        ),
+        "user_certificates": report(users, user_paths.__getitem__),
+        "bundles": [{"name": f"{name}.pem", "content": holdings[name].bundle().decode()} for name in request.bundles],
+        "anchors": [
+            {"name": name, "content": crypto.certificates_pem([outcome.authorities[name].certificate]).decode()}
+            for name in request.anchors
+        ],
+    }
+
+
+def _diff(outcome: Outcome, check_mode: bool) -> dict[str, t.Any]:
+    before, after = {}, {}
+    for action in outcome.actions:
+        label = f"{action.type} {action.name}"
+        if action.old:
+            before[label] = {key: crypto.facts(action.old)[key] for key in ("serial", "not_after")}
+        new = _facts(action.new, check_mode and action.new != action.old)
+        after[label] = {"serial": new["serial"], "not_after": new["not_after"], "reasons": list(action.reasons)}
+    return {"before": before, "after": after}
+
+
+def _facts(certificate: t.Any, predicted: bool) -> dict[str, t.Any]:
+    return crypto.facts(certificate) | ({"serial": None, "fingerprint": None} if predicted else {})
+
+
+def main() -> t.NoReturn:
+    def entries(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {"type": "list", "elements": "dict", "default": [], "options": options}
+
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "authorities": entries(AUTHORITY_OPTIONS),
+            "certificates": entries(CERTIFICATE_OPTIONS),
+            "user_certificates": entries(USER_CERTIFICATE_OPTIONS),
+            "bundles": {"type": "list", "elements": "str", "default": []},
+            "anchors": entries(ENTRY_OPTIONS),
+            "regen_ca": {"type": "str", "default": ""},
+            "regen_cert": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    if CRYPTOGRAPHY_VERSION < MINIMAL_CRYPTOGRAPHY:
+        library = missing_required_lib(f"cryptography >= {MINIMAL_CRYPTOGRAPHY}")
+        module.fail_json(msg=library, exception=CRYPTOGRAPHY_ERROR or None)
+    try:
+        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        result = run(module.params, module.check_mode, now)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), **error.details)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

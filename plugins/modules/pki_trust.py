@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pki_trust
+short_description: Certificate authorities that a node trusts
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Puts certificates of authorities, each in a file of its own, where the system looks for trust anchors, and has the
+    system make its bundle of them.
+  - Looks into the bundle, so that a run cut off between the file and the bundle is finished by the next one.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  anchors:
+    description: Authorities to trust.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the file, without C(.crt).
+        type: str
+        required: true
+      content:
+        description: Certificate in PEM format.
+        type: str
+        required: true
+  directory:
+    description: Directory of the anchors.
+    type: path
+    default: /usr/local/share/ca-certificates
+  bundle:
+    description: File in which the system collects all trusted certificates.
+    type: path
+    default: /etc/ssl/certs/ca-certificates.crt
+  command:
+    description: Command that makes O(bundle).
+    type: list
+    elements: str
+    default: [update-ca-certificates, --fresh]
+seealso:
+  - module: lbforge.haproxy.pki_certificates
+"""
+
+EXAMPLES = r"""
+- name: Trust our root
+  lbforge.haproxy.pki_trust:
+    anchors:
+      - name: HAProxyRoot
+        content: "{{ lookup('ansible.builtin.file', '/etc/pki/haproxy-ca/roots/HAProxyRoot/certs/HAProxyRoot.crt') }}"
+"""
+
+RETURN = r"""
+installed:
+  description: Names of the anchors that were, or would be, written or taken into the bundle.
+  returned: success
+  type: list
+  elements: str
+errors:
+  description: Every mistake.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.trust import TrustError, TrustStore, parse_anchors
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Install what is missing, have the bundle made, and look whether it came out right."""
+    params = module.params
+    anchors = parse_anchors(params["anchors"])
+    store = TrustStore(params["directory"], params["bundle"])
+    before = {anchor: store.read(anchor) for anchor in anchors}
+    outdated = [anchor for anchor in anchors if before[anchor] != anchor.content]
+    untrusted = store.untrusted(anchors)
+    wanting = [anchor for anchor in anchors if anchor in outdated or anchor in untrusted]
+
+    if wanting and not module.check_mode:
+        module.get_bin_path(params["command"][0], required=True)
+        for anchor in outdated:
+            store.write(anchor)
+        module.run_command(params["command"], check_rc=True)
+        if refused := [anchor.name for anchor in store.untrusted(anchors)]:
+            command = " ".join(params["command"])
+            raise TrustError(f"{command} succeeded, but {params['bundle']} has no certificate of {', '.join(refused)}")
+    return {
+        "changed": bool(wanting),
+        "installed": [anchor.name for anchor in wanting],
+        "diff": [
+            {
+                "before_header": str(store.path(anchor)),
+                "before": before[anchor],
+                "after_header": str(store.path(anchor)),
+                "after": anchor.content,
+            }
+            for anchor in outdated
+        ],
+    }
+
+
+def main() -> t.NoReturn:
+    anchor = {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "anchors": {"type": "list", "elements": "dict", "required": True, "options": anchor},
+            "directory": {"type": "path", "default": "/usr/local/share/ca-certificates"},
+            "bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
+            "command": {"type": "list", "elements": "str", "default": ["update-ca-certificates", "--fresh"]},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), **error.details)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
