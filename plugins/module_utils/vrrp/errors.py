@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What went wrong with VRRP data or with keepalived, in a form a module can print."""
+
+from __future__ import annotations
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+
+class VrrpError(LbforgeError):
+    """The data does not describe working VRRP instances; ``details["errors"]`` lists every reason."""
+
+    def __init__(self, errors: list[str]) -> None:
+        count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+        super().__init__(f"{count} in the keepalived data: " + " ".join(errors), errors=errors)
+
+
+class CheckRefused(LbforgeError):
+    """``keepalived -t`` does not accept the text."""
+
+
+class ChangeFailed(LbforgeError):
+    """The text was accepted, but the daemon did not take it; the text before it is back in place."""

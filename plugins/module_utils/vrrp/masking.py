@@ -1,0 +1,20 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Passwords out of a configuration text before anyone sees it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+_MASK = "********"
+_SECRET_KEYWORDS = re.compile(r"(?m)^(\s*(?:auth_pass|auth_hmac\w*|password)\s+).*$")
+
+
+def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
+    """The text without the given secrets, and without passwords that others may have written into it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return _SECRET_KEYWORDS.sub(rf"\g<1>{_MASK}", text)
