@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every public variable of a role is in its defaults, its argument_specs and its README, and nowhere else."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+import yaml
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTING_DEFAULTS, SETTINGS
+
+ROLES = sorted(path for path in (pathlib.Path(__file__).parents[2] / "roles").iterdir() if path.is_dir())
+
+
+@pytest.fixture(params=ROLES, ids=lambda role: role.name)
+def role(request: pytest.FixtureRequest) -> pathlib.Path:
+    return request.param
+
+
+def test_defaults_and_argument_specs_name_the_same_variables(role: pathlib.Path) -> None:
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert set(defaults) == set(specs)
+
+
+def test_the_readme_explains_every_variable(role: pathlib.Path) -> None:
+    readme = (role / "README.md").read_text()
+    missing = [
+        name for name in yaml.safe_load((role / "defaults" / "main.yml").read_text()) if f"`{name}`" not in readme
+    ]
+    assert missing == []
+
+
+def test_every_default_has_a_sentence_of_prose(role: pathlib.Path) -> None:
+    lines = (role / "defaults" / "main.yml").read_text().splitlines()
+    bare = [line for above, line in zip(lines, lines[1:]) if re.match(r"\w+:", line) and not above.startswith("# ")]
+    assert bare == []
+
+
+def test_tasks_do_not_loop(role: pathlib.Path) -> None:
+    """The number of tasks must not grow with services, certificates or map entries."""
+    loops = [
+        f"{path.name}: {line}"
+        for path in (role / "tasks").glob("*.yml")
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*(loop|with_\w+):", line)
+    ]
+    assert loops == []
+
+
+def test_settings_have_the_defaults_of_the_role() -> None:
+    """What the validator assumes when a variable is left out is what the role would have passed."""
+    role = next(role for role in ROLES if role.name == "haproxy_server")
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    literal = {
+        name: value
+        for name, value in defaults.items()
+        if name in SETTING_DEFAULTS and "{{" not in str(value) and value != ""
+    }
+    assert len(literal) > 25
+    problems = Problems()
+    read, _is_whole = SETTINGS.read_keys(literal, Place(problems, ""))
+    assert problems.errors == []
+    # Ciphers, curves and the like are empty in the table: without the role, OpenSSL decides.
+    assert {name: value for name, value in read.items() if value != SETTING_DEFAULTS[name]} == {
+        "haproxy_ssl_curves": "X25519:prime256v1:secp384r1"
+    }
+
+
+def test_the_role_passes_every_setting_on() -> None:
+    role = next(role for role in ROLES if role.name == "haproxy_server")
+    passed = yaml.safe_load((role / "vars" / "main.yml").read_text())["__haproxy_server_settings"]
+    assert set(passed) | {"haproxy_stats_password"} == set(SETTING_DEFAULTS)
