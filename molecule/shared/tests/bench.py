@@ -166,9 +166,9 @@ class Bench:
         )
 
     @contextlib.contextmanager
-    def probing(self, vip: str, port: int = 8001) -> t.Iterator[dict[str, int]]:
+    def probing(self, vip: str, patience: float = 0.25) -> t.Iterator[dict[str, int]]:
         """Probe a VIP meanwhile; the report is there when the block has ended."""
-        command = [sys.executable, str(pathlib.Path(__file__).with_name("prober.py")), vip, str(port)]
+        command = [sys.executable, str(pathlib.Path(__file__).with_name("prober.py")), vip, "8001", str(patience)]
         report: dict[str, int] = {}
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as prober:
             try:

@@ -4,11 +4,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ask a URL's host every 20 ms over a new connection, and say what a client would have missed.
 
-    prober.py ADDRESS PORT
+    prober.py ADDRESS PORT [PATIENCE]
 
 Runs until its standard input ends, then prints one JSON object: how many requests were sent and lost, and the longest
 outage: from the first lost request to the first one answered again. A request is lost without a status line of a 2xx
-answer within 250 ms; so nothing here can wait for long, whatever the other side does.
+answer within PATIENCE seconds, 0.25 by default; so nothing here can wait for long, whatever the other side does.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Probe:
     answered: bool = False
 
 
-async def ask(probe: Probe, address: str, port: int) -> None:
+async def ask(probe: Probe, address: str, port: int, patience: float) -> None:
     writer = None
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(address, port)
             writer.write(b"GET / HTTP/1.1\r\nHost: prober\r\nConnection: close\r\n\r\n")
             probe.answered = (await reader.readline()).startswith(b"HTTP/1.1 2")
@@ -50,7 +50,7 @@ async def end_of_input() -> None:
     await reader.read()
 
 
-async def probe_until_told(address: str, port: int) -> tuple[list[Probe], float]:
+async def probe_until_told(address: str, port: int, patience: float) -> tuple[list[Probe], float]:
     loop = asyncio.get_running_loop()
     stop = asyncio.create_task(end_of_input())
     probes: list[Probe] = []
@@ -62,7 +62,7 @@ async def probe_until_told(address: str, port: int) -> tuple[list[Probe], float]
         lag = max(lag, loop.time() - due)
         probe = Probe(loop.time())
         probes.append(probe)
-        task = asyncio.create_task(ask(probe, address, port))
+        task = asyncio.create_task(ask(probe, address, port, patience))
         running.add(task)
         task.add_done_callback(running.discard)
         due = max(due + PERIOD, loop.time())
@@ -94,4 +94,5 @@ def report(probes: list[Probe], lag: float) -> dict[str, int]:
 if __name__ == "__main__":
     with contextlib.suppress(PermissionError):
         os.nice(-10)
-    print(json.dumps(report(*asyncio.run(probe_until_told(sys.argv[1], int(sys.argv[2]))))))
+    patience = float(sys.argv[3]) if len(sys.argv) > 3 else PATIENCE
+    print(json.dumps(report(*asyncio.run(probe_until_told(sys.argv[1], int(sys.argv[2]), patience)))))
