@@ -29,7 +29,7 @@ def test_priorities(count: int, weights: tuple[int, ...]) -> None:
         now = [effective(priority, weights, failing) for priority in found]
         assert all(1 <= priority <= 254 for priority in now)
         assert now == sorted(set(now), reverse=True), "the same trouble on all nodes must move nothing"
-    content = tuple(False for _ in weights)
+    content = (False,) * len(weights)
     for index, weight in enumerate(weights):
         if weight:
             failing = tuple(position == index for position in range(len(weights)))
