@@ -27,8 +27,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - Runs C(haproxy -c) on a private copy and leaves nothing behind. Without HAProxy on the host this check is left
-        out, with a warning.
+      - Runs C(haproxy -c) on a private copy in C(/run) and leaves nothing behind. Without HAProxy on the host this
+        check is left out, with a warning.
   diff_mode:
     support: full
     details:
@@ -67,7 +67,8 @@ options:
   secrets:
     description:
       - Values that must not be shown in a result, a difference or a log, as they are written in O(files).
-      - Values after C(stats auth) and C(password) are masked in differences in any case, also those of the old files.
+      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are masked in differences in
+        any case, also those of the old files.
     type: list
     elements: str
     default: []
@@ -104,6 +105,26 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Apply a small configuration
+  lbforge.haproxy.haproxy_config:
+    files:
+      haproxy.cfg: |
+        global
+            # The running worker is asked for this line; it proves which release runs.
+            description @release@
+            user haproxy
+            group haproxy
+        defaults
+            mode http
+            timeout client 30s
+            timeout connect 5s
+            timeout server 30s
+        frontend web-front-1
+            bind 192.0.2.10:80
+            default_backend web-back
+        backend web-back
+            server web1 198.51.100.11:8080 check
+
 - name: Apply a configuration with a map and a certificate
   lbforge.haproxy.haproxy_config:
     files:

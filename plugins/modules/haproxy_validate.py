@@ -48,7 +48,12 @@ options:
     type: dict
     default: {}
   variable_names:
-    description: Names of further variables that are set, to find those that the role no longer has.
+    description: Names of variables that are set, to find those that nothing reads any more and slips of the pen.
+    type: list
+    elements: str
+    default: []
+  known_variables:
+    description: Names of variables that something reads.
     type: list
     elements: str
     default: []
@@ -127,6 +132,7 @@ def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
         {**params["settings"], "haproxy_stats_password": params["stats_password"]},
         params["hosts"],
         params["variable_names"],
+        params["known_variables"],
     ).or_raise()
     doubts = [problem.as_dict() for problem in checked.problems.warnings]
     return {"changed": False, "services": checked.services, "doubts": doubts}
@@ -141,6 +147,7 @@ def main() -> t.NoReturn:
             "stats_password": {"type": "str", "no_log": True},
             "hosts": {"type": "dict", "default": {}},
             "variable_names": {"type": "list", "elements": "str", "default": []},
+            "known_variables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

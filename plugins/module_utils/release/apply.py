@@ -90,18 +90,19 @@ def apply(wanted: Wanted, host: Host, *, keep: int, patience: float, check_mode:
         raise LbforgeError("\n".join(obstacles), errors=obstacles)
     try:
         with host.store.lock(patience):
+            host.checker.tidy()
             found = look(wanted, host)
             plan = decide(wanted.release, found)
             if plan.action == "nothing":
                 return Outcome(found, plan, [], found.worker)
-            warnings = host.checker.check(wanted.release, wanted.certificates)
+            warnings = _check(wanted, host)
             if check_mode:
                 return Outcome(found, plan, warnings, found.worker)
             worker = _change(wanted, host, found, plan.action)
             host.store.prune(keep, (wanted.release.id, found.adopted, found.current))
             return Outcome(found, plan, warnings, worker)
     except OSError as error:
-        raise LbforgeError(f"HAProxy serves as before, but a file cannot be read or written: {error}.") from error
+        raise LbforgeError(f"A file cannot be read or written: {error}.\n{host.haproxy.state()}") from error
 
 
 def look(wanted: Wanted, host: Host) -> Found:
@@ -141,11 +142,19 @@ def decide(release: Release, found: Found) -> Plan:
     return Plan("start" if found.worker is None else "reload", sentence[0].upper() + sentence[1:])
 
 
+def _check(wanted: Wanted, host: Host) -> list[Message]:
+    try:
+        return host.checker.check(wanted.release, wanted.certificates)
+    except LbforgeError as refusal:
+        raise LbforgeError(f"{refusal}\n{host.haproxy.state()}", **refusal.details) from refusal
+
+
 def _change(wanted: Wanted, host: Host, found: Found, action: Action) -> Worker:
     store, release = host.store, wanted.release
     store.tidy()
     if found.adopted:
         store.adopt({CONFIGURATION, *release.files}, found.adopted)
+    is_new = release.id not in store.names()
     if store.read(release.id) != release.contents:
         store.commit(store.stage(release.contents, wanted.secrets), release.id)
     way_back = store.current
@@ -156,7 +165,10 @@ def _change(wanted: Wanted, host: Host, found: Found, action: Action) -> Worker:
         store.switch(release.id)
         worker = host.haproxy.start(release.id) if action == "start" else host.haproxy.reload(release.id)
     except (LbforgeError, OSError) as error:
-        raise _failure(error, wanted, host, way_back, _go_back(error, host, way_back, found, action)) from error
+        state = _go_back(error, host, way_back, found, action)
+        if is_new and not store.pending:
+            store.discard(release.id)  # else failures push the releases that ran out of those that are kept
+        raise _failure(error, wanted, host, way_back, state) from error
     store.remove_links()
     store.finish()
     return worker

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import typing as t
+import zlib
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -26,6 +28,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 
+# Root's own, and in memory: private keys do not reach a disk, nor outlive a reboot.
+SCRATCH = Path("/run")
+
 
 class Checker:
     """Runs ``haproxy -c`` on a private copy of the configuration directory as it will be.
@@ -35,17 +40,24 @@ class Checker:
     lines find the new files too, also on the very first run.
     """
 
-    def __init__(self, binary: str | None, store: ReleaseStore, certificate_dir: Path) -> None:
+    def __init__(self, binary: str | None, store: ReleaseStore, certificate_dir: Path, scratch: Path = SCRATCH) -> None:
         self._binary = binary
         self._store = store
         self._certificate_dir = certificate_dir
+        self._scratch = scratch if os.access(scratch, os.W_OK) else Path(tempfile.gettempdir())
+        # Who holds the lock of a directory finds the copies of its killed runs, and only those.
+        self._prefix = f"haproxy-check-{zlib.crc32(os.fsencode(store.config_dir)):08x}-"
+
+    def tidy(self) -> None:
+        """Remove the copy of a run that was killed: it holds private keys."""
+        disk.tidy(self._scratch, self._prefix)
 
     def check(self, release: Release, certificates: t.Mapping[str, bytes]) -> list[Message]:
         """Return HAProxy's warnings; what it refuses is an error."""
         if self._binary is None:
             return [Message("WARNING", "HAProxy is not installed yet, so the configuration was not checked.")]
         config_dir = self._store.config_dir
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(prefix=self._prefix, dir=self._scratch) as name:
             root = Path(name)
             copies = {config_dir: root / "config", self._certificate_dir: root / "certificates"}
             self._copy(release, certificates, copies)
@@ -92,6 +104,6 @@ def _mirror(real: Path, copy: Path, without: t.Container[str]) -> None:
 def _refusal(found: list[Message], output: str) -> LbforgeError:
     words = "\n".join(f"  {message}" for message in found) or f"  {output.strip()}"
     return LbforgeError(
-        f"HAProxy refuses the configuration; nothing was changed and HAProxy serves as before:\n{words}",
+        f"HAProxy refuses the configuration; nothing was changed:\n{words}",
         errors=[message.as_dict() for message in found],
     )

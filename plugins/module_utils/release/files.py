@@ -23,7 +23,8 @@ def sync(directory: Path) -> None:
     """Make the names in a directory survive a power cut."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        with _naming(directory):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -31,7 +32,7 @@ def sync(directory: Path) -> None:
 def write(path: Path, content: bytes, mode: int, gid: int = -1) -> None:
     """Write a new file, closed to others from its first byte on."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
+    with _naming(path), os.fdopen(handle, "wb") as file:
         if gid != -1:
             os.fchown(handle, -1, gid)
         os.fchmod(handle, mode)
@@ -54,10 +55,20 @@ def link(path: Path, target: str) -> None:
         temporary.replace(path)
 
 
-def tidy(directory: Path) -> None:
+def tidy(directory: Path, prefix: str = NEW) -> None:
     """Remove what an interrupted run left unfinished."""
-    for path in directory.glob(f"{NEW}*"):
+    for path in directory.glob(f"{prefix}*"):
         shutil.rmtree(path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say which file an error is about: a full disk shows when the file is open, and then the system names none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 @contextmanager

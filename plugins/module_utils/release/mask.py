@@ -12,14 +12,22 @@ import typing as t
 # A place holder of the same kind as AnsibleModule's, so that a masked text looks alike everywhere.
 MASK = "********"
 _WORD = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|(?:\\.|[^\s\\])+)"""
-_PASSWORDS = re.compile(rf"(?m)(^[ \t]*stats[ \t]+auth[ \t]+[^:\n]*:).*$|(\b(?:insecure-)?password[ \t]+){_WORD}")
+_BLANK = r"(?:\\?[ \t])"
+# The value of a header may be one word or, inside of quotes, many; these keywords come after it.
+_VALUE = rf"(?:{_BLANK}*(?!(?:if|unless|hdr|body|len)\b){_WORD})+"
+_CREDENTIALS = re.compile(
+    rf"(?P<stats>(?m:^)[ \t]*stats[ \t]+auth[ \t]+[^:\n]*:).*"
+    rf"|(?P<user>\b(?:insecure-)?password[ \t]+){_WORD}"
+    rf"|(?P<header>(?i:authorization)\\?[\"']?(?:{_BLANK}|:)+){_VALUE}"
+    rf"|(?P<compared>(?i:authorization)\b[^\n]*?\b(?i:basic|bearer|digest|token){_BLANK}+)(?:\\.|[^\s\"'\\])+"
+)
 
 
 def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
-    """Hide passwords: those listed, and those that HAProxy's own keywords announce.
+    """Hide passwords: those listed, and those that HAProxy's own keywords or a header's name announce.
 
     The text may be older than the list: a password that was changed is not in the new list any more.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _PASSWORDS.sub(lambda match: f"{match[1] or match[2]}{MASK}", text)
+    return _CREDENTIALS.sub(lambda match: f"{match[match.lastgroup or 0]}{MASK}", text)

@@ -94,6 +94,14 @@ class HAProxy:
                 f" prove it: start HAProxy with '-W -S {self._master.path}', as Debian's unit does."
             ) from error
 
+    def state(self) -> str:
+        """Say whether HAProxy serves now, for the end of an error."""
+        try:
+            worker = self.worker()
+        except LbforgeError:
+            return f"The service {self._service.name} runs, but its master does not answer."
+        return f"HAProxy goes on serving (worker {worker.pid})." if worker else "HAProxy does not run."
+
     def start(self, release: str | None) -> Worker:
         """Start the service and wait until a worker runs the release; None takes any."""
         self._service.start()

@@ -204,6 +204,12 @@ class ReleaseStore:
             if name != ORIGINAL and name not in protected:
                 shutil.rmtree(self.releases / name)
 
+    def discard(self, name: str) -> None:
+        """Remove a release that does not run, as far as possible: a rest does no harm."""
+        if name == self.current:
+            raise ValueError(f"{name} is current and cannot be removed")
+        shutil.rmtree(self.releases / name, ignore_errors=True)
+
     # The mark of a change under way
 
     @property

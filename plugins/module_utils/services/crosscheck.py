@@ -36,26 +36,45 @@ class Item:
         return self.place.service
 
 
-def names(items: t.Sequence[Item]) -> None:
-    """Names of services are unique, enabled or not; so are names of servers within one."""
+def surprise(bind: binds.Bind, other: binds.Bind) -> str:
+    """What would happen if both were bound; HAProxy would let it happen."""
+    if bind.vip == other.vip:
+        return "connections would go to either at random"
+    return "one of them would take connections meant for the other"
+
+
+def names(wanted: t.Sequence[Item]) -> None:
+    """Names of services are unique, and so are those of the sections that they become."""
     first: dict[str, Item] = {}
-    for item in items:
-        if not item.name or item.service["state"] == "absent":
-            continue
+    for item in wanted:
         if item.name in first:
             item.place.key("haproxy_service_name").wrong(
                 item.name, f"is already the name of {first[item.name].place.path}", "Give each service its own name."
             )
         first.setdefault(item.name, item)
-        servers: dict[str, str] = {}
+    for item in wanted:
+        kinds = ["redirect"] if item.service["haproxy_redirect_http_port"] else []
+        kinds += ["tls", "plain"] if item.service["haproxy_accept_both_protocols"] else []
+        for kind in kinds:
+            if f"{item.name}-{kind}" in first:
+                first[f"{item.name}-{kind}"].place.key("haproxy_service_name").wrong(
+                    f"{item.name}-{kind}",
+                    f'would give its frontend the name of a {kind} frontend of service "{item.name}"',
+                    "Give it another name.",
+                )
+
+
+def servers(every: t.Iterable[Item]) -> None:
+    """Names of servers are unique within a service."""
+    for item in every:
+        first: dict[str, str] = {}
         for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
             for index, node in enumerate(item.service[key] or ()):
-                place = item.place.key(key).item(index)
-                if node["name"] in servers:
-                    place.wrong(
-                        node["name"], f"is already a server of this service, at {servers[node['name']]}", "Drop one."
+                if node["name"] in first:
+                    item.place.key(key).item(index).wrong(
+                        node["name"], f"is already a server of this service, at {first[node['name']]}", "Drop one."
                     )
-                servers.setdefault(node["name"], f"{key}[{index}]")
+                first.setdefault(node["name"], f"{key}[{index}]")
 
 
 def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
@@ -68,7 +87,7 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
                 whose = f'service "{owner.service}"' if owner.service else owner.path
                 place.wrong(
                     str(bind),
-                    f"is already taken by {whose} ({other}), and connections would go to either at random",
+                    f"is already taken by {whose} ({other}), and {surprise(bind, other)}",
                     "Choose another port or haproxy_bind.",
                 )
                 return

@@ -146,7 +146,8 @@ def own_backend(service: Data) -> str:
 def allow_list(service: Data) -> t.Iterator[str]:
     """Refuses everybody else, as early as the client's address is known (a PROXY header counts)."""
     networks = service["haproxy_allowlist_networks"]
-    if not networks:
+    # An empty list is a list: nobody but the node itself.
+    if networks is None:
         return
     allowed = [*LOOPBACK, *networks]
     for start in range(0, len(allowed), NETWORKS_PER_LINE):

@@ -81,7 +81,7 @@ class Invalid(LbforgeError):
         super().__init__(
             f"{mistakes} in the services or their settings; no host was changed.\n{lines}",
             errors=[problem.as_dict() for problem in problems.errors],
-            warnings_found=[problem.as_dict() for problem in problems.warnings],
+            doubts=[problem.as_dict() for problem in problems.warnings],
         )
 
 

@@ -17,7 +17,21 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
 Data = dict[str, t.Any]
 
 SHORTEST_SANE_INTERVAL_MS = 500
+# The name of a socket has 107 characters at most, and ours add a suffix to the service's.
+LONGEST_INNER_NAME = 80
+HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
+
+TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Leave it out.")
+NO_TUNING = (
+    (
+        "nbproc",
+        "is gone from HAProxy since 2.5",
+        "Use nbthread, or leave it out: HAProxy takes a thread for each CPU.",
+    ),
+    ("maxconn", "has a variable of its own", "Use haproxy_maxconn."),
+    ("description", *TAKEN_DESCRIPTION),
+)
 
 
 def check(service: Data, place: Place, settings: Data) -> None:
@@ -26,6 +40,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
     raw_lines(service, place)
     if not service["haproxy_backend_only"]:
         port(service, place)
+        allow_list(service, place)
         tls(service, place, settings)
         redirect(service, place)
         tcp_acls(service, place)
@@ -66,9 +81,25 @@ def port(service: Data, place: Place) -> None:
         place.key("haproxy_port").wrong(None, "is missing", "Give the frontend a port, or set haproxy_backend_only.")
 
 
+def allow_list(service: Data, place: Place) -> None:
+    networks = service["haproxy_allowlist_networks"]
+    if networks == []:
+        place.key("haproxy_allowlist_networks").doubtful(None, "is empty, so only the load balancer itself may connect")
+    if networks is not None and "allow_list" in (service["haproxy_acls"] or {}):
+        place.key("haproxy_acls.allow_list").wrong(
+            None, "has the name of the allow list's own ACL and would widen it", "Give it another name."
+        )
+
+
 def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_accept_both_protocols"] and not service["haproxy_ssl"]:
         place.key("haproxy_accept_both_protocols").doubtful(None, "does nothing without haproxy_ssl")
+    if service["haproxy_accept_both_protocols"] and len(place.service) > LONGEST_INNER_NAME:
+        place.key("haproxy_service_name").wrong(
+            place.service,
+            "is too long for haproxy_accept_both_protocols, which makes names of sockets of it",
+            f"Use at most {LONGEST_INNER_NAME} characters.",
+        )
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(
             True,
@@ -84,6 +115,12 @@ def redirect(service: Data, place: Place) -> None:
             redirect_port,
             "redirects to TLS, which the service does not speak",
             "Set haproxy_ssl: true, or drop the redirect.",
+        )
+    if redirect_port and service["haproxy_port"] != 443 and not service["haproxy_redirect_scheme"]:
+        place.key("haproxy_redirect_http_port").doubtful(
+            redirect_port,
+            f"redirects to the port that the client named or to 443, not to {service['haproxy_port']}",
+            "Redirect by http-request redirect in haproxy_frontend_raw of a service of its own.",
         )
     if service["haproxy_redirect_scheme"] and not redirect_port:
         place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
@@ -137,6 +174,10 @@ def backend_options(service: Data, place: Place) -> None:
             here.doubtful(option, "belongs to frontends, so it is left out of the backend")
         elif is_tcp and lines.is_http_only(f"option {option}"):
             here.doubtful(option, "needs http, and the service is tcp, so it is left out")
+    if is_tcp and HTTP_BALANCE.match(service["haproxy_balance_alg"]):
+        place.key("haproxy_balance_alg").wrong(
+            service["haproxy_balance_alg"], "needs http, and the service is tcp", "Use source, leastconn or roundrobin."
+        )
     if service["haproxy_cookie"] and is_tcp:
         place.key("haproxy_cookie").wrong(
             service["haproxy_cookie"], "needs http, and the service is tcp", "Use a stick table."
@@ -162,12 +203,12 @@ def check_settings(settings: Data, place: Place) -> None:
         place.key("haproxy_stats_prometheus_enabled").doubtful(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
-    if "nbproc" in settings["haproxy_tuning_params"]:
-        place.key("haproxy_tuning_params.nbproc").wrong(
-            settings["haproxy_tuning_params"]["nbproc"],
-            "is gone from HAProxy since 2.5",
-            "Use nbthread, or leave it out: HAProxy takes a thread for each CPU.",
-        )
+    for name, why, hint in NO_TUNING:
+        if name in settings["haproxy_tuning_params"]:
+            place.key(f"haproxy_tuning_params.{name}").wrong(settings["haproxy_tuning_params"][name], why, hint)
+    for index, line in enumerate(settings["haproxy_global_raw"]):
+        if line.split()[0] == "description":
+            place.key("haproxy_global_raw").item(index).wrong(line, *TAKEN_DESCRIPTION)
 
 
 def letsencrypt(settings: Data, place: Place) -> None:

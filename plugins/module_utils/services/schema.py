@@ -40,7 +40,19 @@ KEEPALIVE_MODES = Choice(
     # HAProxy removed the word in 2.0; httpclose is what it became.
     synonyms=(("forceclose", "httpclose"),),
 )
-SNI = Text(r"\S.*", "a DNS name or a sample expression", "Write a name such as api.example.org, or ssl_fc_sni.")
+SNI = Text(
+    r"[A-Za-z0-9_.-]+|\S*\(.*",
+    "a DNS name or a sample expression",
+    "Write a name such as api.example.org, or ssl_fc_sni.",
+)
+# The words of conditions cannot be names in them.
+ACL_NAME = Text(r"(?!or$)[A-Za-z0-9_.:-]+", "a name of an ACL", "Use letters, digits, '-', '_', '.' and ':' only.")
+RETRY_CONDITIONS = Choice(
+    (
+        *("none", "conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected"),
+        *("401", "403", "404", "408", "425", "500", "501", "502", "503", "504", "all-retryable-errors"),
+    )
+)
 
 NODE = Record(
     what="a backend node",
@@ -90,7 +102,7 @@ MAP_ENTRIES = Record(
         Key("name", FILE_NAME, "Name of the map; the file is `/etc/haproxy/NAME.map`.", required=True),
         Key("order", Text(r"[0-9A-Za-z_.-]+", "a sort key"), "Where these entries stand among other services'.", "00"),
         Key("state", Choice(("present", "absent")), "Whether the entries are in the map.", "present"),
-        Key("entries", LINES, "Lines of a key, blanks and a value.", required=True),
+        Key("entries", ListOf(Text(what="a line of a map")), "Lines of a key, blanks and a value.", required=True),
     ),
 )
 
@@ -158,8 +170,12 @@ SERVICE = Record(
             " `haproxy_frontend_acls` excepted.",
         ),
         # What the frontend does with requests.
-        Key("haproxy_acls", DictOf(ACL), "ACLs of the frontends and the service that takes what matches."),
-        Key("haproxy_frontend_acls", DictOf(ACL), "ACLs of the redirect frontend, such as for ACME challenges."),
+        Key("haproxy_acls", DictOf(ACL, ACL_NAME), "ACLs of the frontends and the service that takes what matches."),
+        Key(
+            "haproxy_frontend_acls",
+            DictOf(ACL, ACL_NAME),
+            "ACLs of the redirect frontend, such as for ACME challenges.",
+        ),
         Key("haproxy_maps", LINES, "Raw lines that use maps, such as `use_backend %[path,map_reg(FILE)]`."),
         Key("haproxy_map_entries", ListOf(MAP_ENTRIES), "Entries that this service puts into maps."),
         Key(
@@ -252,7 +268,7 @@ SERVICE = Record(
         ),
         Key(
             "haproxy_retry_on",
-            ListOf(Text(r"[a-z0-9-]+", "a retry condition", "Use words such as conn-failure or 503.")),
+            ListOf(RETRY_CONDITIONS),
             "Failures after which a request goes to another server, such as `conn-failure`, `empty-response`, `503`.",
         ),
         # TLS towards servers.

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, crosscheck, rules
@@ -46,24 +47,30 @@ def check(
     settings: t.Mapping[str, t.Any],
     hosts: t.Mapping[str, str],
     variable_names: t.Iterable[str] = (),
+    known_variables: t.Collection[str] = (),
 ) -> Checked:
     """Every mistake of every service and setting.
 
     ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
-    inventory hosts, ``variable_names`` what else the user has set, to find what is gone.
+    inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads.
     """
     problems = Problems()
     read_settings = read_all_settings(settings, problems)
-    check_variable_names(variable_names, problems)
+    check_variable_names(variable_names, known_variables, problems)
     rules.check_settings(read_settings, Place(problems, ""))
     every = list(read_services(sources, read_settings, hosts, problems))
-    crosscheck.names(every)
+    crosscheck.servers(every)
     wanted = [item for item in every if is_wanted(item.service, read_settings)]
+    crosscheck.names(wanted)
     for item in wanted:
         rules.check(item.service, item.place, read_settings)
     crosscheck.sockets(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.references(wanted, {item.name: item for item in every})
+    if not every:
+        Place(problems, "haproxy_service_configs").doubtful(
+            None, "is empty, so the load balancers will balance nothing", "Look whether the variables are read at all."
+        )
     problems.sort()
     services = [
         item.service for item in wanted if item.service["haproxy_frontend_only"] or binds.has_backend(item.service)
@@ -78,14 +85,16 @@ def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Da
     return {**SETTING_DEFAULTS, **read}
 
 
-def check_variable_names(names: t.Iterable[str], problems: Problems) -> None:
-    """Variables nobody reads: those that are gone are mistakes, those near a known name may be."""
-    {name for key in SETTINGS.keys for name in (key.name, *key.aliases)}
+def check_variable_names(names: t.Iterable[str], known: t.Collection[str], problems: Problems) -> None:
+    """Variables nobody reads: those that are gone are mistakes, those near a known name probably slips of the pen."""
     gone = dict(SETTINGS.gone)
-    for name in sorted(names):
-        place = Place(problems, name)
+    keys_of_services = {name for key in SERVICE.keys for name in (key.name, *key.aliases)}
+    for name in sorted({*names} - {*known} - keys_of_services):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.92) if name not in gone else []
         if name in gone:
-            place.wrong(None, "is not used any more", gone[name])
+            Place(problems, name).wrong(None, "is not used any more", gone[name])
+        elif near:
+            Place(problems, name).doubtful(None, "is a variable that nothing reads", f"Did you mean {near[0]}?")
 
 
 def read_services(
@@ -101,17 +110,16 @@ def read_services(
                 place.wrong(services, "is not a list", "Write a list of service dictionaries.")
             continue
         for index, given in enumerate(services):
-            yield read_service(given, place.item(index), settings, hosts)
+            service = unwrapped(given)
+            if isinstance(service, dict):
+                yield read_service(service, place.item(index), settings, hosts)
+            else:
+                place.item(index).wrong(service, "is not a service", "Write a dictionary.")
 
 
-def read_service(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
-    """One service in its normal form: unwrapped, aliases resolved, defaults filled in, nodes with addresses."""
-    given = unwrapped(given)
-    if not isinstance(given, dict):
-        place.wrong(given, "is not a service", "Write a dictionary.")
-        given, is_dictionary = {}, False
-    else:
-        place, is_dictionary = place.of_service(str(given.get("haproxy_service_name", ""))), True
+def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
+    """One service in its normal form: aliases resolved, defaults filled in, nodes with addresses."""
+    place = place.of_service(str(given.get("haproxy_service_name", "")))
     read, is_whole = SERVICE.read_keys(given, place)
     check_versions(read, place, settings)
     defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
@@ -123,7 +131,7 @@ def read_service(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[st
     service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
     if service["haproxy_backend_ssl_check"] is None:
         service["haproxy_backend_ssl_check"] = service["haproxy_backend_ssl"]
-    return Item(place, service, is_whole and is_dictionary)
+    return Item(place, service, is_whole)
 
 
 def unwrapped(given: t.Any) -> t.Any:

@@ -27,7 +27,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 # HAProxy stores durations as signed 32-bit milliseconds (configuration manual, section 2.5).
 LONGEST_DURATION_MS = 2**31 - 1
-DURATION = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
+DURATION = re.compile(r"([0-9]{1,15})(us|ms|s|m|h|d)?")
 MS_PER_UNIT = {"us": 0.001, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, None: 1}
 
 
@@ -95,9 +95,12 @@ class Text(Kind):
 NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' and ':' only.")
 # A file of the release lies flat in the configuration directory, so its name is no path.
 FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
-PATH = Text(r"/[^'\"]*", "an absolute path", "Start it with '/'.")
+PATH = Text(r"/[^\s'\"]*", "an absolute path", "Start it with '/', and use neither blanks nor quotes.")
 # A raw line that opened a section would take the rest of its own section with it.
-SECTIONS = "global|defaults|frontend|backend|listen|peers|mailers|resolvers|userlist|cache|ring|program|http-errors"
+SECTIONS = (
+    "global|defaults|frontend|backend|listen|peers|mailers|resolvers|userlist|cache|ring|program|http-errors|log-forward"
+    r"|fcgi-app|crt-store|traces|acme|\.if|\.elif|\.else|\.endif"
+)
 LINE = Text(
     rf"(?!({SECTIONS})(\s|$)).+",
     "a line of HAProxy configuration inside a section",
@@ -116,7 +119,7 @@ class Integer(Kind):
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip())):
+        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip())):
             place.wrong(value, f"is not {self.what}", f"Use a number from {self.minimum} to {self.maximum}.")
             return INVALID
         number = int(value)
@@ -217,10 +220,16 @@ class Address(Kind):
         if self.wildcard and text == "*":
             return text
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        if "%" in text:
+            place.wrong(value, "names an interface", "Write the address alone; binds have a key interface.")
+            return INVALID
         try:
-            return str(ipaddress.ip_address(bare))
+            address = ipaddress.ip_address(bare)
         except ValueError:
             pass
+        else:
+            # One address, one spelling: two binds on it must be seen as such.
+            return str(getattr(address, "ipv4_mapped", None) or address)
         if re.fullmatch(r"[\d.]+(/\d*)?", text) or ":" in text or not HOSTNAME.fullmatch(text):
             hint = "Write the address alone, without prefix length and port."
             place.wrong(value, "is neither an IP address nor a DNS name", hint)
@@ -244,6 +253,8 @@ class Network(Kind):
             return INVALID
         text = text.strip()
         try:
+            if "%" in text:
+                raise ValueError(text)
             # HAProxy masks the host bits of `src` patterns itself, so 127.0.0.1/8 is fine.
             ipaddress.ip_network(text, strict=False)
         except ValueError:
@@ -299,7 +310,7 @@ class Balance(Kind):
         word = re.split(r"[ (]", text.strip())[0]
         taking_arguments = {
             "uri": r"uri( (len|depth) \d+| whole| path-only)*",
-            "random": r"random(\(\d+\))?",
+            "random": r"random(\([1-9][0-9]*\))?",
             "url_param": r"url_param [\w.-]+( check_post)?",
             "hdr": r"hdr\([\w-]+\)( use_domain_only)?",
             "hash": r"hash \S.*",
@@ -436,7 +447,7 @@ class Record(Kind):
                 hint = dict(self.gone).get(name) or did_you_mean(str(name), by_name)
                 place.key(str(name)).wrong(None, f"is not a key of {self.what}", hint)
                 is_valid = False
-            elif item is None or (item == "" and not isinstance(key.kind, Text)):
+            elif item is None or (item == "" and not isinstance(key.kind, (Text, ListOf))):
                 continue  # set to nothing means not set
             elif key.name in result:
                 place.key(str(name)).wrong(item, f"is given twice, as {name} and as another name", f"Keep {key.name}.")

@@ -20,6 +20,11 @@ Interface = t.Union[IPv4Interface, IPv6Interface]
 # times more load than processors, 0.25 s was not; 0.3 s leaves no room below one second.
 DEFAULT_ADVERT_INT = 0.25
 
+_NO_HOSTS = (
+    "keepalived_hosts is empty: set it to all nodes that share the VIPs, such as \"{{ groups['lbs'] }}\"."
+    " There is no group haproxy to take them from, and with --limit the hosts of the play are not all of them."
+)
+
 
 @dataclass(frozen=True)
 class Node:
@@ -31,11 +36,22 @@ class Node:
     chosen_addresses: tuple[str, ...] = ()
     """Addresses that the user named for VRRP; they are taken without questions."""
     links: t.Mapping[str, tuple[Interface, ...]] = field(default_factory=dict)
-    """Interface name to its addresses; empty as long as the node's facts are not known."""
+    """Interface name to its addresses, oldest first; empty as long as the node's facts are not known."""
 
-    @property
-    def addresses(self) -> set[str]:
-        return {str(address.ip) for link in self.links.values() for address in link}
+    def addresses(self, version: int, taken: set[str], interface: str | None = None) -> list[Interface]:
+        """What may be the node's own address, the likeliest first.
+
+        Facts also hold the virtual addresses that a change is about to remove, which no list names any more.
+        keepalived adds them to an interface that has its own address already, and often without a network.
+        """
+        links = self.links.values() if interface is None else [self.links.get(interface, ())]
+        own = [
+            address
+            for link in links
+            for address in link
+            if address.version == version and not address.is_link_local and str(address.ip) not in taken
+        ]
+        return sorted(own, key=lambda address: address.network.prefixlen == address.max_prefixlen)
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,10 @@ def vrrp_instances(
     listened. A script or track file with the key ``instance`` belongs to the VIP of that name, others to all.
     """
     names = [node.name for node in nodes]
+    if not names:
+        raise VrrpError([_NO_HOSTS])
     if this not in names:
-        raise VrrpError([f"Host {this} is none of the keepalived hosts ({', '.join(names) or 'no host'})."])
+        raise VrrpError([f"Host {this} is none of the keepalived hosts ({', '.join(names)})."])
     taken = {str(address.ip) for vip in vips for address in vip.addresses}
     errors = _clashes(vips)
     instances: dict[str, dict[str, t.Any]] = {}
@@ -148,11 +166,7 @@ def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[
     chosen = _of_version(node.chosen_addresses, version)
     if node.links and interface not in node.links:
         raise VrrpError([f"host {node.name} has no interface {interface}; it has {', '.join(sorted(node.links))}."])
-    link = [
-        address
-        for address in node.links.get(interface, ())
-        if address.version == version and not address.is_link_local and str(address.ip) not in taken
-    ]
+    link = node.addresses(version, taken, interface)
     by_address = {str(address.ip): address for address in link}
     if chosen:
         return chosen[0], by_address.get(chosen[0])
@@ -160,8 +174,7 @@ def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[
         if address in by_address or not node.links:
             return address, by_address.get(address)
     if link:
-        first = min(link, key=lambda address: (address.ip, address.network.prefixlen))
-        return str(first.ip), first
+        return str(link[0].ip), link[0]
     raise VrrpError([_missing(node, version, f"on interface {interface}")])
 
 
@@ -171,15 +184,17 @@ def _peer(node: Node, near: Interface | None, version: int, taken: set[str]) -> 
     if chosen:
         return chosen[0]
     inventory = _of_version(node.inventory_addresses, version)
-    known = node.addresses if near and node.links else set(inventory)
-    candidates = [address for address in _of_version(sorted(known), version) if address not in taken]
-    if near is not None:
-        candidates = [address for address in candidates if ip_address(address) in near.network]
-    for address in inventory:
-        if address in candidates:
-            return address
+    if near and node.links:
+        known = [str(address.ip) for address in node.addresses(version, taken) if address.ip in near.network]
+        candidates = [address for address in inventory if address in known] + known
+    else:
+        candidates = [
+            address
+            for address in inventory
+            if address not in taken and (near is None or ip_address(address) in near.network)
+        ]
     if candidates:
-        return min(candidates, key=ip_address)
+        return candidates[0]
     raise VrrpError([_missing(node, version, f"in the network {near.network}" if near else "in the inventory")])
 
 
@@ -262,6 +277,7 @@ def _link_addresses(fact: t.Mapping[str, t.Any]) -> t.Iterator[Interface]:
     for ipv4 in [*([first] if isinstance(first, t.Mapping) else first or []), *(fact.get("ipv4_secondaries") or [])]:
         if ipv4.get("address"):
             yield ip_interface(f"{ipv4['address']}/{ipv4.get('netmask') or 32}")
-    for ipv6 in fact.get("ipv6") or []:
+    # Linux lists the IPv4 addresses of an interface as they came, and the IPv6 addresses the other way round.
+    for ipv6 in reversed(fact.get("ipv6") or []):
         if ipv6.get("address"):
             yield ip_interface(f"{ipv6['address']}/{ipv6.get('prefix') or 128}")

@@ -52,6 +52,8 @@ def keepalived_model(
     ]
     if lines:
         blocks.append(Block("global_defs", tuple(lines)))
+    if "vrrp_version 3" in (" ".join(line.split()) for line in lines):
+        errors += _unauthenticated(instances)
     used = _tracked_scripts(sync_groups) | _tracked_scripts(instances)
     for section, entries in (
         # keepalived 2.2 calls a text with an unused script valid, and then ends with an error when it meets it.
@@ -68,6 +70,16 @@ def keepalived_model(
     return tuple(blocks)
 
 
+def _unauthenticated(instances: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """keepalived would leave the password out and run all the same."""
+    for name, entry in instances.items():
+        if isinstance(entry, t.Mapping) and entry.get("authentication_password"):
+            yield (
+                f"keepalived_instances.{name}.authentication_password: VRRPv3 has no authentication; leave it out, or"
+                " put vrrp_version 2 into keepalived_global_defs and whole seconds into keepalived_advert_int."
+            )
+
+
 def _tracked_scripts(entries: t.Mapping[str, t.Any]) -> set[str]:
     lists = [entry.get("track_scripts") or [] for entry in entries.values() if isinstance(entry, t.Mapping)]
     # An item is a name, or a name with a weight.
@@ -79,7 +91,7 @@ def _block(section: Section, name: str, entry: t.Any, errors: list[str]) -> Bloc
     if not _NAME.fullmatch(name):
         errors.append(f"{section.variable}: the name {name!r} must be made of letters, digits and _ . : - only.")
     if not isinstance(entry, t.Mapping):
-        errors.append(f"{path}: must be a dictionary, not {entry!r}.")
+        errors.append(f"{path}: must be a dictionary, not {_shown(entry)}.")
         return Block(name, ())
     errors += _unknown_keys(section, path, entry)
     settings: list[str] = []
@@ -118,13 +130,13 @@ def _setting(key: Key, value: t.Any, where: str, errors: list[str]) -> str:
         if flag is not None:
             return key.written if flag else ""
         if key.kind == "flag":
-            errors.append(f"{where}: must be true or false, not {value!r}.")
+            errors.append(f"{where}: must be true or false, not {_shown(value, key)}.")
             return ""
     text = _line(where, value, errors)
     if key.choices and text not in key.choices:
-        errors.append(f"{where}: must be {' or '.join(key.choices)}, not {value!r}.")
+        errors.append(f"{where}: must be {' or '.join(key.choices)}, not {_shown(value, key)}.")
     if key.kind == "word" and " " in text:
-        errors.append(f"{where}: must be one word, not {value!r}.")
+        errors.append(f"{where}: must be one word, not {_shown(value, key)}.")
     if key.kind == "text":
         if '"' in text:
             errors.append(f"{where}: must not hold a double quote, which would end the value.")
@@ -140,15 +152,24 @@ def _number(key: Key, value: t.Any, where: str, errors: list[str]) -> str:
     except (TypeError, ValueError):
         number = None
     if number is None or (key.kind == "integer" and number != int(number)) or not key.low <= number <= key.high:
-        errors.append(f"{where}: must be {kind} {bounds}, not {value!r}.")
+        errors.append(f"{where}: must be {kind} {bounds}, not {_shown(value, key)}.")
         return ""
     return f"{key.written} {number:.10g}"
+
+
+def _shown(value: t.Any, key: Key | None = None) -> str:
+    """A value for a message; a container may hold a password, wherever it was put."""
+    if key and key.secret:
+        return "(hidden)"
+    if isinstance(value, (t.Mapping, list, tuple)):
+        return f"a {'dictionary' if isinstance(value, t.Mapping) else 'list'}"
+    return repr(value)
 
 
 def _lines(where: str, value: t.Any, errors: list[str]) -> tuple[str, ...]:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, t.Sequence):
-        errors.append(f"{where}: must be a list, not {value!r}.")
+        errors.append(f"{where}: must be a list, not {_shown(value)}.")
         return ()
     return tuple(_line(f"{where}[{index}]", item, errors) for index, item in enumerate(items))
 
@@ -156,7 +177,7 @@ def _lines(where: str, value: t.Any, errors: list[str]) -> tuple[str, ...]:
 def _line(where: str, value: t.Any, errors: list[str], forbidden: str = "{}") -> str:
     text = str(value).strip()
     if isinstance(value, (t.Mapping, list)):
-        errors.append(f"{where}: must be text, not {value!r}.")
+        errors.append(f"{where}: must be text, not {_shown(value)}.")
     elif _CONTROL.search(text):
         errors.append(f"{where}: must not hold a line break or another control character.")
     elif any(character in text for character in forbidden):

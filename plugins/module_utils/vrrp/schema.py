@@ -20,7 +20,8 @@ class Key:
     """One key of a section.
 
     ``word`` is one token, ``text`` is put in quotes, ``flag`` stands without a value, ``list`` is a block with one
-    entry a line; ``block`` names the block that a single setting is written into.
+    entry a line; ``block`` names the block that a single setting is written into. Messages do not quote
+    the value of a ``secret``.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Key:
     choices: tuple[str, ...] = ()
     required: bool = False
     block: str = ""
+    secret: bool = False
 
     @property
     def written(self) -> str:
@@ -133,7 +135,7 @@ INSTANCE = Section(
         Key("accept", "flag"),
         Key("native_ipv6", "flag"),
         Key("authentication_type", "word", "auth_type", choices=("PASS", "AH"), block="authentication"),
-        Key("authentication_password", "text", "auth_pass", block="authentication"),
+        Key("authentication_password", "text", "auth_pass", block="authentication", secret=True),
         Key("unicast_src_ip", "word"),
         Key("unicast_peers", "list", "unicast_peer"),
         Key("vips", "list", "virtual_ipaddress", required=True),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -20,7 +21,7 @@ import tempfile
 import time
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ class Machine:
         return Host(
             store,
             CertificateStore(self.ssl),
-            Checker(BINARY, store, self.ssl),
+            Checker(BINARY, store, self.ssl, self.home / "run"),
             HAProxy(RuntimeClient(self.home / "master", 10), Service("haproxy"), 10),
         )
 
@@ -134,6 +135,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Machine]:
         home = Path(name)
         (home / "etc").mkdir()
         (home / "bin").mkdir()
+        (home / "run").mkdir()
         for program, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
             script = home / "bin" / program
             script.write_text(text.format(home=home, binary=BINARY, master=f"-S {home}/master"))
@@ -188,8 +190,9 @@ def test_a_refused_configuration_touches_nothing(machine: Machine) -> None:
     machine.apply(machine.wanted())
     before = machine.tree()
     for check_mode in (True, False):
-        with pytest.raises(LbforgeError, match="unknown keyword 'foo'"):
+        with pytest.raises(LbforgeError, match="unknown keyword 'foo'") as caught:
             machine.apply(machine.wanted("two", "foo bar"), check_mode=check_mode)
+        assert "HAProxy goes on serving (worker " in str(caught.value)
         assert (machine.tree(), machine.answer()) == (before, "one x")
 
 
@@ -206,12 +209,77 @@ def test_a_port_that_is_taken_is_rolled_back(machine: Machine, pems: list[bytes]
     assert "Address already in use" in str(caught.value)
     assert caught.value.details["errors"][0]["source"] == bind
     assert "HAProxy serves with it" in str(caught.value)
-    left = machine.tree()
-    failed = caught.value.details["release"]
-    assert {name: text for name, text in left.items() if failed not in name} == before
+    assert machine.tree() == before
     assert (machine.answer(), machine.host().haproxy.worker()) == ("one x", pid)
     assert machine.apply(machine.wanted("two", bind, pem=pems[1])).plan.action == "reload"
     assert machine.answer() == "two x"
+
+
+def test_failures_keep_the_releases_that_ran(machine: Machine) -> None:
+    ran = [machine.apply(machine.wanted(text)).found.current for text in ("one", "two", "three")][1:]
+    ran.append(machine.wanted("three").release.id)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        bind = f"bind 127.0.0.1:{taken.getsockname()[1]}"
+        for text in ("bad", "worse"):
+            with pytest.raises(LbforgeError, match="HAProxy serves with it"):
+                machine.apply(machine.wanted(text, bind))
+        assert sorted(machine.host().store.names()) == sorted(t.cast("list[str]", ran))
+    # A release that ran once is kept, though it fails today.
+    machine.apply(machine.wanted("four", bind))
+    machine.apply(machine.wanted("five"))
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(bind.rpartition(":")[2])))
+        taken.listen()
+        with pytest.raises(LbforgeError, match="HAProxy serves with it"):
+            machine.apply(machine.wanted("four", bind))
+    assert machine.wanted("four", bind).release.id in machine.host().store.names()
+
+
+@pytest.mark.parametrize(
+    ("runs", "state"), [(True, "HAProxy goes on serving (worker "), (False, "HAProxy does not run.")]
+)
+def test_a_file_that_cannot_be_written_is_named(machine: Machine, runs: bool, state: str) -> None:
+    """A limit of the size of files fails a write as a full disk does: in the open file, with no name."""
+    if runs:
+        machine.apply(machine.wanted())
+    before = machine.tree()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(LbforgeError) as caught:
+            machine.apply(machine.wanted("two", mapped="x" * 200_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert f"'{machine.home}/run/haproxy-check-" in str(caught.value)
+    assert "/config/a.map'" in str(caught.value)
+    assert state in str(caught.value)
+    assert machine.tree() == before
+
+
+def test_what_a_killed_check_left_is_removed(machine: Machine, pems: list[bytes]) -> None:
+    """Also by a run that finds nothing to do, and in check mode; what is somebody else's stays."""
+    machine.apply(machine.wanted())
+    (machine.home / "run" / "haproxy-check-other").mkdir()
+    slow = machine.home / "bin" / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 1\n")
+    slow.chmod(0o755)
+    for check_mode in (True, False):
+        run = os.fork()
+        if run == 0:
+            host = machine.host()
+            host = replace(host, checker=Checker(str(slow), host.store, machine.ssl, machine.home / "run"))
+            machine.apply(machine.wanted("two", pem=pems[0]), host, check_mode=True)
+            os._exit(0)
+        while not (keys := list(machine.home.glob("run/*/certificates/a.pem"))):
+            time.sleep(0.02)
+        os.kill(run, signal.SIGKILL)
+        os.waitpid(run, 0)
+        assert keys[0].exists()
+        assert machine.apply(machine.wanted(), check_mode=check_mode).plan.action == "nothing"
+        assert [path.name for path in (machine.home / "run").iterdir()] == ["haproxy-check-other"]
 
 
 def test_a_start_that_fails_goes_back(machine: Machine) -> None:
@@ -221,9 +289,7 @@ def test_a_start_that_fails_goes_back(machine: Machine) -> None:
         with pytest.raises(LbforgeError, match="Address already in use") as caught:
             machine.apply(machine.wanted())
         assert "does not run, as before" in str(caught.value)
-        assert set(machine.tree()) == {
-            f"releases/{machine.wanted().release.id}/{name}" for name in ("haproxy.cfg", "a.map", ".secrets")
-        }
+        assert machine.tree() == {}
     machine.apply(machine.wanted())
     os.kill(int((machine.home / "pid").read_text()), signal.SIGTERM)
     time.sleep(0.5)

@@ -23,6 +23,30 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask impor
         ("    user bob insecure-password a\\ b groups a", [], "    user bob insecure-password ******** groups a"),
         ("    user bob insecure-password 'a b'", [], "    user bob insecure-password ********"),
         ("# no stats auth here: plain", [], "# no stats auth here: plain"),
+        (
+            'http-check send uri / hdr Authorization "Basic c2Vj" hdr Host x',
+            [],
+            "http-check send uri / hdr Authorization ******** hdr Host x",
+        ),
+        (
+            "http-request set-header authorization Custom\\ c2Vj if { ssl_fc }",
+            [],
+            "http-request set-header authorization ******** if { ssl_fc }",
+        ),
+        (
+            "option httpchk GET / HTTP/1.1\\r\\nAuthorization:\\ Basic\\ c2Vj\nx",
+            [],
+            "option httpchk GET / HTTP/1.1\\r\\nAuthorization:\\ ********\nx",
+        ),
+        ('tcp-check send "PROXY-AUTHORIZATION: Own c2Vj"', [], 'tcp-check send "PROXY-AUTHORIZATION: ********'),
+        ('replace-header Authorization (.*) "Basic c2Vj"', [], "replace-header Authorization ********"),
+        (
+            'acl a req.hdr(Authorization) -m str "Basic c2Vj"',
+            [],
+            'acl a req.hdr(Authorization) -m str "Basic ********"',
+        ),
+        ("del-header Authorization if a", [], "del-header Authorization if a"),
+        ("set-header X %[req.hdr(authorization)] if a", [], "set-header X %[req.hdr(authorization)] if a"),
     ],
 )
 def test_masked(text: str, secrets: list[str], shown: str) -> None:

@@ -186,7 +186,28 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_backend_server_options": [["check"]]}, "haproxy_backend_server_options[0]", "is not text"),
     ({"haproxy_balance_type": "tcp", "haproxy_cookie": "SRV insert"}, "haproxy_cookie", "needs http"),
     ({"haproxy_http_reuse": "sometimes"}, "haproxy_http_reuse", "is not a choice"),
-    ({"haproxy_retry_on": ["conn failure"]}, "haproxy_retry_on[0]", "is not a retry condition"),
+    ({"haproxy_port": "9" * 5000}, "haproxy_port", "is not a port"),
+    ({"interval": "9" * 6000}, "interval", "is not a duration"),
+    ({"interval": "\u0661\u0662s"}, "interval", "is not a duration"),
+    ({"haproxy_bind": ["fe80::1%eth0"]}, "haproxy_bind[0]", "names an interface"),
+    ({"haproxy_allowlist_networks": ["fe80::1%eth0"]}, "haproxy_allowlist_networks[0]", "is not a network"),
+    ({"haproxy_allowlist_networks": ""}, "haproxy_allowlist_networks", "is not a list"),
+    (
+        {"haproxy_allowlist_networks": ["10.0.0.0/8"], "haproxy_acls": {"allow_list": {"rule": "path /"}}},
+        "haproxy_acls.allow_list",
+        "would widen it",
+    ),
+    ({"haproxy_balance_alg": "random(0)"}, "haproxy_balance_alg", "takes its arguments"),
+    ({"haproxy_balance_type": "tcp", "haproxy_balance_alg": "uri"}, "haproxy_balance_alg", "needs http"),
+    ({"haproxy_acls": {"or": {"rule": "path /"}}}, "haproxy_acls.or", "is not a name of an ACL"),
+    ({"haproxy_backend_ssl": True, "haproxy_backend_sni": "a b"}, "haproxy_backend_sni", "is not a DNS name"),
+    (
+        {"haproxy_backend_arguments": ["log-forward x"]},
+        "haproxy_backend_arguments[0]",
+        "does not begin another section",
+    ),
+    ({"haproxy_frontend_raw": [".if true"]}, "haproxy_frontend_raw[0]", "does not begin another section"),
+    ({"haproxy_retry_on": ["conn failure"]}, "haproxy_retry_on[0]", "Did you mean conn-failure?"),
     ({"haproxy_backend_ca": "ca.pem"}, "haproxy_backend_ca", "neither true, false nor an absolute path"),
     (
         {"haproxy_backend_ssl": True, "haproxy_backend_verifyhost": "a.example.org"},
@@ -219,9 +240,24 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_backend_nodes[0]",
         "has no port",
     ),
+    (["just text", WEB], S0, "is not a service"),
+    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["::ffff:10.0.0.10"]}], f"{S1}.haproxy_port", "already taken"),
+    (
+        [
+            {**WEB, "haproxy_port": 443, "haproxy_ssl": True, "haproxy_redirect_http_port": 80},
+            {**API, "haproxy_service_name": "web-redirect"},
+        ],
+        f"{S1}.haproxy_service_name",
+        "the name of a redirect frontend",
+    ),
+    (
+        [{**WEB, "haproxy_service_name": "x" * 81, "haproxy_ssl": True, "haproxy_accept_both_protocols": True}],
+        f"{S0}.haproxy_service_name",
+        "is too long",
+    ),
     ([WEB, {**API, "haproxy_service_name": "web"}], f"{S1}.haproxy_service_name", f"is already the name of {S0}"),
     ([WEB, {**API, "haproxy_port": 80}], f"{S1}.haproxy_port", 'already taken by service "web"'),
-    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["*"]}], f"{S1}.haproxy_port", "at random"),
+    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["*"]}], f"{S1}.haproxy_port", "meant for the other"),
     ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["::"]}], f"{S1}.haproxy_port", "already taken"),
     ([{**WEB, "haproxy_bind": ["10.0.0.10", "10.0.0.10"]}], f"{S0}.haproxy_port", "already taken"),
     (
@@ -329,6 +365,14 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_vip_binds": [{"interface": "eth0"}]}, "haproxy_vip_binds[0].address", "is missing"),
     ({"haproxy_username": "a:b"}, "haproxy_username", "is not a user name"),
     ({"haproxy_errorfiles": [{"code": 999, "path": "/x"}]}, "haproxy_errorfiles[0].code", "is not a choice"),
+    (
+        {"haproxy_errorfiles": [{"code": 503, "path": "/a b"}]},
+        "haproxy_errorfiles[0].path",
+        "neither blanks nor quotes",
+    ),
+    ({"haproxy_tuning_params": {"maxconn": 5}}, "haproxy_tuning_params.maxconn", "Use haproxy_maxconn"),
+    ({"haproxy_tuning_params": {"description": "x"}}, "haproxy_tuning_params.description", "which release it runs"),
+    ({"haproxy_global_raw": ["description x"]}, "haproxy_global_raw[0]", "which release it runs"),
     ({"haproxy_errorfiles": [{"code": 503, "path": "x"}]}, "haproxy_errorfiles[0].path", "is not an absolute path"),
     (
         {"haproxy_static_files": [{"dest": "/srv/x", "content": "x"}]},
@@ -393,6 +437,66 @@ def test_secrets_are_not_in_the_message() -> None:
 def test_a_variable_that_is_gone_names_its_successor() -> None:
     found = check({}, VIPS, HOSTS, ["haproxy_stats_process", "haproxy_my_own"]).problems.errors
     assert [(problem.path, "nbthread" in problem.hint) for problem in found] == [("haproxy_stats_process", True)]
+
+
+def test_what_is_no_service_is_one_mistake() -> None:
+    assert [problem.path for problem in errors(["just text", WEB])] == [S0]
+
+
+DOUBTS: list[tuple[t.Any, str, str]] = [
+    ([], "haproxy_service_configs", "will balance nothing"),
+    ([{**WEB, "haproxy_allowlist_networks": []}], f"{S0}.haproxy_allowlist_networks", "only the load balancer itself"),
+    ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
+    ([{**WEB, "haproxy_backend_nodes": []}], f"{S0}.haproxy_backend_nodes", "is left out"),
+    ([{**WEB, "haproxy_backend_ssl": True}], f"{S0}.haproxy_backend_ca", "anybody can pose as a server"),
+    ([{**WEB, "haproxy_backend_ca": True}], f"{S0}.haproxy_backend_ca", "does nothing without haproxy_backend_ssl"),
+    ([{**WEB, "haproxy_backend_options": ["httplog"]}], f"{S0}.haproxy_backend_options[0]", "belongs to frontends"),
+    (
+        [{**WEB, "haproxy_port": 8446, "haproxy_ssl": True, "haproxy_redirect_http_port": 8086}],
+        f"{S0}.haproxy_redirect_http_port",
+        "not to 8446",
+    ),
+    (
+        [{**WEB, "haproxy_balance_type": "tcp", "haproxy_frontend_raw": ["http-request deny"]}],
+        f"{S0}.haproxy_frontend_raw[0]",
+        "does nothing in tcp mode",
+    ),
+]
+
+
+@pytest.mark.parametrize(("services", "path", "words"), DOUBTS)
+def test_what_is_doubtful_is_told_and_fails_nothing(services: t.Any, path: str, words: str) -> None:
+    problems = check({"haproxy_service_configs": services}, VIPS, HOSTS).problems
+    assert problems.errors == []
+    assert_found(problems.warnings, path, words)
+
+
+def test_a_slip_in_the_name_of_a_variable_is_told() -> None:
+    set_by_user = ["haproxy_intervall", "haproxy_interval", "haproxy_my_own", "haproxy_whitelist_networks"]
+    problems = check({}, VIPS, HOSTS, set_by_user, ["haproxy_interval", "haproxy_port_range"]).problems
+    slips = [(problem.path, problem.hint) for problem in problems.warnings if problem.path != "haproxy_service_configs"]
+    assert slips == [("haproxy_intervall", "Did you mean haproxy_interval?")]
+
+
+GOOD: list[list[dict[str, t.Any]]] = [
+    # One name twice, but never on one load balancer.
+    [{**WEB, "haproxy_limit_hosts": ["lb1"]}, {**API, "haproxy_service_name": "web", "haproxy_limit_hosts": ["lb2"]}],
+    [WEB, {**API, "haproxy_service_name": "web", "haproxy_service_enabled": False}],
+    # Keys of a map are not lines of the configuration.
+    [{**WEB, "haproxy_map_entries": [{"name": "m", "entries": ["backend x", "cache y"]}]}],
+    # One port, two interfaces.
+    [
+        {**WEB, "haproxy_bind": [{"address": "*", "interface": "eth0"}]},
+        {**API, "haproxy_port": 80, "haproxy_bind": [{"address": "*", "interface": "eth1"}]},
+    ],
+    # One port, two families.
+    [{**WEB, "haproxy_bind": ["*"]}, {**API, "haproxy_port": 80, "haproxy_bind": ["fd00::1"]}],
+]
+
+
+@pytest.mark.parametrize("services", GOOD)
+def test_what_is_fine_is_taken(services: list[dict[str, t.Any]]) -> None:
+    assert errors(services) == []
 
 
 def test_there_are_a_hundred_rows() -> None:

@@ -110,6 +110,8 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_acls": {"api": {"rule": "path_beg /api", "backend_name": "web"}}}, FRONT, "acl api path_beg /api"),
     ({"haproxy_acls": {"api": {"rule": "path_beg /api"}}}, FRONT, "use_backend web-back if api"),
     ({"haproxy_allowlist_networks": ["192.168.0.0/16"]}, FRONT, "acl allow_list src 127.0.0.0/8 ::1 192.168.0.0/16"),
+    # Empty is not absent: the node itself and nobody else.
+    ({"haproxy_allowlist_networks": []}, FRONT, "acl allow_list src 127.0.0.0/8 ::1"),
     ({"haproxy_whitelist_networks": "192.168.0.0/16"}, FRONT, "tcp-request session reject if !allow_list"),
     ({"haproxy_frontend_raw": ["http-response set-header X-A b"]}, FRONT, "http-response set-header X-A b"),
     (

@@ -26,7 +26,8 @@ def facts(**links: list[str]) -> Vars:
         for address in addresses:
             ip, _slash, prefix = address.partition("/")
             if ":" in ip:
-                fact["ipv6"].append({"address": ip, "prefix": prefix, "scope": "global"})
+                # Linux lists the newest IPv6 address first.
+                fact["ipv6"].insert(0, {"address": ip, "prefix": prefix, "scope": "global"})
             else:
                 netmask = {"24": "255.255.255.0", "16": "255.255.0.0", "32": "255.255.255.255"}[prefix]
                 entry = {"address": ip, "netmask": netmask}
@@ -92,6 +93,46 @@ def test_unicast(hostvars: dict[str, Vars], changes: Vars, this: str, source: st
     assert (found["unicast_src_ip"], found["unicast_peers"]) == (source, peers)
 
 
+# What facts hold after a change of the VIP: lb1 and lb2 still carry the old one, which no variable names any more. It
+# is lower than all real addresses, and inventory names say nothing.
+OLD_VIP: dict[str, Vars] = {
+    name: {
+        "ansible_host": f"{name}.example.org",
+        "ansible_facts": facts(
+            br_mgmt=[f"192.168.9.{n}/24"],
+            eth0=[f"10.0.0.{n}/24", *old, f"2001:db8::{n}/64", *old_ipv6],
+        ),
+    }
+    for name, n, old, old_ipv6 in (
+        ("lb1", 41, ["10.0.0.5/24", "10.0.0.100/24"], ["2001:db8::5/64"]),
+        ("lb2", 42, ["10.0.0.5/24"], ["2001:db8::5/64"]),
+        ("lb3", 43, [], []),
+    )
+}
+
+
+@pytest.mark.parametrize("this", ["lb1", "lb2", "lb3"])
+def test_an_old_vip_is_nobodys_address(this: str) -> None:
+    found = instances([vip(cidr=["10.0.0.100/24", "2001:db8::100/64"])], OLD_VIP, this)
+
+    own = {"lb1": "41", "lb2": "42", "lb3": "43"}
+    others = [number for name, number in own.items() if name != this]
+    for name, net in (("external", "10.0.0."), ("external_ipv6", "2001:db8::")):
+        assert found[name]["unicast_src_ip"] == net + own[this]
+        assert found[name]["unicast_peers"] == [net + number for number in others]
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.5/32", "10.0.0.41/24"], ["10.0.0.41/24", "10.0.0.5/32"]])
+def test_an_address_without_a_network_is_the_last_choice(addresses: list[str]) -> None:
+    hostvars = {
+        "lb1": {"ansible_host": "lb1.example.org", "ansible_facts": facts(eth0=addresses)},
+        "lb2": FACTS_AGREE["lb2"],
+    }
+
+    assert instances([vip()], hostvars, "lb1")["external"]["unicast_src_ip"] == "10.0.0.41"
+    assert instances([vip()], hostvars, "lb2")["external"]["unicast_peers"] == ["10.0.0.41"]
+
+
 def test_families() -> None:
     cidrs = ["10.0.0.100/24", "2001:db8::100/64", "10.0.0.101"]
     found = instances([vip(cidr=cidrs, interface="br-flat")], OTHER_NETWORK, "lb2")
@@ -144,6 +185,7 @@ def test_vip_without_address(cidr: t.Any) -> None:
         ([vip(virtual_router_id=0)], INVENTORY_ONLY, "lb1", "virtual_router_id 0"),
         ([vip(virtual_router_id=256)], INVENTORY_ONLY, "lb1", "virtual_router_id 256"),
         ([vip(advert_int=0)], INVENTORY_ONLY, "lb1", "advert_int 0"),
+        ([vip()], {}, "lb1", "keepalived_hosts is empty: set it to all nodes that share the VIPs"),
         ([vip()], INVENTORY_ONLY, "lb9", "Host lb9 is none of the keepalived hosts (lb1, lb2, lb3)"),
         ([vip(interface="eth9")], FACTS_AGREE, "lb1", "no interface eth9; it has eth0"),
         ([vip(cidr="2001:db8::9/64")], FACTS_AGREE, "lb1", "lb1 has no IPv6 address on interface eth0"),

@@ -77,6 +77,35 @@ def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
     assert words in error
 
 
+@pytest.mark.parametrize(
+    "instance",
+    [
+        {**INSTANCE, "authentication_password": ["S3cret"]},
+        {**INSTANCE, "authentication_password": {"S3cret": "S3cret"}},
+        {**INSTANCE, "authentication_password": "S3cret\n}"},
+        {**INSTANCE, "authentication_password": 'S3cret"'},
+        {**INSTANCE, "authentication_password": "S3cret}"},
+        {**INSTANCE, "authentication_password": "S3cret", "priority": 0},
+        {**INSTANCE, "authentication_pasword": "S3cret"},
+        {**INSTANCE, "priority": {"authentication_password": "S3cret"}},
+        [{"authentication_password": "S3cret"}],
+    ],
+)
+def test_no_mistake_quotes_a_password(instance: t.Any) -> None:
+    with pytest.raises(VrrpError) as caught:
+        model(instances={"one": instance}, global_defs=["vrrp_version 2"])
+
+    assert "S3cret" not in f"{caught.value} {caught.value.details}"
+
+
+def test_a_password_does_not_vanish_unseen() -> None:
+    instance = {**INSTANCE, "authentication_type": "PASS", "authentication_password": "S3cret"}
+    with pytest.raises(VrrpError, match="VRRPv3 has no authentication") as caught:
+        model(instances={"one": instance}, global_defs=["vrrp_version  3"])
+
+    assert "S3cret" not in str(caught.value)
+
+
 def test_all_mistakes_at_once() -> None:
     with pytest.raises(VrrpError, match="3 mistakes"):
         model(instances={"one": {**INSTANCE, "priority": 0, "state": "x", "zzz": 1}})
