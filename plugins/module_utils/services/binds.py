@@ -165,6 +165,12 @@ def certbot_bind(settings: Settings) -> Bind:
     return Bind(vip, settings["haproxy_ssl_letsencrypt_certbot_backend_port"])
 
 
+def stats_certificate_vip(settings: Settings) -> Vip:
+    """The VIP whose certificate the statistics page shows: the internal one, if there is one."""
+    own = tls_vips(settings)
+    return ([vip for vip in own if vip.type == "internal"] or own)[0]
+
+
 def certificate_name(vip: Vip, settings: Settings) -> str:
     """Name of a VIP's certificate, as the original's: haproxy_HOST-ADDRESS[-INTERFACE]."""
     interface = f"-{vip.interface}" if vip.interface else ""

@@ -324,13 +324,8 @@ def stats(settings: Data) -> Data:
     bind = binds.stats_bind(settings)
     words = [str(bind)]
     if bind.tls:
-        internal = [vip for vip in binds.tls_vips(settings) if vip.type == "internal"]
-        vip = (internal or binds.tls_vips(settings))[0]
-        words += [
-            "ssl",
-            "crt",
-            lines.quote(settings["haproxy_stats_ssl_cert_path"] or binds.certificate_path(vip, settings)),
-        ]
+        own = binds.certificate_path(binds.stats_certificate_vip(settings), settings)
+        words += ["ssl", "crt", lines.quote(settings["haproxy_stats_ssl_cert_path"] or own)]
         if settings["haproxy_stats_ssl_client_cert_ca"]:
             words += ["verify", "required", "ca-file", lines.quote(settings["haproxy_stats_ssl_client_cert_ca"])]
     user = f"{settings['haproxy_username']}:{settings['haproxy_stats_password'] or ''}"
@@ -363,8 +358,7 @@ def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
         and settings["haproxy_stats_ssl"]
         and not settings["haproxy_stats_ssl_cert_path"]
     ):
-        own = binds.tls_vips(settings)
-        vip = ([vip for vip in own if vip.type == "internal"] or own)[0]
+        vip = binds.stats_certificate_vip(settings)
         needed[binds.certificate_name(vip, settings)] = vip
     return [{"name": name, **subject(vip, settings)} for name, vip in needed.items()]
 

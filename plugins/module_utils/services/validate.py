@@ -23,7 +23,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema im
     SERVICE_DEFAULTS,
     SERVICE_FOLLOWS,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTING_DEFAULTS, SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import (
+    SETTING_DEFAULTS,
+    SETTINGS,
+    UNUSED,
+)
 
 Data = dict[str, t.Any]
 
@@ -87,12 +91,14 @@ def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Da
 
 def check_variable_names(names: t.Iterable[str], known: t.Collection[str], problems: Problems) -> None:
     """Variables nobody reads: those that are gone are mistakes, those near a known name probably slips of the pen."""
-    gone = dict(SETTINGS.gone)
+    gone, unused = dict(SETTINGS.gone), dict(UNUSED)
     keys_of_services = {name for key in SERVICE.keys for name in (key.name, *key.aliases)}
     for name in sorted({*names} - {*known} - keys_of_services):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.92) if name not in gone else []
         if name in gone:
             Place(problems, name).wrong(None, "is not used any more", gone[name])
+        elif name in unused:
+            Place(problems, name).doubtful(None, "is a variable that nothing reads here", unused[name])
         elif near:
             Place(problems, name).doubtful(None, "is a variable that nothing reads", f"Did you mean {near[0]}?")
 

@@ -471,6 +471,12 @@ def test_what_is_doubtful_is_told_and_fails_nothing(services: t.Any, path: str, 
     assert_found(problems.warnings, path, words)
 
 
+def test_an_old_variable_that_harms_nobody_is_told_and_fails_nothing() -> None:
+    problems = check({}, VIPS, HOSTS, ["haproxy_ssl_letsencrypt_cron_hour"], ["haproxy_interval"]).problems
+    assert problems.errors == []
+    assert_found(problems.warnings, "haproxy_ssl_letsencrypt_cron_hour", "timer of systemd")
+
+
 def test_a_slip_in_the_name_of_a_variable_is_told() -> None:
     set_by_user = ["haproxy_intervall", "haproxy_interval", "haproxy_my_own", "haproxy_whitelist_networks"]
     problems = check({}, VIPS, HOSTS, set_by_user, ["haproxy_interval", "haproxy_port_range"]).problems
