@@ -270,6 +270,7 @@ SERVICE = Record(
             "haproxy_retry_on",
             ListOf(RETRY_CONDITIONS),
             "Failures after which a request goes to another server, such as `conn-failure`, `empty-response`, `503`.",
+            since="2.0",
         ),
         # TLS towards servers.
         Key("haproxy_backend_ssl", Boolean(), "TLS to the servers.", False),

@@ -94,13 +94,14 @@ def check_variable_names(names: t.Iterable[str], known: t.Collection[str], probl
     gone, unused = dict(SETTINGS.gone), dict(UNUSED)
     keys_of_services = {name for key in SERVICE.keys for name in (key.name, *key.aliases)}
     for name in sorted({*names} - {*known} - keys_of_services):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.92) if name not in gone else []
+        place = Place(problems, name)
         if name in gone:
-            Place(problems, name).wrong(None, "is not used any more", gone[name])
+            place.wrong(None, "is not used any more", gone[name])
         elif name in unused:
-            Place(problems, name).doubtful(None, "is a variable that nothing reads here", unused[name])
-        elif near:
-            Place(problems, name).doubtful(None, "is a variable that nothing reads", f"Did you mean {near[0]}?")
+            place.doubtful(None, "is a variable that nothing reads here", unused[name])
+        else:
+            for near in difflib.get_close_matches(name, known, n=1, cutoff=0.92):
+                place.doubtful(None, "is a variable that nothing reads", f"Did you mean {near}?")
 
 
 def read_services(

@@ -408,7 +408,7 @@ class Key:
     #: the role variable whose value is the default
     follows: str = ""
     aliases: tuple[str, ...] = ()
-    #: first HAProxy version that can do it, where 2.6 cannot
+    #: first HAProxy that can do it, where somebody may still have an older one
     since: str = ""
     required: bool = False
     secret: bool = False

@@ -428,6 +428,13 @@ def test_every_mistake_of_every_service_is_in_one_message() -> None:
     assert all(f"\n- {path}" in str(caught.value) for path in wanted)
 
 
+def test_a_key_that_the_haproxy_of_the_nodes_is_too_old_for() -> None:
+    retrying = [{**WEB, "haproxy_retry_on": ["503"]}]
+    assert_found(errors(retrying, {"haproxy_version": "1.8"}), f"{S0}.haproxy_retry_on", "needs HAProxy 2.0")
+    assert errors(retrying, {"haproxy_version": "2.6"}) == []
+    assert errors(retrying, {"haproxy_version": "2.10"}) == []
+
+
 def test_secrets_are_not_in_the_message() -> None:
     found = errors([WEB], {"haproxy_stats_enabled": True, "haproxy_stats_password": "tellnobody\x01"})
     assert len(found) == 1
