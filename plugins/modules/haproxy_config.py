@@ -14,9 +14,15 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Takes everything HAProxy reads (configuration, maps, error files, certificates) and makes the running HAProxy
     use it.
-  - The whole is checked with C(haproxy -c) before anything is in place. Then one atomic switch of a link puts it there,
-    the master process reloads, and the new worker is asked which release it runs. If it is not the new one, the old
-    files and certificates are put back, and the old worker goes on serving.
+  - The whole is checked with C(haproxy -c) before anything is in place, and every new bind is tried, since a reload
+    that fails at one of them refuses all traffic for two seconds. Then one atomic switch of a link puts it there.
+  - What a running HAProxy can take, it takes while it runs, over its stats socket. These are weight, address, port,
+    C(maxconn) and state of servers, servers that come or go, entries of maps, ACL files and lists of certificates, and
+    replaced certificates. All of it is read back.
+  - For everything else, and if a command fails, the master process reloads, and the new worker is asked which release
+    it runs. If it is not the new one, the old files and certificates are put back, and the old worker goes on serving.
+  - What was changed by hand in the running HAProxy, such as a drained server, survives a reload if the configuration
+    has C(server-state-file) and C(load-server-state-from-file global). Stick tables survive if they have C(peers).
   - If nothing differs and the running worker runs this release, nothing is touched. HAProxy is never restarted.
   - Each release lies in C(releases/ID) below O(config_dir). C(current) leads to the one in use, and each file is a
     link to C(current/FILE), so that paths stay the same. A C(haproxy.cfg) that was there before is kept as release
@@ -34,14 +40,33 @@ attributes:
     details:
       - Passwords are masked. Of certificates only digests are shown.
 options:
+  state:
+    description:
+      - V(present) applies O(files).
+      - V(rolled_back) brings a release back that ran before, checked and proved like any other. Certificates are not
+        part of a release, they stay as they are.
+    type: str
+    choices: [present, rolled_back]
+    default: present
+  release:
+    description:
+      - The release to go back to, one of those in C(releases) below O(config_dir). Only for O(state=rolled_back).
+      - Without it, the one that ran before the one in use. Doing so again goes back one more.
+    type: str
+  apply:
+    description:
+      - V(auto) lets HAProxy take while it runs what it can take so. V(reload) reloads for every change.
+    type: str
+    choices: [auto, reload]
+    default: auto
   files:
     description:
       - The text of each file of the release by its name. Names are flat, without directories.
       - The file C(haproxy.cfg) is required. Its global section needs the line C(description @release@); V(@release@) is
         replaced by the id of the release in all files.
       - A file that was in the last release and is not listed any more is removed.
+      - Required for O(state=present).
     type: dict
-    required: true
   certificates:
     description:
       - Certificates for O(certificate_dir), readable by root only.
@@ -137,6 +162,10 @@ EXAMPLES = r"""
         content: "{{ www_bundle }}"
     secrets:
       - "{{ stats_password }}"
+
+- name: Go back to what ran before
+  lbforge.haproxy.haproxy_config:
+    state: rolled_back
 """
 
 RETURN = r"""
@@ -151,15 +180,22 @@ previous_release:
   returned: always, except for wrong options
   sample: original
 action:
-  description: What was done with HAProxy, or would be in check mode, V(nothing), V(start) or V(reload).
+  description:
+    - What was done with HAProxy, or would be in check mode, V(nothing), V(start), V(runtime) or V(reload).
   type: str
   returned: success
   sample: reload
 reason:
-  description: Why.
+  description: Why, and what needs a reload.
   type: str
   returned: success
-  sample: The release changes from original to 3f1c9a0b77de.
+  sample: The release changes from original to 3f1c9a0b77de; it needs a reload, frontend web-front-1 is new.
+commands:
+  description: What HAProxy was sent instead of a reload, or would be in check mode, without payloads.
+  type: list
+  elements: str
+  returned: success
+  sample: [set server web-back/web1 weight 50]
 worker_pid:
   description: The process that serves; 0 if HAProxy does not run.
   type: int
@@ -198,6 +234,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Host, Outcome, Wanted, apply
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
@@ -210,7 +247,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
 
 ARGUMENTS = {
-    "files": {"type": "dict", "required": True},
+    "state": {"type": "str", "choices": ["present", "rolled_back"], "default": "present"},
+    "release": {"type": "str"},
+    "apply": {"type": "str", "choices": ["auto", "reload"], "default": "auto"},
+    "files": {"type": "dict"},
     "certificates": {
         "type": "list",
         "elements": "dict",
@@ -246,7 +286,13 @@ class QuietModule(AnsibleModule):
 def problems(params: dict[str, t.Any]) -> list[str]:
     """Say everything that is wrong with the options."""
     certificates = [certificate["name"] for certificate in params["certificates"]]
-    found = file_problems(params["files"], (*RESERVED, Path(params["certificate_dir"]).name))
+    found = []
+    if params["state"] == "present":
+        found += file_problems(params["files"], (*RESERVED, Path(params["certificate_dir"]).name))
+    if params["state"] == "present" and params["release"]:
+        found.append("Option release: it is for the state rolled_back; a release is named by what is in its files.")
+    if params["state"] == "rolled_back" and (params["files"] or params["certificates"]):
+        found.append("Options files and certificates: the state rolled_back takes none, a release has its own files.")
     found += name_problems(certificates, "Certificate")
     found += [f"Certificate {name!r}: it is listed twice." for name in {*certificates} if certificates.count(name) > 1]
     found += [
@@ -255,6 +301,17 @@ def problems(params: dict[str, t.Any]) -> list[str]:
         if params[name] < least
     ]
     return found
+
+
+def release_to_go_back_to(name: str | None, store: ReleaseStore) -> Release:
+    """The release that ran before, or the named one."""
+    names = store.names()
+    target = name or store.journal.before
+    if target in names:
+        return Release(target, store.read(target))
+    kept = f"These are kept, the youngest first: {', '.join(names) or 'none'}."
+    why = f"There is no release '{name}'." if name else "No release ran before the one in use."
+    raise LbforgeError(f"{why} {kept}", releases=names)
 
 
 def difference(wanted: Wanted, host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
@@ -273,18 +330,27 @@ def difference(wanted: Wanted, host: Host, outcome: Outcome, config_dir: Path) -
         (host.certificates.directory / name, fingerprint(before), fingerprint(wanted.certificates[name]))
         for name, before in found.certificates.items()
     ]
-    return [
+    blocks = [
         {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
         for path, before, after in shown
     ]
+    if outcome.plan.action != "nothing":
+        how = "".join(f"{line}\n" for line in (outcome.plan.action, outcome.plan.reason, *outcome.plan.commands))
+        blocks.append(
+            {"before_header": "HAProxy", "after_header": "HAProxy", "before": "", "after": masked(how, secrets)}
+        )
+    return blocks
 
 
 def main() -> t.NoReturn:
     """Apply the configuration."""
-    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = QuietModule(
+        argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["files"])]
+    )
     params = module.params
+    is_rollback = params["state"] == "rolled_back"
     # Ansible returns the arguments with every result; the texts are large and may hold more than the listed secrets.
-    invocation = {"module_args": {**params, "files": list(params["files"]), "certificates": [], "secrets": []}}
+    invocation = {"module_args": {**params, "files": list(params["files"] or ()), "certificates": [], "secrets": []}}
     if wrong := problems(params):
         module.fail_json(msg="\n".join(wrong), errors=wrong, invocation=invocation)
     config_dir, certificate_dir = Path(params["config_dir"]), Path(params["certificate_dir"])
@@ -295,18 +361,22 @@ def main() -> t.NoReturn:
         certificates=CertificateStore(certificate_dir),
         # A host that gets HAProxy in the same run has none in check mode.
         checker=Checker(module.get_bin_path(params["binary"], required=not module.check_mode), store, certificate_dir),
-        haproxy=HAProxy(RuntimeClient(Path(params["master_socket"]), params["timeout"]), service, params["timeout"]),
-    )
-    wanted = Wanted(
-        Release(params["files"]),
-        {
-            certificate["name"]: certificate["content"].encode()
-            for certificate in params["certificates"]
-            if not (certificate["bootstrap"] and host.certificates.holds(certificate["name"]))
-        },
-        params["secrets"],
+        haproxy=HAProxy(RuntimeClient(params["master_socket"], params["timeout"]), service, params["timeout"]),
+        live=Live(params["timeout"]),
     )
     try:
+        release = release_to_go_back_to(params["release"], store) if is_rollback else Release.made_of(params["files"])
+        wanted = Wanted(
+            release,
+            {
+                certificate["name"]: certificate["content"].encode()
+                for certificate in params["certificates"]
+                if not (certificate["bootstrap"] and host.certificates.holds(certificate["name"]))
+            },
+            secrets=[*params["secrets"], *(store.secrets(release.id) if is_rollback else ())],
+            may_use_runtime=params["apply"] == "auto",
+            is_rollback=is_rollback,
+        )
         outcome = apply(
             wanted,
             host,
@@ -323,7 +393,8 @@ def main() -> t.NoReturn:
         release=wanted.release.id,
         previous_release=outcome.previous_release or "",
         action=outcome.plan.action,
-        reason=outcome.plan.reason,
+        reason=masked(outcome.plan.reason, wanted.secrets),
+        commands=[masked(command, wanted.secrets) for command in outcome.plan.commands],
         worker_pid=outcome.worker.pid if outcome.worker else 0,
         files_changed=outcome.found.files,
         certificates_changed=list(outcome.found.certificates),

@@ -5,28 +5,44 @@
 """Apply a release: look, plan, check, write, switch, let HAProxy take it, prove it; else put everything back.
 
 The order is what makes it safe. Nothing is written before HAProxy has accepted the whole; from the first write to the
-proof a mark says that HAProxy may run something else than the disk holds; every write leaves the old or the new thing
-whole. So a run that is cut off anywhere leaves a host that serves, and the next run finishes the job.
+proof the journal says that HAProxy may run something else than the disk holds; every write leaves the old or the new
+thing whole. So a run that is cut off anywhere leaves a host that serves, and the next run finishes the job.
 """
 
 from __future__ import annotations
 
+import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import in_order
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import (
+    Configuration,
+    parse,
+    shares_tables,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import Message, alerts, parse_messages
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan import Difference, compare
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.preflight import Preflight, Problem, new_endpoints
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import ProofError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Runtime
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import Change
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Worker
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
-    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 
-Action = t.Literal["nothing", "start", "reload"]
+Action = t.Literal["nothing", "start", "runtime", "reload"]
+
+UNKNOWN = "nothing is known of the running worker"
+SHOWN_REASONS = 5
+# A worker learns stick tables from its predecessor, and can teach its successor only when it has learnt all.
+LESSON = 6  # seconds
 
 
 @dataclass(frozen=True)
@@ -34,8 +50,10 @@ class Wanted:
     """What the user asks for."""
 
     release: Release
-    certificates: t.Mapping[str, bytes]
+    certificates: t.Mapping[str, bytes] = field(default_factory=dict)
     secrets: t.Sequence[str] = ()
+    may_use_runtime: bool = True
+    is_rollback: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,7 @@ class Host:
     certificates: CertificateStore
     checker: Checker
     haproxy: HAProxy
+    live: Live
 
 
 @dataclass(frozen=True)
@@ -54,19 +73,29 @@ class Found:
 
     current: str | None
     worker: Worker | None
+    running: str | None  # the release that the worker runs; None when that is not on the disk
     contents: t.Mapping[str, bytes]  # what HAProxy would read now
     files: list[str]  # the names that differ
     certificates: t.Mapping[str, bytes | None]  # what is in the place of those that differ
-    adopted: str | None  # the name under which the contents have to be kept first
-    pending: bool  # an earlier run was cut off
+    adopted: str | None = None  # the name under which the contents have to be kept first
+    pending: bool = False  # an earlier run was cut off
+    before: t.Sequence[Configuration] = ()  # what the worker may run: more than one when a run was cut off
+    # From what runs to what is wanted. Without a comparison only a reload is safe.
+    difference: Difference = field(default_factory=lambda: Difference(reasons=[UNKNOWN]))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with HAProxy, and why."""
+    """What to do with HAProxy, why, and by which commands."""
 
     action: Action
     reason: str
+    changes: t.Sequence[Change] = ()
+
+    @property
+    def commands(self) -> list[str]:
+        """What HAProxy is sent instead of a reload."""
+        return [command for change in self.changes for command in change.commands]
 
 
 @dataclass(frozen=True)
@@ -86,19 +115,19 @@ class Outcome:
 
 def apply(wanted: Wanted, host: Host, *, keep: int, patience: float, check_mode: bool) -> Outcome:
     """Bring a host to a release, or only say what that would do."""
-    if obstacles := host.store.obstacles(wanted.release.files):
+    if obstacles := host.store.obstacles(wanted.release.contents):
         raise LbforgeError("\n".join(obstacles), errors=obstacles)
     try:
         with host.store.lock(patience):
             host.checker.tidy()
             found = look(wanted, host)
-            plan = decide(wanted.release, found)
+            plan = decide(wanted, found)
             if plan.action == "nothing":
                 return Outcome(found, plan, [], found.worker)
-            warnings = _check(wanted, host)
+            warnings = _check(wanted, host, found, plan, check_mode)
             if check_mode:
                 return Outcome(found, plan, warnings, found.worker)
-            worker = _change(wanted, host, found, plan.action)
+            plan, worker = _change(wanted, host, found, plan)
             host.store.prune(keep, (wanted.release.id, found.adopted, found.current))
             return Outcome(found, plan, warnings, worker)
     except OSError as error:
@@ -108,21 +137,59 @@ def apply(wanted: Wanted, host: Host, *, keep: int, patience: float, check_mode:
 def look(wanted: Wanted, host: Host) -> Found:
     """Compare the host with what is wanted."""
     store, release = host.store, wanted.release
-    contents = store.live(release.files)
-    differing = {name for name in release.files if contents.get(name) != release.contents[name]}
-    return Found(
+    contents = store.live(release.contents)
+    differing = {name for name in release.contents if contents.get(name) != release.contents[name]}
+    worker = host.haproxy.worker()
+    running = store.running(worker.pid, worker.description) if worker else None
+    pending = store.journal.pending
+    found = Found(
         current=store.current,
-        worker=host.haproxy.worker(),
+        worker=worker,
+        running=running.id if running else None,
         contents=contents,
-        files=sorted({*differing, *store.loose(release.files), *(store.linked() - release.files.keys())}),
+        files=sorted({*differing, *store.loose(release.contents), *(store.linked() - release.contents.keys())}),
         certificates=host.certificates.differing(wanted.certificates),
-        adopted=store.adopted_name({CONFIGURATION, *release.files}, release.id, release.contents),
-        pending=store.pending,
+        adopted=store.adopted_name({CONFIGURATION, *release.contents}, release.id, release.contents),
+        pending=pending is not None,
     )
+    if running:
+        # A run that was cut off may have made some of its changes.
+        half_done = [Release(pending, store.read(pending)).sections] if pending in store.names() else []
+        found = replace(found, before=[running.sections, *half_done])
+    else:
+        found = replace(found, before=[parse(contents.get(CONFIGURATION, b"").decode(errors="replace"))])
+    if found.files or found.certificates or pending or release.id != found.running:
+        found = replace(found, difference=_difference(wanted, host, found, running))
+    return found
 
 
-def decide(release: Release, found: Found) -> Plan:
+def _difference(wanted: Wanted, host: Host, found: Found, running: Release | None) -> Difference:
+    """What brings the worker to the release, or why only a reload does."""
+    if not wanted.may_use_runtime:
+        return Difference(reasons=["it is asked for"])
+    if running is None or found.pending or found.worker is None:
+        return Difference(reasons=[UNKNOWN])
+    if found.adopted or not running.is_pristine:
+        return Difference(reasons=["files were changed by hand"])
+    if running.id != found.current:
+        return Difference(reasons=["the worker does not run what the disk holds"])
+    directory = host.certificates.directory
+    # A file that others could read is written again; HAProxy has what is in it.
+    certificates = {
+        directory / name: wanted.certificates[name]
+        for name, before in found.certificates.items()
+        if before != wanted.certificates[name]
+    }
+    try:
+        loaded = host.live.loaded(running.sections, found.worker.pid)
+    except LbforgeError as error:
+        return Difference(reasons=[str(error).rstrip(".")])
+    return compare(running, wanted.release, host.store.config_dir, certificates, loaded)
+
+
+def decide(wanted: Wanted, found: Found) -> Plan:
     """Choose the least that brings HAProxy to the release. Pure."""
+    release = wanted.release
     reasons = []
     if found.worker is None:
         reasons.append("HAProxy does not run")
@@ -132,62 +199,132 @@ def decide(release: Release, found: Found) -> Plan:
         reasons.append(f"the release changes from {found.current or 'none'} to {release.id}")
     elif found.files:
         reasons.append(f"somebody changed files of release {release.id}: {', '.join(found.files)}")
-    elif found.worker is not None and not found.worker.runs(release.id):
+    elif found.worker is not None and found.running != release.id:
         reasons.append(f"the worker runs '{found.worker.description}', not release {release.id}")
     if found.certificates:
         reasons.append(f"certificates change: {', '.join(found.certificates)}")
     if not reasons:
         return Plan("nothing", f"HAProxy runs release {release.id}.")
-    sentence = "; ".join(reasons) + "."
-    return Plan("start" if found.worker is None else "reload", sentence[0].upper() + sentence[1:])
+    if found.worker is None:
+        return Plan("start", _sentence(reasons))
+    if needs := found.difference.reasons:
+        more = [f"{len(needs) - SHOWN_REASONS} more reasons"] if len(needs) > SHOWN_REASONS else []
+        return Plan("reload", _sentence([*reasons, f"it needs a reload: {', '.join([*needs[:SHOWN_REASONS], *more])}"]))
+    return Plan("runtime", _sentence([*reasons, "HAProxy takes it while it runs"]), in_order(found.difference.changes))
 
 
-def _check(wanted: Wanted, host: Host) -> list[Message]:
+def _sentence(parts: t.Sequence[str]) -> str:
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _check(wanted: Wanted, host: Host, found: Found, plan: Plan, check_mode: bool) -> list[Message]:
     try:
-        return host.checker.check(wanted.release, wanted.certificates)
+        warnings = host.checker.check(wanted.release, wanted.certificates)
+        if plan.action in ("start", "reload"):
+            warnings += _preflight(wanted, host, found, check_mode)
     except LbforgeError as refusal:
         raise LbforgeError(f"{refusal}\n{host.haproxy.state()}", **refusal.details) from refusal
+    return warnings
 
 
-def _change(wanted: Wanted, host: Host, found: Found, action: Action) -> Worker:
+def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> list[Message]:
+    """Try binds that are new: a reload that fails at one of them refuses all traffic for two seconds."""
+    is_known = found.worker and len(found.before) == 1 and not found.adopted
+    running = found.before[0] if is_known else None
+    problems = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
+    # In check mode, what makes an address bindable may not have been done yet: the kernel setting, or the VIP.
+    hopeless = [one for one in problems if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
+    if hopeless:
+        words = "".join(f"\n  {_refused_bind(problem)}" for problem in hopeless)
+        raise LbforgeError(
+            f"HAProxy could not bind everything; nothing was changed:{words}",
+            errors=[_refused_bind(problem).as_dict() for problem in hopeless],
+        )
+    return [_refused_bind(problem) for problem in problems]
+
+
+def _refused_bind(problem: Problem) -> Message:
+    endpoint = problem.endpoint
+    return Message("WARNING", problem.sentence, section=endpoint.section, source=" ".join(endpoint.line))
+
+
+def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, Worker]:
     store, release = host.store, wanted.release
     store.tidy()
     if found.adopted:
-        store.adopt({CONFIGURATION, *release.files}, found.adopted)
+        store.adopt({CONFIGURATION, *release.contents}, found.adopted)
     is_new = release.id not in store.names()
     if store.read(release.id) != release.contents:
         store.commit(store.stage(release.contents, wanted.secrets), release.id)
     way_back = store.current
-    store.begin()
+    store.begin(release.id, back=wanted.is_rollback)
     try:
         host.certificates.write({name: wanted.certificates[name] for name in found.certificates})
-        store.add_links(release.files)
+        store.add_links(release.contents)
         store.switch(release.id)
-        worker = host.haproxy.start(release.id) if action == "start" else host.haproxy.reload(release.id)
+        done, worker, runtime = _take(wanted, host, found, plan)
     except (LbforgeError, OSError) as error:
-        state = _go_back(error, host, way_back, found, action)
-        if is_new and not store.pending:
+        state = _go_back(error, wanted, host, found, plan, way_back)
+        if is_new and store.journal.pending is None:
             store.discard(release.id)  # else failures push the releases that ran out of those that are kept
         raise _failure(error, wanted, host, way_back, state) from error
     store.remove_links()
-    store.finish()
-    return worker
+    store.finish(release.id, back=wanted.is_rollback, runtime=runtime)
+    return done, worker
 
 
-def _go_back(error: Exception, host: Host, way_back: str | None, found: Found, action: Action) -> str:
+def _take(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, Worker, Runtime | None]:
+    """Let HAProxy take what the disk holds now; what it does not take while it runs, it takes by a reload."""
+    release = wanted.release
+    if plan.action == "start":
+        host.live.forget_states(release.sections)
+        return plan, host.haproxy.start(release.description), None
+    if plan.action == "runtime" and found.worker:
+        worker = found.worker
+        try:
+            host.live.execute(plan.changes, found.before[0], worker.pid)
+        except LbforgeError as error:
+            why = f"; it took a reload, because a command failed: {error}"
+            plan = Plan("reload", f"{plan.reason.rstrip('.')}{why}")
+        else:
+            return plan, worker, Runtime(worker=worker.pid, description=worker.description, release=release.id)
+    return plan, _reload(host, found.worker, found.before, release.sections, release.description), None
+
+
+def _reload(
+    host: Host,
+    worker: Worker | None,
+    before: t.Sequence[Configuration],
+    new: Configuration,
+    description: str | None,
+) -> Worker:
+    """Reload, and let the new worker know what the old one knew of its servers and clients."""
+    if worker and shares_tables(new):
+        time.sleep(max(0, LESSON - worker.uptime))
+    host.live.hand_over_states(before, new)
+    try:
+        return host.haproxy.reload(description)
+    finally:
+        host.live.forget_states(new)
+
+
+def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, way_back: str | None) -> str:
     """Put the old release and certificates in place and say what runs now."""
     old = f"release {way_back}" if way_back else "the state before the first release"
+    # Commands may have changed the old worker, though it was never replaced.
+    is_changed = plan.action == "runtime" or (isinstance(error, ProofError) and error.loaded)
     try:
         host.store.switch(way_back)
         host.store.remove_links()
         host.certificates.put_back(found.certificates)
-        if way_back is None and action == "start":
-            host.store.finish()
+        if way_back is None and plan.action == "start":
+            host.store.give_up()
             return f"The files of {old} were put back; HAProxy does not run, as before."
-        if action == "start":
+        if plan.action == "start":
             worker: Worker | None = host.haproxy.start(None)
-        elif isinstance(error, ProofError) and error.loaded:
-            worker = host.haproxy.reload(None)
+        elif is_changed:
+            worker = _reload(host, None, [*found.before, wanted.release.sections], found.before[0], None)
         else:
             # The old worker was never replaced: another reload could only harm.
             worker = host.haproxy.worker()
@@ -195,7 +332,7 @@ def _go_back(error: Exception, host: Host, way_back: str | None, found: Found, a
         return f"Going back to {old} failed too: {second} Run again when the cause is gone."
     if worker is None:
         return f"The files of {old} were put back, but HAProxy does not run any more."
-    host.store.finish()
+    host.store.give_up()
     return f"The files of {old} were put back, and HAProxy serves with it (worker {worker.pid})."
 
 

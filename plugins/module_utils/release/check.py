@@ -16,12 +16,14 @@ from pathlib import Path
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.command import run
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import state_file
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import (
     Message,
     alerts,
     parse_messages,
     warnings,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.states import NO_STATES
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION
 
 if t.TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Checker:
     def _copy(self, release: Release, certificates: t.Mapping[str, bytes], copies: dict[Path, Path]) -> None:
         config_dir, certificate_dir = self._store.config_dir, self._certificate_dir
         config, store = copies[config_dir], copies[certificate_dir]
-        ours = {*self._store.linked(), *release.files, self._store.pointer.name}
+        ours = {*self._store.linked(), *release.contents, self._store.pointer.name}
         if certificate_dir.parent == config_dir:
             ours.add(certificate_dir.name)
         _mirror(config_dir, config, ours)
@@ -81,10 +83,18 @@ class Checker:
         if certificate_dir.parent == config_dir:
             (config / certificate_dir.name).symlink_to(store)
         (config / self._store.pointer.name).symlink_to(".")
+        moves = {**copies, **self._without_states(release, config.parent)}
         for name, text in release.texts.items():
-            disk.write(config / name, rewritten(text, copies).encode(), 0o600)
+            disk.write(config / name, rewritten(text, moves).encode(), 0o600)
         for name, content in certificates.items():
             disk.write(store / name, content, 0o600)
+
+    def _without_states(self, release: Release, root: Path) -> dict[Path, Path]:
+        """Where states of servers are read from matters to the next worker only; HAProxy warns of a missing file."""
+        if (path := state_file(release.sections)) is None:
+            return {}
+        disk.write(root / "states", NO_STATES.encode(), 0o600)
+        return {Path(path): root / "states"}
 
 
 def rewritten(text: str, moves: t.Mapping[Path, Path]) -> str:

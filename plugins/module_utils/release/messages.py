@@ -10,6 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import SECTIONS
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
 
 _START = re.compile(r"\[(?P<level>[A-Z]+)\]\s+\(\d+\) : (?P<text>.*)")
@@ -17,10 +18,7 @@ _CLUTTER = re.compile(r"^(?:config : )?(?:parsing \[[^\]]*:\d+\] ?: )?")
 _SUMMARY = re.compile(
     r"(?:Error\(s\)|Fatal errors) found in configuration|Loading failure!|Some protocols failed to start"
 )
-_SECTION = re.compile(
-    r"\s*((?:global|defaults|frontend|backend|listen|peers|resolvers|userlist|mailers|http-errors|cache|ring|program"
-    r"|log-forward|log-profile|fcgi-app|crt-store|traces|acme)(?:\s+[^#]*)?)(?:#.*)?$"
-)
+_SECTION = re.compile(rf"\s*((?:{'|'.join(SECTIONS)})(?:\s+[^#]*)?)(?:#.*)?$")
 
 
 @dataclass(frozen=True)
@@ -34,10 +32,11 @@ class Message:
     source: str | None = None
 
     def __str__(self) -> str:
-        if self.line is None:
+        if self.source is None:
             return self.text
+        line = f" line {self.line}" if self.line is not None else ""
         section = f" ({self.section})" if self.section else ""
-        return f'haproxy.cfg line {self.line}{section}, "{self.source}": {self.text}'
+        return f'haproxy.cfg{line}{section}, "{self.source}": {self.text}'
 
     def as_dict(self) -> dict[str, t.Any]:
         """The message as a return value."""

@@ -36,14 +36,11 @@ class ProofError(LbforgeError):
 
 @dataclass(frozen=True)
 class Worker:
-    """The worker that takes new connections, and the release it says it runs."""
+    """The worker that takes new connections, and how the release it was started with describes itself."""
 
     pid: int
     description: str
-
-    def runs(self, release: str) -> bool:
-        """True when this worker was made from the release."""
-        return release in self.description
+    uptime: int = 0  # seconds
 
 
 class Service:
@@ -91,7 +88,7 @@ class HAProxy:
         except SocketError as error:
             raise LbforgeError(
                 f"The service {self._service.name} runs, but: {error} Only the master process can reload HAProxy and"
-                f" prove it: start HAProxy with '-W -S {self._master.path}', as Debian's unit does."
+                f" prove it: start HAProxy with '-W -S {self._master.address}', as Debian's unit does."
             ) from error
 
     def state(self) -> str:
@@ -102,21 +99,21 @@ class HAProxy:
             return f"The service {self._service.name} runs, but its master does not answer."
         return f"HAProxy goes on serving (worker {worker.pid})." if worker else "HAProxy does not run."
 
-    def start(self, release: str | None) -> Worker:
-        """Start the service and wait until a worker runs the release; None takes any."""
+    def start(self, description: str | None) -> Worker:
+        """Start the service and wait until a worker describes itself so; None takes any."""
         self._service.start()
         since = time.time()
         for _attempt in self._until_timeout():
             if worker := _unless_silent(self._worker):
-                return self._proved(worker, release)
+                return self._proved(worker, description)
         raise ProofError(
-            f"The service {self._service.name} was started, but HAProxy does not answer on {self._master.path} after"
+            f"The service {self._service.name} was started, but HAProxy does not answer on {self._master.address} after"
             f" {self._timeout:g} s.",
             log=self._service.log(since),
         )
 
-    def reload(self, release: str | None) -> Worker:
-        """Reload and wait until a new worker runs the release; None takes any."""
+    def reload(self, description: str | None) -> Worker:
+        """Reload and wait until a new worker describes itself so; None takes any."""
         before = self._processes(patience=RELOAD_PAUSE)
         since = time.time()
         try:
@@ -133,30 +130,39 @@ class HAProxy:
                 raise ProofError("HAProxy does not take the reload.", log=self._service.log(since))
             worker = _unless_silent(self._worker)
             if worker and worker.pid not in before.pids:
-                return self._proved(worker, release)
+                return self._proved(worker, description)
         raise ProofError(
             f"HAProxy was asked to reload, but shows no new worker after {self._timeout:g} s.",
             log=self._service.log(since),
             loaded=True,
         )
 
-    def _proved(self, worker: Worker, release: str | None) -> Worker:
-        if release is None or worker.runs(release):
+    def _proved(self, worker: Worker, description: str | None) -> Worker:
+        if description in (None, worker.description):
             return worker
         raise ProofError(
-            f"HAProxy came up, but its worker {worker.pid} says it runs '{worker.description}', not release {release}."
+            f"HAProxy came up, but its worker {worker.pid} says it runs '{worker.description}', not '{description}'."
             f" Does the service {self._service.name} read the configuration that was written?",
             loaded=True,
         )
 
+    @property
+    def pids(self) -> set[int]:
+        """All processes of HAProxy; none when it does not run."""
+        try:
+            processes = self._processes()
+        except SocketError:
+            return set()
+        return {processes.master.pid, *processes.pids}
+
     def _worker(self, patience: float = 0.0) -> Worker:
         serving = self._processes(patience).serving
         if serving is None:
-            raise SocketError(f"The master on {self._master.path} has no worker.")
+            raise SocketError(f"The master on {self._master.address} has no worker.")
         info = parse_info(self._master.ask(f"@!{serving.pid} show info", patience=patience))
         if info.get("Pid") != str(serving.pid):
-            raise SocketError(f"The worker {serving.pid} does not answer through {self._master.path}.")
-        return Worker(serving.pid, info.get("description", ""))
+            raise SocketError(f"The worker {serving.pid} does not answer through {self._master.address}.")
+        return Worker(serving.pid, info.get("description", ""), int(info.get("Uptime_sec", 0)))
 
     def _processes(self, patience: float = 0.0) -> Processes:
         return parse_processes(self._master.ask("show proc", patience=patience))

@@ -16,11 +16,12 @@ import tempfile
 import time
 import typing as t
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import digest
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release, digest
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +29,36 @@ if t.TYPE_CHECKING:
 Files = t.Mapping[str, bytes]
 
 ORIGINAL = "original"
-_NAME = re.compile(rf"[0-9a-f]{{12}}|{ORIGINAL}|edited-[0-9a-f]{{12}}")
+_ID = re.compile("[0-9a-f]{12}")
+_NAME = re.compile(rf"{_ID.pattern}|{ORIGINAL}|edited-{_ID.pattern}")
 _SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
-_PENDING = ".pending"
+_JOURNAL = ".journal"
+_REMEMBERED = 20  # releases; more than anybody keeps
+
+
+class Runtime(t.TypedDict):
+    """A worker that commands brought to another release than the one it was started with, and still names."""
+
+    worker: int  # its process
+    description: str  # of the release it was started with
+    release: str
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What HAProxy was made to run. It lies beside the releases and is replaced as a whole."""
+
+    history: list[str] = field(default_factory=list)  # the releases as they came into use, the last is in use
+    pending: str | None = None  # the release that a run was bringing when it was cut off
+    back: bool = False  # whether that run was going back
+    runtime: Runtime | None = None
+
+    @property
+    def before(self) -> str | None:
+        """The release to go back to. A way back that was cut off is finished."""
+        if self.pending is not None:
+            return self.pending if self.back else next(reversed(self.history), None)
+        return self.history[-2] if len(self.history) > 1 else None
 
 
 class ReleaseStore:
@@ -72,6 +100,17 @@ class ReleaseStore:
             for path in directory.iterdir()
             if path.is_file() and not path.name.startswith(".")
         }
+
+    def running(self, pid: int, description: str) -> Release | None:
+        """The release that a worker runs: the one that commands brought it to, or the one it describes itself with."""
+        brought, names = self.journal.runtime, self.names()
+        if brought and (brought["worker"], brought["description"]) == (pid, description):
+            name = brought["release"]
+            return Release(name, self.read(name)) if name in names else None
+        # Only files that were somebody else's may describe themselves as they like.
+        named = [name for name in names if name in description] or [name for name in names if not _ID.fullmatch(name)]
+        releases = (Release(name, self.read(name)) for name in named)
+        return next((release for release in releases if release.description == description), None)
 
     def secrets(self, name: str | None) -> list[str]:
         """What must not be shown of a release."""
@@ -195,6 +234,7 @@ class ReleaseStore:
         """Keep what HAProxy would read now as a release, so that it can come back, and make it the current one."""
         found = self._found(names)
         self.commit(self.stage(found, self.secrets(self.current)), name)
+        self._note(replace(self.journal, history=_with(self.journal.history, name, back=False)))
         self.switch(name)
         self.add_links(found)
 
@@ -210,21 +250,30 @@ class ReleaseStore:
             raise ValueError(f"{name} is current and cannot be removed")
         shutil.rmtree(self.releases / name, ignore_errors=True)
 
-    # The mark of a change under way
+    # What has happened
 
     @property
-    def pending(self) -> bool:
-        """True when a run was cut off before HAProxy was proved: it may run anything."""
-        return (self.releases / _PENDING).exists()
+    def journal(self) -> Journal:
+        """What the last run said it did, or was about to do."""
+        names, path = self.names(), self.releases / _JOURNAL
+        journal = Journal(**json.loads(path.read_text())) if path.is_file() else Journal(history=names[::-1])
+        return replace(journal, history=[name for name in journal.history if name in names])
 
-    def begin(self) -> None:
-        """Say that from now on HAProxy may run something else than the disk holds."""
-        (self.releases / _PENDING).touch()
+    def begin(self, name: str, *, back: bool) -> None:
+        """Say that from now on, and until the proof, HAProxy may run something else than the disk holds."""
+        self._note(replace(self.journal, pending=name, back=back))
+
+    def finish(self, name: str, *, back: bool, runtime: Runtime | None) -> None:
+        """Say that HAProxy runs this release, and how it came to."""
+        self._note(Journal(_with(self.journal.history, name, back), runtime=runtime))
+
+    def give_up(self) -> None:
+        """Say that HAProxy runs what it ran before."""
+        self._note(replace(self.journal, pending=None, back=False))
+
+    def _note(self, journal: Journal) -> None:
+        disk.replace(self.releases / _JOURNAL, json.dumps(asdict(journal)).encode(), 0o600)
         disk.sync(self.releases)
-
-    def finish(self) -> None:
-        """Say that HAProxy runs what the disk holds."""
-        (self.releases / _PENDING).unlink(missing_ok=True)
 
     def _found(self, names: t.Iterable[str]) -> dict[str, bytes]:
         return {**self.read(self.current), **self.foreign(names)}
@@ -239,6 +288,13 @@ class ReleaseStore:
             return grp.getgrnam(self._group).gr_gid
         except KeyError:
             return -1
+
+
+def _with(history: list[str], name: str, back: bool) -> list[str]:
+    """The history after a release came into use. Going back to one forgets those that came after it."""
+    if back and name in history:
+        return history[: history.index(name) + 1]
+    return history if history[-1:] == [name] else [*history[-_REMEMBERED:], name]
 
 
 def _is_directory(path: Path) -> bool:

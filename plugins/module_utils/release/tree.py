@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release: the files HAProxy reads, named by what is in them. Pure data."""
+"""A release: the files HAProxy reads, named by what is in them. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import section_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, description, parse
 
 CONFIGURATION = "haproxy.cfg"
 TOKEN = "@release@"  # noqa: S105 - a place holder
@@ -30,24 +29,37 @@ def digest(files: t.Mapping[str, bytes]) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """The wanted files by name, with the token in the place of the id."""
+    """Files under the name of the release: an id, or the name under which a user's own files were kept."""
 
-    files: t.Mapping[str, str]
+    id: str
+    contents: t.Mapping[str, bytes]
 
-    @cached_property
-    def id(self) -> str:
-        """The id, made from the text that still carries the token."""
-        return digest({name: text.encode() for name, text in self.files.items()})
+    @classmethod
+    def made_of(cls, files: t.Mapping[str, str]) -> Release:
+        """Name the files by what is in them while they carry the token, and put the id in its place."""
+        name = digest({file: text.encode() for file, text in files.items()})
+        return cls(name, {file: text.replace(TOKEN, name).encode() for file, text in files.items()})
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        """The files as HAProxy gets them."""
-        return {name: text.replace(TOKEN, self.id) for name, text in self.files.items()}
+        """The files as texts."""
+        return {name: content.decode(errors="replace") for name, content in self.contents.items()}
 
     @cached_property
-    def contents(self) -> dict[str, bytes]:
-        """The files as they are written."""
-        return {name: text.encode() for name, text in self.texts.items()}
+    def sections(self) -> list[Section]:
+        """The configuration as HAProxy reads it."""
+        return parse(self.texts.get(CONFIGURATION, ""))
+
+    @cached_property
+    def description(self) -> str:
+        """What a worker that was started with this release says of itself."""
+        return description(self.sections)
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether the files still are those that gave the release its name."""
+        name = self.id.encode()
+        return self.id == digest({file: text.replace(name, TOKEN.encode()) for file, text in self.contents.items()})
 
 
 def name_problems(names: t.Iterable[str], kind: str, reserved: t.Collection[str] = ()) -> list[str]:
@@ -83,8 +95,4 @@ def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> 
 
 
 def _carries_token(configuration: str) -> bool:
-    lines = configuration.splitlines()
-    return any(
-        re.match(rf"\s*description\s.*{TOKEN}", line) and section_of(lines, number) == "global"
-        for number, line in enumerate(lines, start=1)
-    )
+    return TOKEN in description(parse(configuration))

@@ -7,11 +7,31 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _PROCESS = re.compile(r"(?P<pid>\d+)\s+(?P<type>master|worker)\s+(?P<reloads>\d+)(?:\s+\[failed: (?P<failed>\d+)\])?\s")
+
+
+class Version(t.NamedTuple):
+    """The first two numbers decide what HAProxy can do, the third which faults it has."""
+
+    major: int
+    minor: int
+    patch: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Read a version as HAProxy writes it, for example 2.6.12-1+deb12u4 or 3.1-dev2."""
+        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+        if found is None:
+            raise LbforgeError(f"Cannot read the version of HAProxy in {text!r}.")
+        return cls(int(found[1]), int(found[2]), int(found[3] or 0))
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
 
 
 @dataclass(frozen=True)

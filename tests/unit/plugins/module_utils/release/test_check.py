@@ -65,7 +65,8 @@ def check(etc: Path, files: dict[str, str], certificates: dict[str, bytes] | Non
     before = sorted(etc.rglob("*"))
     try:
         return [
-            str(message) for message in Checker(BINARY, store, etc / "ssl").check(Release(files), certificates or {})
+            str(message)
+            for message in Checker(BINARY, store, etc / "ssl").check(Release.made_of(files), certificates or {})
         ]
     finally:
         assert sorted(etc.rglob("*")) == before
@@ -160,5 +161,5 @@ def test_warnings_are_returned(etc: Path) -> None:
 
 
 def test_without_haproxy(etc: Path) -> None:
-    found = Checker(None, ReleaseStore(etc), etc / "ssl").check(Release({"haproxy.cfg": "x"}), {})
+    found = Checker(None, ReleaseStore(etc), etc / "ssl").check(Release.made_of({"haproxy.cfg": "x"}), {})
     assert "not installed yet" in str(found[0])

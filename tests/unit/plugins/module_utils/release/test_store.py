@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Journal, ReleaseStore
 
 A, B = "a" * 12, "b" * 12
 OLD = {"haproxy.cfg": b"old\n", "old.map": b"1 2\n"}
@@ -53,7 +53,8 @@ def test_an_empty_host(store: ReleaseStore) -> None:
     assert store.names() == []
     assert store.read(None) == {}
     assert store.linked() == set()
-    assert not store.pending
+    assert store.journal == Journal()
+    assert store.journal.before is None
 
 
 def test_switching(store: ReleaseStore, tmp_path: Path) -> None:

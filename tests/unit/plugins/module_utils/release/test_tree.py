@@ -17,10 +17,10 @@ CONFIGURATION = "global\n    description @release@\n"
 
 
 def test_the_id_depends_on_names_and_contents_only() -> None:
-    release = Release({"haproxy.cfg": CONFIGURATION, "a.map": "x y\n"})
+    release = Release.made_of({"haproxy.cfg": CONFIGURATION, "a.map": "x y\n"})
     assert len(release.id) == 12
     assert set(release.id) <= set("0123456789abcdef")
-    assert Release({"a.map": "x y\n", "haproxy.cfg": CONFIGURATION}).id == release.id
+    assert Release.made_of({"a.map": "x y\n", "haproxy.cfg": CONFIGURATION}).id == release.id
     assert release.texts == {"haproxy.cfg": f"global\n    description {release.id}\n", "a.map": "x y\n"}
 
 
@@ -35,7 +35,7 @@ def test_the_id_depends_on_names_and_contents_only() -> None:
     ],
 )
 def test_different_files_have_different_ids(one: dict[str, str], other: dict[str, str]) -> None:
-    assert Release(one).id != Release(other).id
+    assert Release.made_of(one).id != Release.made_of(other).id
 
 
 GOOD_NAMES = ["haproxy.cfg", "a.map", "503.http", "haproxy_lb1-2001:db8::1.pem", "_.example.com.pem", "a b"]

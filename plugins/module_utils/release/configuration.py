@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A configuration as HAProxy reads it: sections of lines of words. Pure.
+
+HAProxy Configuration Manual, section 2, "Quoting and escaping".
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+Words = tuple[str, ...]
+
+SECTIONS = (
+    "global",
+    "defaults",
+    "frontend",
+    "backend",
+    "listen",
+    "peers",
+    "resolvers",
+    "userlist",
+    "mailers",
+    "http-errors",
+    "cache",
+    "ring",
+    "program",
+    "log-forward",
+    "log-profile",
+    "fcgi-app",
+    "crt-store",
+    "traces",
+    "acme",
+)
+_SPECIAL = re.compile(r"""[\\#'"]""")
+_PIECE = re.compile(
+    r"""(?P<space>[ \t]+)|(?P<comment>\#.*)|'(?P<strong>[^']*)'|(?P<quote>")|\\(?P<escaped>.)|(?P<plain>[^\s\#'"\\]+)"""
+)
+_WEAK = re.compile(r"""(?P<end>")|\\(?P<escaped>["\\$ \#])|(?P<plain>[^"\\]+|\\)""")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, and the lines below it without comments."""
+
+    heading: Words
+    lines: tuple[Words, ...]
+
+    @property
+    def kind(self) -> str:
+        """What it is: global, defaults, frontend …"""
+        return self.heading[0]
+
+    @property
+    def name(self) -> str:
+        """Its name, empty for sections without one."""
+        return self.heading[1] if len(self.heading) > 1 else ""
+
+    def those(self, *start: str) -> list[Words]:
+        """The lines that begin with these words."""
+        return [line for line in self.lines if line[: len(start)] == start]
+
+
+Configuration = t.Sequence[Section]
+
+
+def parse(text: str) -> list[Section]:
+    """Split a configuration into its sections. Lines before the first heading (``.if``, for example) have none."""
+    sections: list[tuple[Words, list[Words]]] = []
+    for raw in text.splitlines():
+        line = split(raw)
+        if not line:
+            continue
+        if line[0] in SECTIONS and not (sections and line[0] == "program" and len(line) == 1):
+            sections.append((line, []))
+        elif sections:
+            sections[-1][1].append(line)
+        else:
+            sections.append((("",), [line]))
+    return [Section(heading, tuple(lines)) for heading, lines in sections]
+
+
+def split(line: str) -> Words:
+    """Split a line into words as HAProxy does: comments go, quotes and backslashes are resolved.
+
+    Environment variables stay as they are written, for the process that knows them is another.
+    """
+    if not _SPECIAL.search(line):
+        return tuple(line.split())
+    words: list[str] = []
+    word: str | None = None
+    place = 0
+    while place < len(line):
+        piece = _PIECE.match(line, place)
+        if piece is None:  # an open quote or a lone backslash: HAProxy refuses the line
+            return (*words, (word or "") + line[place:])
+        place = piece.end()
+        if piece["comment"] is not None:
+            break
+        if piece["space"] is not None:
+            if word is not None:
+                words.append(word)
+            word = None
+        elif piece["quote"] is not None:
+            inner, place = _weakly_quoted(line, place)
+            word = (word or "") + inner
+        else:
+            word = (word or "") + (piece["strong"] or "" if piece["strong"] is not None else _unescaped(piece))
+    return tuple(words if word is None else [*words, word])
+
+
+def _unescaped(piece: re.Match[str]) -> str:
+    if piece["plain"] is not None:
+        return piece["plain"]
+    return {"n": "\n", "r": "\r", "t": "\t"}.get(piece["escaped"], piece["escaped"])
+
+
+def _weakly_quoted(line: str, place: int) -> tuple[str, int]:
+    inner = ""
+    while piece := _WEAK.match(line, place):
+        place = piece.end()
+        if piece["end"] is not None:
+            break
+        inner += piece["escaped"] if piece["escaped"] is not None else piece["plain"]
+    return inner, place
+
+
+def description(sections: t.Iterable[Section]) -> str:
+    """What ``show info`` answers for the global description of a worker with this configuration."""
+    lines = [line for section in sections if section.kind == "global" for line in section.those("description")]
+    return " ".join(lines[-1][1:]) if lines else ""
+
+
+def stats_sockets(sections: t.Iterable[Section]) -> list[str]:
+    """The paths of the sockets that take every command."""
+    return [
+        line[2].removeprefix("unix@")
+        for section in sections
+        if section.kind == "global"
+        for line in section.those("stats", "socket")
+        if line[2:3] and "admin" in _after(line, "level") and line[2].removeprefix("unix@").startswith("/")
+    ]
+
+
+def state_file(sections: t.Iterable[Section]) -> str | None:
+    """Where a new worker reads the states of servers that the old one had; None when it reads none."""
+    sections = list(sections)
+    paths = [line for section in sections if section.kind == "global" for line in section.those("server-state-file")]
+    loads = any(
+        section.those("load-server-state-from-file", "global")
+        for section in sections
+        if section.kind in ("defaults", "backend", "listen")
+    )
+    path = paths[-1][1] if paths and len(paths[-1]) > 1 else ""
+    return path if loads and path.startswith("/") else None
+
+
+def shares_tables(sections: t.Iterable[Section]) -> bool:
+    """Whether stick tables are handed on from worker to worker and node to node."""
+    return any("peers" in line for section in sections for line in section.those("stick-table"))
+
+
+def _after(line: Words, keyword: str) -> Words:
+    return line[line.index(keyword) + 1 :][:1] if keyword in line else ()

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a host differs from its release: files, the worker, and what was changed in the running HAProxy. Pure.
+
+The disk is compared with the release that is in use there, what runs with the release that the worker runs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import NUMBERS, Server, server
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import digest
+
+if t.TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Journal
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerState
+
+Key = tuple[str, str]
+
+EXAMPLES = 10  # entries of a file that are shown, of each kind
+_ID = re.compile(r"[0-9a-f]{12}")
+_KEPT = re.compile(r"edited-([0-9a-f]{12})")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it should be, as values and as a sentence."""
+
+    kind: str
+    object: str
+    desired: t.Any
+    found: t.Any
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """All differences. ``running_release`` is None when the worker runs none that is kept on the host."""
+
+    release: str | None
+    running_release: str | None
+    in_sync: bool
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What is in the directory of the configuration."""
+
+    directory: str
+    current: Release | None
+    journal: Journal
+    younger: Sequence[str] = ()  # files of the current release that were written after it was made
+    loose: Mapping[str, bool] = field(default_factory=dict)  # its names without our link; whether a file is there
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file should be for HAProxy and what it has loaded: a set of entries, some of them perhaps twice."""
+
+    kind: str  # map, acl or crt_list
+    path: str
+    desired: Sequence[Hashable] | None  # None: the file is gone
+    found: Sequence[Hashable]
+
+
+# The disk
+
+
+def compare_disk(disk: Disk) -> list[Difference]:
+    """Say what is not as the last run left it."""
+    release, pending = disk.current, disk.journal.pending
+    found = []
+    if release is None:
+        why = f"Nothing in {disk.directory} is a release yet; the first run of haproxy_config makes one."
+        found.append(Difference("release", disk.directory, None, None, why))
+    if pending is not None:
+        why = f"A run was cut off while it brought release {pending}; the next run ends its work."
+        found.append(Difference("release", pending, pending, release.id if release else None, why))
+    if release is not None and _is_edited(release, disk.younger):
+        found += [_edited(release.id, name) for name in disk.younger] or [_edited(release.id, "")]
+    found += [_without_link(disk.directory, name, is_there) for name, is_there in disk.loose.items()]
+    return found
+
+
+def _is_edited(release: Release, younger: Sequence[str]) -> bool:
+    if _ID.fullmatch(release.id):
+        return not release.is_pristine
+    if kept := _KEPT.fullmatch(release.id):
+        return kept[1] != digest(release.contents)
+    return bool(younger)
+
+
+def _edited(release: str, name: str) -> Difference:
+    what = f"{name} of release {release} was" if name else f"Files of release {release} were"
+    path = f"releases/{release}/{name}".rstrip("/")
+    return Difference("file", path, "as applied", "edited", f"{what} changed by hand; the next run undoes that.")
+
+
+def _without_link(directory: str, name: str, is_there: bool) -> Difference:
+    path, target = f"{directory}/{name}", f"current/{name}"
+    lies = "a file of somebody else" if is_there else "nothing"
+    why = f"{path} is no link to {target}, there is {lies}; the next run puts the link back."
+    return Difference("link", path, target, lies, why)
+
+
+# The worker
+
+
+def compare_worker(current: Release | None, running: Release | None, pid: int, description: str) -> list[Difference]:
+    """Say whether the worker runs what is on the disk."""
+    if current is None or (running is not None and running.id == current.id):
+        return []
+    runs = f"release {running.id}" if running else f"'{description}', which is no release that is kept here"
+    why = f"Worker {pid} runs {runs}, and the disk has release {current.id}; a run of haproxy_config brings it."
+    return [Difference("worker", str(pid), current.id, running.id if running else description, why)]
+
+
+# Servers
+
+
+def compare_servers(
+    sections: Iterable[Section], states: Mapping[Key, ServerState], limits: Mapping[Key, int]
+) -> list[Difference]:
+    """Compare servers as the configuration has them with those that run; ``limits`` are their maxconn."""
+    differences: list[Difference] = []
+    desired = configured_servers(sections)
+    for key, wanted in desired.items():
+        if key in states:
+            differences += _compare_server("/".join(key), wanted, states[key], limits.get(key, 0))
+        else:
+            why = f"Server {'/'.join(key)} of the release is not there."
+            differences.append(Difference("server", "/".join(key), "present", "absent", why))
+    for key in states:
+        if key not in desired:
+            why = f"Server {'/'.join(key)} was added by hand; a reload drops it."
+            differences.append(Difference("server", "/".join(key), "absent", "present", why))
+    return differences
+
+
+def _compare_server(name: str, wanted: Server, state: ServerState, limit: int) -> list[Difference]:
+    compared: list[tuple[str, str, t.Any, t.Any]] = []
+    if wanted.address is not None and state.address:
+        compared.append(
+            ("address", "has the address", _endpoint(*wanted.address), _endpoint(state.address, state.port))
+        )
+    if "agent-check" not in wanted.others:  # else its agent sets these
+        compared.append(("weight", "has the weight", wanted.weight, state.weight))
+        compared.append(("state", "is set to", "maint" if wanted.disabled else "ready", state.state))
+    if "minconn" not in wanted.others:
+        compared.append(("maxconn", "has the maxconn", wanted.numbers.get("maxconn", 0), limit))
+    return [
+        Difference(f"server_{aspect}", name, desired, found, f"Server {name} {words} {found}, not {desired}.")
+        for aspect, words, desired, found in compared
+        if desired != found
+    ]
+
+
+def _endpoint(address: str, port: int) -> str:
+    ip = ipaddress.ip_address(address)
+    return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
+
+
+def configured_servers(sections: Iterable[Section]) -> dict[Key, Server]:
+    """The servers of all backends with what ``default-server`` gives them."""
+    found: dict[Key, Server] = {}
+    defaults: dict[str, list[Words]] = {}
+    last: list[Words] = []
+    for section in sections:
+        base = defaults.get(section.heading[-1], last) if "from" in section.heading else last
+        if section.kind == "defaults":
+            inherited = base if "from" in section.heading else []
+            last = defaults[section.name] = [*inherited, *section.those("default-server")]
+        elif section.kind in ("backend", "listen"):
+            words = [word for line in (*base, *section.those("default-server")) for word in line[1:]]
+            found.update({(section.name, line[1]): _with_defaults(line, words) for line in _server_lines(section)})
+    return found
+
+
+def _server_lines(section: Section) -> list[Words]:
+    lines = [line for line in section.those("server") if len(line) > 2]
+    for line in section.those("server-template"):
+        if len(line) > 3 and (numbers := re.fullmatch(r"(?:(\d+)-)?(\d+)", line[2])):
+            places = range(int(numbers[1] or 1), int(numbers[2]) + 1)
+            lines += [("server", f"{line[1]}{place}", *line[3:]) for place in places]
+    return lines
+
+
+def _with_defaults(line: Words, defaults: Sequence[str]) -> Server:
+    """Let the last of the same words count, as HAProxy does."""
+    words: list[str] = [*defaults, *line[3:]]
+    for keyword in NUMBERS:
+        while words.count(keyword) > 1:
+            place = words.index(keyword)
+            del words[place : place + 2]
+    switches = [word for word in words if word in ("disabled", "enabled")]
+    words = [word for word in words if word not in ("disabled", "enabled")]
+    return server((*line[:3], *words, *(["disabled"] if switches[-1:] == ["disabled"] else [])))
+
+
+# Maps, ACLs, certificates and lists of them
+
+
+def compare_loaded(files: Iterable[Loaded], show: t.Callable[[str], str] = str) -> list[Difference]:
+    """Compare the entries of files with those that are loaded; ``show`` hides what is secret."""
+    differences = []
+    for file in files:
+        if file.desired is None:
+            why = f"{file.path} is gone from the disk; HAProxy has its {len(file.found)} entries until the next reload."
+            differences.append(Difference(file.kind, file.path, None, len(file.found), why))
+            continue
+        desired, found = Counter(file.desired), Counter(file.found)
+        missing, extra = list((desired - found).elements()), list((found - desired).elements())
+        if missing or extra:
+            why = f"HAProxy has {len(extra)} entries that {file.path} has not, and lacks {len(missing)} that it has."
+            differences.append(Difference(file.kind, file.path, _examples(missing, show), _examples(extra, show), why))
+    return differences
+
+
+def _examples(entries: Sequence[Hashable], show: t.Callable[[str], str]) -> dict[str, t.Any]:
+    """Entries that are only here: how many there are, and some of them."""
+    words = (" ".join(entry) if isinstance(entry, tuple) else str(entry) for entry in entries[:EXAMPLES])
+    return {"count": len(entries), "examples": [show(text) for text in words]}
+
+
+def compare_certificates(desired: Mapping[str, str | None], loaded: Mapping[str, str]) -> list[Difference]:
+    """Compare the fingerprints of files with those of the loaded certificates; None: there is none in this file."""
+    differences = []
+    for path, wanted in desired.items():
+        found = loaded.get(path)
+        if found == wanted:
+            continue
+        if found is None:
+            why = f"{path} is on the disk, and HAProxy has not loaded it; a reload does."
+        elif wanted is None:
+            why = f"HAProxy has loaded {path}, and there is no certificate in this file any more; no reload will work."
+        else:
+            why = f"HAProxy has loaded another certificate than {path} holds, which a reload brings."
+        differences.append(Difference("certificate", path, wanted, found, why))
+    return differences

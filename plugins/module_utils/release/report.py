@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Status, drift and certificates as lines for people. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+Data = t.Mapping[str, t.Any]
+
+CERTIFICATES = 5  # those that expire first
+DIFFERENCES = 30  # the result has all of them
+_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def report(found: Data) -> list[str]:
+    """Write down what was gathered of these three."""
+    lines: list[str] = []
+    if "status" in found:
+        lines += status_lines(found["status"])
+    if "drift" in found:
+        lines += drift_lines(found["drift"])
+    if "certificates" in found:
+        lines += certificate_lines(found["certificates"])
+    return lines
+
+
+def status_lines(status: Data) -> list[str]:
+    """The tree. Of a backend without trouble one line is enough."""
+    lines = [f"{status['status']}: {', '.join(_counted(kind, counts) for kind, counts in status['counts'].items())}"]
+    for front in status["frontends"]:
+        state = front["state"] or "not running"
+        full = f"{front['sessions']}/{front['limit']} sessions"
+        through = f", through {', '.join(front['through'])}" if front["through"] else ""
+        lines.append(f"  {front['name']} {front['status']} ({state}, {full}{through})")
+        for backend in front["backends"]:
+            lines += _backend_lines(backend, "    ")
+    if status["backends"]:
+        lines.append("  backends that no frontend names")
+        for backend in status["backends"]:
+            lines += _backend_lines(backend, "    ")
+    return lines
+
+
+def drift_lines(drift: Data) -> list[str]:
+    """In one line if all is well, else a line for each difference."""
+    release = f"release {drift['release']}" if drift["release"] else "no release"
+    if drift["in_sync"]:
+        return [f"in sync: {release} is on the disk and runs"]
+    runs, differences = drift["running_release"] or "an unknown one", drift["differences"]
+    many = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+    rest = len(differences) - DIFFERENCES
+    return [
+        f"OUT OF SYNC: {release} is on the disk, {runs} runs, {many}",
+        *(f"  {difference['sentence']}" for difference in differences[:DIFFERENCES]),
+        *([f"  and {rest} more"] if rest > 0 else []),
+    ]
+
+
+def certificate_lines(certificates: t.Sequence[Data]) -> list[str]:
+    """The certificates that expire first."""
+    dated = [certificate for certificate in certificates if certificate["days_left"] is not None]
+    first = sorted(dated, key=lambda certificate: int(certificate["days_left"]))[:CERTIFICATES]
+    more = f", these expire first of {len(dated)}" if len(dated) > len(first) else ""
+    return [
+        *([f"certificates{more}"] if first else []),
+        *(f"  {certificate['path']} {_days(certificate['days_left'])}" for certificate in first),
+    ]
+
+
+def _backend_lines(backend: Data, indent: str) -> list[str]:
+    state = backend["state"] or "not running"
+    servers = backend["servers"]
+    if backend["status"] == "ONLINE" and all(server["status"] == "ONLINE" for server in servers):
+        names = f": {', '.join(server['name'] for server in servers)}" if servers else ""
+        return [f"{indent}{backend['name']} ONLINE{names}"]
+    return [
+        f"{indent}{backend['name']} {backend['status']} ({state})",
+        *(f"{indent}  {_server(server)}" for server in servers),
+    ]
+
+
+def _server(server: Data) -> str:
+    since = "" if server["last_change_seconds"] is None else f"for {_duration(server['last_change_seconds'])}"
+    facts = (
+        server["address"],
+        f"{server['state']} {since}".strip(),
+        server["check"],
+        f"{server['sessions']} sessions",
+        f"weight {server['weight']}",
+        "backup" if server["backup"] else None,
+    )
+    return f"{server['name']} {server['status']} ({', '.join(filter(None, facts))})"
+
+
+def _counted(kind: str, counts: t.Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    rest = ", ".join(f"{count} {status}" for status, count in counts.items() if count and status != "ONLINE")
+    return f"{total} {kind} ({rest})" if rest else f"{total} {kind}"
+
+
+def _duration(seconds: int) -> str:
+    unit, size = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
+    return f"{seconds // size} {unit}"
+
+
+def _days(days: int) -> str:
+    if days < 0:
+        return f"EXPIRED {-days} {'day' if days == -1 else 'days'} ago"
+    return f"{days} {'day' if days == 1 else 'days'} left"

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One writer at a time: HAProxy has a single transaction for certificates, and it belongs to nobody."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+import time
+import typing as t
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIRECTORY = Path("/run/lock")
+_PAUSE = 0.05
+
+
+class LockError(LbforgeError):
+    """Somebody else holds the lock, or something else lies in its place."""
+
+
+@contextmanager
+def locked(address: str, timeout: float) -> Iterator[None]:
+    """Keep others of this collection from changing what is behind a stats socket; wait ``timeout`` seconds for them.
+
+    The system gives the lock back when its holder dies. The file stays: removing it would let two holders in.
+    """
+    path = lock_file(address)
+    handle = _opened(path)
+    try:
+        deadline = time.monotonic() + timeout
+        while not _acquired(handle):
+            if time.monotonic() >= deadline:
+                raise LockError(
+                    f"Another run has been changing HAProxy on {address} for more than {timeout:g} s (it holds {path})."
+                    " Wait for it, or end it, and run again."
+                )
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(handle)
+
+
+def lock_file(address: str) -> Path:
+    """The file of a socket's lock. Two names of one socket have one lock."""
+    name = os.path.realpath(address) if address.startswith("/") else address
+    directory = _DIRECTORY if os.access(_DIRECTORY, os.W_OK) else Path(tempfile.gettempdir())
+    return directory / f"lbforge-haproxy-{zlib.crc32(name.encode()):08x}.lock"
+
+
+def _opened(path: Path) -> int:
+    # Everybody may write to these directories: nothing is followed, truncated or written.
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        try:
+            handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            handle = os.open(path, flags)
+    except OSError as error:
+        raise LockError(f"Cannot open the lock {path}: {error.strerror}.") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise LockError(f"Cannot use {path} as a lock: it is not a file. Remove it.")
+    return handle
+
+
+def _acquired(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

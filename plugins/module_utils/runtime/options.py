@@ -1,0 +1,21 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that all modules have that talk to a running HAProxy. Documented in the fragment C(runtime)."""
+
+from __future__ import annotations
+
+import typing as t
+
+ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "socket": {"type": "str", "default": "/run/haproxy/admin.sock"},
+    "timeout": {"type": "int", "default": 10},
+}
+
+
+def option_problems(params: dict[str, t.Any]) -> list[str]:
+    """Say what is wrong with the shared options."""
+    if params["timeout"] < 1:
+        return [f"Option timeout: {params['timeout']} is too small, it must be at least 1."]
+    return []

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who is connected, in numbers: the answer to ``show sess``. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The CLI itself is a session of GLOBAL.
+_SESSION = re.compile(
+    r"0x[0-9a-f]+: proto=\S+ .*?\bfe=(?P<frontend>\S+) be=(?P<backend>\S+) srv=(?P<server>\S+) .*?\bage=(?P<age>\w+)",
+)
+_AGE = re.compile(r"(\d+)([dhms])")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """How many there are, in all and where; servers are named as in commands."""
+
+    total: int = 0
+    oldest_seconds: int = 0
+    frontends: dict[str, int] = field(default_factory=dict)
+    backends: dict[str, int] = field(default_factory=dict)
+    servers: dict[str, int] = field(default_factory=dict)
+
+
+def parse_sessions(text: str, backends: Sequence[str] = ()) -> Sessions:
+    """Count the sessions, or those of some backends."""
+    rows = [
+        row
+        for row in map(_SESSION.match, text.splitlines())
+        if row and row["frontend"] != "GLOBAL" and (not backends or row["backend"] in backends)
+    ]
+    return Sessions(
+        total=len(rows),
+        oldest_seconds=max((_seconds(row["age"]) for row in rows), default=0),
+        frontends=dict(Counter(row["frontend"] for row in rows)),
+        backends=dict(Counter(row["backend"] for row in rows if row["backend"] != "<NONE>")),
+        servers=dict(Counter(f"{row['backend']}/{row['server']}" for row in rows if row["server"] != "<none>")),
+    )
+
+
+def _seconds(age: str) -> int:
+    return sum(int(number) * _SECONDS[unit] for number, unit in _AGE.findall(age))

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a change needs. test_runtime.py proves with HAProxy that the commands bring it."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan import Difference, Loaded, compare
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version
+
+TEXT = """
+global
+    description @release@
+defaults
+    mode http
+frontend web
+    bind :80 ssl crt /etc/haproxy/ssl/a.pem
+    use_backend %[path,map_beg(/etc/haproxy/paths.map,pool)]
+    http-request deny if { src -f /etc/haproxy/deny.acl }
+    bind :443 ssl crt-list /etc/haproxy/sites.list
+    errorfile 503 /etc/haproxy/503.http
+    default_backend pool
+backend pool
+    balance roundrobin
+    server a 192.0.2.1:80 check port 81 weight 10
+    server b 192.0.2.2:80 check port 81 weight 10 maxconn 5
+backend hashed
+    balance source
+    server a 192.0.2.1:80 check
+"""
+FILES = {"paths.map": "/ pool\n", "deny.acl": "192.0.2.0/24\n", "sites.list": "/x.pem\n", "503.http": "sorry\n"}
+LOADED = Loaded(
+    version=Version(2, 6, 12),
+    patterns={"/etc/haproxy/paths.map": "map", "/etc/haproxy/deny.acl": "acl"},
+    certificates=["/etc/haproxy/ssl/a.pem"],
+    crt_lists=["/etc/haproxy/sites.list"],
+)
+A = "    server a 192.0.2.1:80 check port 81 weight 10\n"
+B = "    server b 192.0.2.2:80 check port 81 weight 10 maxconn 5\n"
+
+
+def release(text: str = TEXT, **files: str) -> Release:
+    named = {name.replace("_", "."): content for name, content in files.items()}
+    return Release.made_of({"haproxy.cfg": text, **FILES, **named})
+
+
+def difference(
+    new: str = TEXT,
+    old: str = TEXT,
+    *,
+    loaded: Loaded = LOADED,
+    certificates: t.Mapping[str, bytes] | None = None,
+    **files: str,
+) -> Difference:
+    pems = {Path("/etc/haproxy/ssl") / name: pem for name, pem in (certificates or {}).items()}
+    return compare(release(old), release(new, **files), Path("/etc/haproxy"), pems, loaded)
+
+
+def commands(found: Difference) -> list[str]:
+    return [command for change in found.changes for command in change.commands]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sent"),
+    [
+        ("description @release@", "description @release@  # a comment", []),
+        ("mode http", "  mode   'http'", []),
+        (f"{A}{B}", f"{A}\n  # the second\n{B}", []),
+        ("check port 81 weight 10\n", "check port 81 weight 50\n", ["set server pool/a weight 50"]),
+        ("check port 81 weight 10\n", "check port 81\n", ["set server pool/a weight 1"]),
+        ("maxconn 5", "maxconn 7", ["set maxconn server pool/b 7"]),
+        (" maxconn 5", "", ["set maxconn server pool/b 0"]),
+        ("192.0.2.2:80 check port 81", "192.0.2.2:80 check port 82", ["set server pool/b check-port 82"]),
+        ("192.0.2.2:80", "[2001:db8::2]:8080", ["set server pool/b addr 2001:db8::2 port 8080"]),
+        ("maxconn 5", "maxconn 5 disabled", ["set server pool/b state maint"]),
+        (B, "", ["set server pool/b state maint", "del server pool/b"]),
+        (
+            "maxconn 5\n",
+            "maxconn 5\n    server c 192.0.2.3:80 check ssl verify none\n",
+            ["add server pool/c 192.0.2.3:80 check ssl verify none"],
+        ),
+        (
+            "backend hashed\n    balance source\n    server a 192.0.2.1:80 check",
+            "backend hashed\n    balance source\n    server a 192.0.2.9:80 check",
+            ["set server hashed/a addr 192.0.2.9 port 80"],
+        ),
+    ],
+)
+def test_at_run_time(old: str, new: str, sent: list[str]) -> None:
+    assert old in TEXT
+    found = difference(TEXT.replace(old, new, 1))
+    assert (commands(found), found.reasons) == (sent, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("backend hashed", "backend other", "backend other is new"),
+        ("bind :80", "bind :81", "in frontend web 'bind' changes"),
+        ("    bind :80 ssl crt /etc/haproxy/ssl/a.pem\n", "", "in frontend web 'bind' changes"),
+        ("    mode http", "    mode tcp", "in defaults 'mode' changes"),
+        ("balance roundrobin", "balance leastconn", "in backend pool 'balance' changes"),
+        ("balance roundrobin\n", "balance roundrobin\n    timeout server 9s\n", "in backend pool 'timeout' changes"),
+        (f"{A}{B}", f"{B}{A}", "in backend pool the order of servers changes"),
+        (
+            "check port 81 weight 10 maxconn",
+            "check inter 5s port 81 weight 10 maxconn",
+            "the server b changes '5s', 'inter'",
+        ),
+        ("192.0.2.2:80", "web.example.com:80", "the server b has an address that HAProxy does not change"),
+        ("192.0.2.2:80 check port 81", "192.0.2.2:80 check", "whether its checks have a port of their own"),
+        (
+            "balance source\n    server a 192.0.2.1:80 check",
+            "balance source\n    server a 192.0.2.1:80 check weight 9",
+            "the server a changes its weight, which this pool does not take",
+        ),
+        (
+            "balance source\n    server a 192.0.2.1:80 check",
+            "balance source\n    server a 192.0.2.1:80 check\n    server b 192.0.2.2:80",
+            "'balance source' counts on their places",
+        ),
+        (
+            "maxconn 5\n",
+            "maxconn 5\n    server c 192.0.2.3:80 cookie c\n",
+            "the server c is added, with 'cookie', which HAProxy 2.6.12 does not take",
+        ),
+        (
+            "maxconn 5\n",
+            "maxconn 5\n    server c name.example.com:80\n",
+            "the server c is added, and its address is none that HAProxy takes",
+        ),
+        ("192.0.2.2:80", "${B}:80", "servers depend on the environment"),
+    ],
+)
+def test_needs_a_reload(old: str, new: str, reason: str) -> None:
+    assert old in TEXT
+    found = difference(TEXT.replace(old, new, 1))
+    assert any(reason in one for one in found.reasons), found.reasons
+
+
+@pytest.mark.parametrize(
+    ("extra", "old", "new", "reason"),
+    [
+        ("    default-server inter 9s\n", "weight 10\n", "weight 11\n", "does not take while HAProxy runs"),
+        (
+            "    default-server inter 9s\n",
+            B,
+            f"{B}    server c 192.0.2.3:80\n",
+            "'default-server' does not reach those",
+        ),
+        ("    .if defined(X)\n    .endif\n", "weight 10\n", "weight 11\n", "the configuration has conditions"),
+    ],
+)
+def test_what_is_beside_the_servers_counts(extra: str, old: str, new: str, reason: str) -> None:
+    text = TEXT.replace("balance roundrobin\n", f"balance roundrobin\n{extra}")
+    found = difference(text.replace(old, new, 1), text)
+    assert any(reason in one for one in found.reasons), found.reasons
+
+
+def test_a_server_that_moves_behind_a_default_server() -> None:
+    default = "    default-server inter 9s\n"
+    found = difference(TEXT.replace(B, f"{B}{default}"), TEXT.replace(B, f"{default}{B}"))
+    assert found.reasons == ["in backend pool servers change around a 'default-server'"]
+
+
+def test_an_old_haproxy_has_no_dynamic_servers() -> None:
+    found = difference(TEXT.replace(B, ""), loaded=Loaded(Version(2, 4, 22)))
+    assert found.reasons == ["in backend pool servers come or go, which HAProxy 2.4.22 cannot do while it runs"]
+
+
+def test_haproxy_3_takes_cookies() -> None:
+    found = difference(TEXT.replace(B, f"{B}    server c 192.0.2.3:80 cookie c\n"), loaded=Loaded(Version(3, 0)))
+    assert (commands(found), found.reasons) == (["add server pool/c 192.0.2.3:80 cookie c"], [])
+
+
+@pytest.mark.parametrize(("keeps_one", "at_once"), [(f"{A}{B}", False), (B, True)])
+def test_a_pool_is_never_empty(keeps_one: str, at_once: bool) -> None:
+    """A server that replaces another gets traffic at once, one that only joins waits for its checks."""
+    found = difference(TEXT.replace(f"{A}{B}", f"{keeps_one}    server c 192.0.2.3:80 check\n"))
+    assert [change.at_once for change in found.changes if hasattr(change, "at_once")] == [at_once]
+
+
+def test_files_and_certificates() -> None:
+    found = difference(paths_map="/ other\n", deny_acl="", certificates={"a.pem": b"PEM"})
+    assert found.reasons == []
+    assert commands(found) == [
+        "set ssl cert /etc/haproxy/ssl/a.pem",
+        "commit ssl cert /etc/haproxy/ssl/a.pem",
+        *(f"{verb} acl /etc/haproxy/deny.acl" for verb in ("prepare", "add", "commit")),
+        *(f"{verb} map /etc/haproxy/paths.map" for verb in ("prepare", "add", "commit")),
+    ]
+    listed = difference(sites_list="/x.pem\n/y.pem\n")
+    assert (commands(listed), listed.reasons) == (["add, del ssl crt-list /etc/haproxy/sites.list"], [])
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"503_http": "other\n"}, "HAProxy reads 503.http only when it starts"),
+        ({"nobody.map": "x y\n"}, None),
+    ],
+)
+def test_other_files(files: dict[str, str], reason: str | None) -> None:
+    assert difference(**files).reasons == ([reason] if reason else [])
+
+
+def test_a_map_that_is_used_as_something_else_too() -> None:
+    text = TEXT.replace("errorfile 503 /etc/haproxy/503.http", "errorfile 503 /etc/haproxy/paths.map")
+    assert difference(text, text, paths_map="/ other\n").reasons == ["HAProxy reads paths.map only when it starts"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reasons"),
+    [
+        ("crt /etc/haproxy/ssl/b.pem", ["HAProxy has not loaded the certificate b.pem"]),
+        ("crt /etc/haproxy/ssl/", ["HAProxy has not loaded the certificate b.pem"]),
+        ("crt /etc/haproxy/ssl/a.pem", []),
+    ],
+)
+def test_a_certificate_that_is_not_loaded(words: str, reasons: list[str]) -> None:
+    text = TEXT.replace("crt /etc/haproxy/ssl/a.pem", words)
+    assert difference(text, text, certificates={"b.pem": b"PEM"}).reasons == reasons
