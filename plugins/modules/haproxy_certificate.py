@@ -1,0 +1,390 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_certificate
+short_description: Replace certificates of a running HAProxy without a reload
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Loads certificates, authorities (CA files) and lists of revoked certificates (CRLs) into the HAProxy that runs.
+    Connections go on, and the next handshake uses the new one.
+  - A certificate is checked before anything is touched. The key has to be its own, the chain has to be complete from
+    the leaf on in its order and signed by each other as far as it is given, none of it is expired or not valid yet, and
+    it covers the host names that are asked for.
+  - The file is written first, so that a reload or a start finds the same. If HAProxy refuses, the old file is put back.
+  - A certificate that HAProxy already shows with the same fingerprint and chain is not sent again. After a change
+    HAProxy is asked for the fingerprint that it has now.
+  - HAProxy has one transaction for certificates, and it belongs to nobody. Runs of this collection wait for each other;
+    if somebody else has one open it is left alone, with an error.
+  - A wrong item of O(certificates) is an error of its own, and the other items are done all the same.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+  - lbforge.haproxy.runtime
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Checks the certificates, reads from HAProxy and sends nothing. HAProxy alone knows some reasons to refuse, such
+        as an unknown keyword in O(options).
+  diff_mode:
+    support: full
+    details:
+      - Shows serials, dates and fingerprints, and entries of crt-lists, never a PEM.
+options:
+  certificates:
+    description:
+      - What to load or remove, in this order. Instead, a single one can be named with O(name) and its options.
+    type: list
+    elements: dict
+    suboptions:
+      name: &name
+        description:
+          - The certificate by its name in HAProxy, as C(show ssl cert) lists it. It is the path in the configuration.
+        type: str
+        required: true
+      content: &content
+        description:
+          - The PEM. For a certificate the leaf comes first, then its chain, with the key anywhere.
+          - Required, or O(src), unless it is to be V(absent).
+        type: str
+      src: &src
+        description: A file on the managed host that holds the PEM, such as one that an ACME client has renewed.
+        type: path
+      kind: &kind
+        description:
+          - V(cert) is a certificate with its key. V(ca) is a file of authorities for C(ca-file), and V(crl) one of CRLs
+            for C(crl-file); these need HAProxy 2.6 or newer.
+        type: str
+        choices: [cert, ca, crl]
+        default: cert
+      state: &state
+        description:
+          - V(absent) takes it out of the crt-list, makes HAProxy forget it and removes its file. What a C(bind) line
+            names cannot go without a reload.
+        type: str
+        choices: [present, absent]
+        default: present
+      hostnames: &hostnames
+        description:
+          - Names and addresses that the certificate has to cover. A wildcard covers one label, as for browsers
+            (RFC 6125), and the common name counts for nothing.
+        type: list
+        elements: str
+        default: []
+      crt_list: &crt_list
+        description:
+          - The crt-list that the certificate is in, by its path in the configuration. It may be a directory that a
+            C(bind) line names.
+          - It is needed for a certificate that HAProxy does not have yet.
+          - The first entry, which is the default certificate, and the order of the others are not changed at run time.
+        type: str
+      sni: &sni
+        description:
+          - The names in the entry of the crt-list. Without them clients get it for the names in the certificate.
+          - With O(sni) or O(options) the crt-list gets exactly this one entry for the certificate, at its end if it is
+            new or differs. Without both, any entry will do.
+        type: list
+        elements: str
+      options: &options
+        description: The options in the entry of the crt-list, without brackets, such as V(alpn h2,http/1.1).
+        type: str
+      persist: &persist
+        description:
+          - Whether to write the file too, and that of the crt-list. Without that, the next reload brings back what is
+            there.
+          - The file of a certificate is readable by root only. The others keep their modes.
+        type: bool
+        default: true
+      disk_path: &disk_path
+        description: Where the file is on the host, if HAProxy knows it by another name, as with a chroot.
+        type: path
+  name:
+    description: The single certificate by its name in HAProxy.
+    type: str
+  content: *content
+  src: *src
+  kind: *kind
+  state: *state
+  hostnames: *hostnames
+  crt_list: *crt_list
+  sni: *sni
+  options: *options
+  persist: *persist
+  disk_path: *disk_path
+seealso:
+  - module: lbforge.haproxy.haproxy_config
+"""
+
+EXAMPLES = r"""
+- name: Serve the renewed certificate
+  lbforge.haproxy.haproxy_certificate:
+    name: /etc/haproxy/ssl/www.example.com.pem
+    src: /etc/letsencrypt/live/www.example.com/haproxy.pem
+    hostnames: [www.example.com, example.com]
+
+- name: Add two customers
+  lbforge.haproxy.haproxy_certificate:
+    certificates:
+      - name: /etc/haproxy/ssl/one.example.net.pem
+        content: "{{ one_bundle }}"
+        crt_list: /etc/haproxy/customers.list
+        sni: [one.example.net, www.one.example.net]
+      - name: /etc/haproxy/ssl/two.example.net.pem
+        content: "{{ two_bundle }}"
+        crt_list: /etc/haproxy/customers.list
+        options: alpn h2,http/1.1
+
+- name: Remove a customer
+  lbforge.haproxy.haproxy_certificate:
+    name: /etc/haproxy/ssl/one.example.net.pem
+    crt_list: /etc/haproxy/customers.list
+    state: absent
+
+- name: Revoke client certificates
+  lbforge.haproxy.haproxy_certificate:
+    name: /etc/haproxy/ssl/clients.crl
+    kind: crl
+    content: "{{ lookup('ansible.builtin.file', 'clients.crl') }}"
+"""
+
+RETURN = r"""
+certificates:
+  description: The items in their order, but those with errors.
+  type: list
+  elements: dict
+  returned: when HAProxy answers
+  contains:
+    path:
+      description: The item.
+      type: str
+      returned: always
+      sample: certificates[0]
+    name:
+      description: Its name.
+      type: str
+      returned: always
+      sample: /etc/haproxy/ssl/www.example.com.pem
+    changed:
+      description: Whether anything changed, or would in check mode.
+      type: bool
+      returned: always
+    swapped:
+      description: Whether HAProxy got it, or would in check mode. A file alone may have been put right.
+      type: bool
+      returned: always
+    serial:
+      description: Serial number of the certificate, in hexadecimal digits.
+      type: str
+      returned: for certificates that are to be present
+      sample: 276D2D83C697B67C08BB64F0F42740F88FD88C7B
+    not_before:
+      description: When it begins to be valid.
+      type: str
+      returned: for certificates that are to be present
+      sample: "2026-11-20T09:01:02Z"
+    not_after:
+      description: When it expires.
+      type: str
+      returned: for certificates that are to be present
+      sample: "2027-02-18T09:01:02Z"
+    days_left:
+      description: How many whole days it is still valid.
+      type: int
+      returned: for certificates that are to be present
+      sample: 89
+    san:
+      description: The names and addresses that it covers.
+      type: list
+      elements: str
+      returned: for certificates that are to be present
+      sample: [www.example.com]
+    sha1:
+      description: Its SHA-1 fingerprint, by which HAProxy shows it.
+      type: str
+      returned: for certificates that are to be present
+      sample: 2AE8EE2A0F3BF55F2888F0F429539D84DA51B9DE
+    sha256:
+      description: Its SHA-256 fingerprint.
+      type: str
+      returned: for certificates that are to be present
+errors:
+  description: What is wrong, each with V(path), V(name) and V(why).
+  type: list
+  elements: dict
+  returned: failure
+"""
+
+import datetime
+import typing as t
+from contextlib import nullcontext
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.certificate_changes import (
+    KINDS,
+    Change,
+    Wish,
+    carry_out,
+    plan,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.lock import locked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.pem import certificates, facts
+
+CERTIFICATE: dict[str, dict[str, t.Any]] = {
+    "content": {"type": "str", "no_log": True},
+    "src": {"type": "path"},
+    "kind": {"type": "str", "choices": [*KINDS], "default": "cert"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "hostnames": {"type": "list", "elements": "str", "default": []},
+    "crt_list": {"type": "str"},
+    "sni": {"type": "list", "elements": "str"},
+    "options": {"type": "str"},
+    "persist": {"type": "bool", "default": True},
+    "disk_path": {"type": "path"},
+}
+
+
+class QuietModule(AnsibleModule):
+    """A module whose arguments do not go to the log of the system: Ansible's masks miss a PEM inside a list."""
+
+    def _log_invocation(self) -> None:
+        """Say nothing."""
+
+
+class Problem(t.NamedTuple):
+    """What is wrong with an item, or went wrong with it."""
+
+    path: str
+    name: str
+    why: str
+
+
+def items(params: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """The items by the names of their options."""
+    if params["certificates"] is None:
+        return {"certificate": params}
+    return {f"certificates[{index}]": item for index, item in enumerate(params["certificates"])}
+
+
+def option_errors(params: dict[str, t.Any]) -> list[Problem]:
+    """Say everything that is wrong with the options, whatever HAProxy has."""
+    found = [Problem("timeout", "", why) for why in option_problems(params)]
+    if params["certificates"] is not None:
+        beside = [key for key, option in CERTIFICATE.items() if params[key] not in (None, option.get("default"))]
+        found += [Problem(key, "", "It goes into the items of certificates, not beside them.") for key in beside]
+    names: set[tuple[str, str]] = set()
+    for path, item in items(params).items():
+        if (item["name"], item["kind"]) in names:
+            found.append(Problem(path, item["name"], "It is listed twice."))
+        names.add((item["name"], item["kind"]))
+        if item["state"] == "present" and (item["content"] is None) == (item["src"] is None):
+            found.append(Problem(path, item["name"], "It needs either content or src."))
+    return found
+
+
+def wish(item: dict[str, t.Any]) -> Wish:
+    """An item with its file read."""
+    content = item["content"] or ""
+    if item["src"] and item["state"] == "present":
+        try:
+            content = Path(item["src"]).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise LbforgeError(f"Cannot read {item['src']}: {error.strerror}.") from error
+    return Wish(
+        name=item["name"],
+        kind=item["kind"],
+        present=item["state"] == "present",
+        content=content,
+        hostnames=tuple(item["hostnames"]),
+        crt_list=item["crt_list"] or "",
+        sni=None if item["sni"] is None else tuple(item["sni"]),
+        options=item["options"],
+        persist=item["persist"],
+        disk_path=item["disk_path"] or "",
+    )
+
+
+def report(path: str, change: Change, now: datetime.datetime) -> dict[str, t.Any]:
+    """What was done with an item, or would be in check mode."""
+    wanted = change.wish
+    result = {"path": path, "name": wanted.name, "changed": change.needed, "swapped": bool(change.action)}
+    if wanted.present and wanted.kind == "cert":
+        result.update(facts(certificates(wanted.content)[0], now))
+    return result
+
+
+def settle(client: RuntimeClient, wished: Wish, now: datetime.datetime, *, check_mode: bool) -> Change:
+    """Compare a wish with what is, and make it true."""
+    with client.session() as session:
+        change = plan(session, wished, now)
+        if change.needed and not check_mode:
+            carry_out(session, change)
+    return change
+
+
+def fail(module: AnsibleModule, problems: list[Problem], **result: t.Any) -> t.NoReturn:
+    """Fail once, with a line for each problem."""
+    lines = [f"{found.path}{f' ({found.name})' if found.name else ''}: {found.why}" for found in problems]
+    module.fail_json(msg="\n".join(lines), errors=[found._asdict() for found in problems], **result)
+
+
+def main() -> t.NoReturn:
+    """Load the certificates."""
+    module = QuietModule(
+        argument_spec={
+            **ARGUMENTS,
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "options": {"name": {"type": "str", "required": True}, **CERTIFICATE},
+            },
+            "name": {"type": "str"},
+            **CERTIFICATE,
+        },
+        mutually_exclusive=[("certificates", "name")],
+        required_one_of=[("certificates", "name")],
+        supports_check_mode=True,
+    )
+    params, check_mode = module.params, module.check_mode
+    # Ansible returns the arguments with every result, and its masks know only whole values.
+    invocation = {"module_args": {key: params[key] for key in ARGUMENTS}}
+    problems = option_errors(params)
+    if problems:
+        fail(module, problems, invocation=invocation)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    client = RuntimeClient(params["socket"], params["timeout"])
+    changes: dict[str, Change] = {}
+    try:
+        with nullcontext() if check_mode else locked(params["socket"], params["timeout"]):
+            for path, item in items(params).items():
+                try:
+                    changes[path] = settle(client, wish(item), now, check_mode=check_mode)
+                except LbforgeError as error:
+                    problems.append(Problem(path, item["name"], str(error)))
+    except LbforgeError as error:
+        problems.append(Problem("socket", "", str(error)))  # somebody else has the lock
+    made = [change for change in changes.values() if change.needed]
+    headers = [{"before_header": change.wish.name, "after_header": change.wish.name} for change in made]
+    result: dict[str, t.Any] = {
+        "changed": bool(made),
+        "certificates": [report(path, change, now) for path, change in changes.items()],
+        "diff": [{**header, "before": change.before, "after": change.after} for header, change in zip(headers, made)],
+        "invocation": invocation,
+    }
+    if problems:
+        fail(module, problems, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

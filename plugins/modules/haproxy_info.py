@@ -1,0 +1,522 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_info
+short_description: Tell what a running HAProxy does, and whether that is what it should do
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Reads what HAProxy's sockets tell, and compares it with the files on the disk. Nothing is changed.
+  - Numbers are numbers, times are in seconds, and what HAProxy leaves empty is V(null).
+  - The subset V(status) is a tree of frontends, their backends and their servers, with the words of Octavia.
+    V(ONLINE) is well. V(DEGRADED) is a backend some of whose servers failed, or a frontend that is full. V(DRAINING) is
+    a server that gets no new clients, V(OFFLINE) what somebody switched off or what is missing, V(NO_MONITOR) a server
+    without a check, and V(ERROR) what failed.
+  - The subset V(drift) says how the host differs from its release. Files may have been changed by hand, the worker may
+    run another release, and servers, maps, ACLs, crt-lists and certificates may have been changed in the running
+    HAProxy. A change that M(lbforge.haproxy.haproxy_config) made without a reload is none of these.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+  - lbforge.haproxy.runtime
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  gather:
+    description:
+      - What to read.
+      - V(sessions), V(certificates) and V(drift) need a socket of C(level operator) or C(level admin), and V(drift)
+        reads files that belong to root.
+      - If a subset cannot be read, the module fails at its end, says why in RV(errors), and returns all others.
+    type: list
+    elements: str
+    choices: [processes, info, stats, servers, sessions, tables, maps, certificates, drift, status]
+    default: [info, status]
+  backend:
+    description:
+      - Only these backends. It narrows V(stats), V(servers), V(sessions) and V(status) in O(gather).
+      - For V(stats) it may be the name of any proxy.
+    type: list
+    elements: str
+    default: []
+  master_socket:
+    description:
+      - Socket of the master process, the value of HAProxy's option C(-S).
+      - It is asked for V(processes) in O(gather).
+    type: path
+    default: /run/haproxy-master.sock
+  config_dir:
+    description: Directory of the configuration and its releases, for V(drift) and V(status) in O(gather).
+    type: path
+    default: /etc/haproxy
+  certificate_dir:
+    description:
+      - Directory of the certificates, for V(drift) in O(gather).
+      - If HAProxy loads this directory as a whole, a certificate there that is not loaded is a difference.
+    type: path
+    default: /etc/haproxy/ssl
+seealso:
+  - module: lbforge.haproxy.haproxy_config
+  - module: lbforge.haproxy.haproxy_server
+"""
+
+EXAMPLES = r"""
+- name: See whether all is well
+  lbforge.haproxy.haproxy_info:
+  register: haproxy
+
+- name: Stop the play unless it is
+  ansible.builtin.assert:
+    that: haproxy.status.status in ['ONLINE', 'NO_MONITOR']
+    fail_msg: "{{ haproxy.report }}"
+
+- name: Find out whether anybody changed something by hand
+  lbforge.haproxy.haproxy_info:
+    gather: [drift]
+  register: haproxy
+
+- name: Say what
+  ansible.builtin.debug:
+    msg: "{{ haproxy.drift.differences | map(attribute='sentence') }}"
+  when: not haproxy.drift.in_sync
+
+- name: Look at the certificates
+  lbforge.haproxy.haproxy_info:
+    gather: [certificates]
+  register: haproxy
+
+- name: Warn of those that expire soon
+  ansible.builtin.debug:
+    msg: "{{ item.path }} expires in {{ item.days_left }} days."
+  loop: "{{ haproxy.certificates | selectattr('days_left', 'lt', 14) }}"
+
+- name: Count who is connected to one backend
+  lbforge.haproxy.haproxy_info:
+    gather: [sessions]
+    backend: web-back
+"""
+
+RETURN = r"""
+report:
+  description: What was gathered of V(status), V(drift) and V(certificates), as lines to print.
+  type: list
+  elements: str
+  returned: when HAProxy answered
+  sample:
+    - "ONLINE: 1 frontends, 1 backends, 2 servers"
+    - "  web-front-1 ONLINE (OPEN, 3/4000 sessions)"
+    - "    web-back ONLINE: web1, web2"
+errors:
+  description: The subsets that could not be read.
+  type: list
+  elements: dict
+  returned: failure
+  contains:
+    subset:
+      description: Its name in O(gather).
+      type: str
+    msg:
+      description: Why, and what to do.
+      type: str
+processes:
+  description: The master and its workers.
+  type: dict
+  returned: when V(processes) is in O(gather)
+  contains:
+    master:
+      description: The master process.
+      type: dict
+      contains: &process
+        pid:
+          description: Its number.
+          type: int
+        reloads:
+          description: How many reloads it has seen.
+          type: int
+    failed_reloads:
+      description: How many reloads have failed since the last good one.
+      type: int
+    workers:
+      description: The workers that take new connections.
+      type: list
+      elements: dict
+      contains: *process
+    old_workers:
+      description: The workers that end with their last connection.
+      type: list
+      elements: dict
+      contains: *process
+    serving:
+      description: The process that takes new connections; V(null) if there is none.
+      type: int
+info:
+  description:
+    - The answer to C(show info), under HAProxy's own names. They are explained in the HAProxy Management Guide.
+  type: dict
+  returned: when V(info) is in O(gather)
+  sample:
+    Version: 2.6.12-1+deb12u4
+    Uptime_sec: 172800
+    CurrConns: 12
+    Maxconn: 4000
+    description: 3f1c9a0b77de
+stats:
+  description:
+    - The answer to C(show stat), a row for each frontend, backend, server and listener, under HAProxy's own names. They
+      are explained in the HAProxy Management Guide.
+  type: list
+  elements: dict
+  returned: when V(stats) is in O(gather)
+  contains:
+    pxname:
+      description: The frontend or backend.
+      type: str
+    svname:
+      description: V(FRONTEND), V(BACKEND), or the name of the server or listener.
+      type: str
+    type:
+      description: V(frontend), V(backend), V(server) or V(listener).
+      type: str
+    status:
+      description: HAProxy's word for its state.
+      type: str
+    scur:
+      description: Sessions now. All other fields of HAProxy are there as well.
+      type: int
+servers:
+  description: The servers as commands see them.
+  type: list
+  elements: dict
+  returned: when V(servers) is in O(gather)
+  contains:
+    backend:
+      description: Its backend.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    address:
+      description: Its IP address; V(null) for a Unix socket.
+      type: str
+    port:
+      description: Its port; V(null) for the port that the client used.
+      type: int
+    fqdn:
+      description: The name that gives it its address, if any.
+      type: str
+    state:
+      description: What an operator asked of it, V(ready), V(drain) or V(maint).
+      type: str
+    operational:
+      description: Whether it is V(stopped), V(starting), V(running) or V(stopping).
+      type: str
+    weight:
+      description: Its weight now.
+      type: int
+    initial_weight:
+      description: The weight it was started with.
+      type: int
+    check:
+      description: Whether its health is checked. Maintenance only pauses that.
+      type: bool
+    check_port:
+      description: Where its checks go, if not to its port.
+      type: int
+    agent:
+      description: Whether its agent is asked.
+      type: bool
+    ssl:
+      description: Whether it is reached by TLS.
+      type: bool
+sessions:
+  description: How many sessions there are. Those of HAProxy's own sockets do not count.
+  type: dict
+  returned: when V(sessions) is in O(gather)
+  contains:
+    total:
+      description: All of them.
+      type: int
+    oldest_seconds:
+      description: The age of the oldest.
+      type: int
+    frontends:
+      description: Their number by the name of the frontend.
+      type: dict
+    backends:
+      description: Their number by the name of the backend.
+      type: dict
+    servers:
+      description: Their number by C(BACKEND/SERVER).
+      type: dict
+tables:
+  description: The stick tables.
+  type: list
+  elements: dict
+  returned: when V(tables) is in O(gather)
+  contains:
+    name:
+      description: Its name.
+      type: str
+    type:
+      description: The type of its keys.
+      type: str
+    size:
+      description: How many entries it can hold.
+      type: int
+    used:
+      description: How many it holds.
+      type: int
+maps:
+  description: The maps and ACLs that come from files.
+  type: list
+  elements: dict
+  returned: when V(maps) is in O(gather)
+  contains:
+    path:
+      description: The file.
+      type: str
+    kind:
+      description: V(map) or V(acl).
+      type: str
+    id:
+      description: HAProxy's number for it.
+      type: int
+    entries:
+      description: How many entries HAProxy counts. It counts an entry once for each use of the file.
+      type: int
+certificates:
+  description: The certificates that HAProxy has loaded.
+  type: list
+  elements: dict
+  returned: when V(certificates) is in O(gather)
+  contains:
+    path:
+      description: The file it came from.
+      type: str
+    used:
+      description: Whether a bind uses it.
+      type: bool
+    subject:
+      description: Whose it is.
+      type: str
+    issuer:
+      description: Who signed it.
+      type: str
+    serial:
+      description: Its serial number, in hexadecimal.
+      type: str
+    san:
+      description: The names it is valid for.
+      type: list
+      elements: str
+    algorithm:
+      description: The algorithm of its key.
+      type: str
+    sha1:
+      description: Its fingerprint.
+      type: str
+    not_before:
+      description: The start of its validity, in seconds since 1970.
+      type: int
+    not_after:
+      description: The end of its validity, in seconds since 1970.
+      type: int
+    days_left:
+      description: How many whole days it is still valid; negative if it has expired.
+      type: int
+drift:
+  description: How the host differs from its release.
+  type: dict
+  returned: when V(drift) is in O(gather)
+  contains:
+    release:
+      description: The release in use on the disk; V(null) if there is none.
+      type: str
+    running_release:
+      description: The release that the worker runs; V(null) if it is none that is kept on the host.
+      type: str
+    in_sync:
+      description: Whether there is no difference at all.
+      type: bool
+    differences:
+      description:
+        - What differs. What runs is compared with the release that the worker runs.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description:
+            - V(release), V(file), V(link), V(worker), V(server), V(server_address), V(server_weight), V(server_state),
+              V(server_maxconn), V(map), V(acl), V(crt_list) or V(certificate).
+          type: str
+        object:
+          description: Its name, for example the path of the file or C(BACKEND/SERVER).
+          type: str
+        desired:
+          description:
+            - How it should be.
+            - For a map, an ACL or a crt-list a dict with the C(count) of the entries that HAProxy lacks and ten
+              C(examples); V(null) if the file is gone.
+          type: raw
+        found:
+          description:
+            - How it is.
+            - For a map, an ACL or a crt-list the same of the entries that HAProxy has and the file has not.
+          type: raw
+        sentence:
+          description: The difference in words.
+          type: str
+status:
+  description: The status of the load balancer as a tree.
+  type: dict
+  returned: when V(status) is in O(gather)
+  contains:
+    status:
+      description: The worst status of a frontend or backend.
+      type: str
+    counts:
+      description: For C(frontends), C(backends) and C(servers) a dict with the number of each status.
+      type: dict
+    frontends:
+      description:
+        - The frontends in the order of the configuration, each with the backends that its lines name.
+        - A frontend that hands connections to inner frontends of the same HAProxy has their backends.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Its name.
+          type: str
+        status:
+          description: V(ONLINE), V(DEGRADED), V(OFFLINE) or V(ERROR).
+          type: str
+        state:
+          description: HAProxy's word for its state; V(null) if the worker has no such frontend.
+          type: str
+        sessions:
+          description: Sessions now.
+          type: int
+        limit:
+          description: The most sessions it takes.
+          type: int
+        through:
+          description: The inner frontends.
+          type: list
+          elements: str
+        backends:
+          description: Where it leads to.
+          type: list
+          elements: dict
+          contains: &backend
+            name:
+              description: Its name.
+              type: str
+            status:
+              description: Its status.
+              type: str
+            state:
+              description: HAProxy's word for its state; V(null) if the worker has no such backend.
+              type: str
+            last_change_seconds:
+              description: How long ago its state changed.
+              type: int
+            sessions:
+              description: Sessions now.
+              type: int
+            queue:
+              description: Requests that wait for a server.
+              type: int
+            servers:
+              description: Its servers.
+              type: list
+              elements: dict
+              contains:
+                name:
+                  description: Its name.
+                  type: str
+                status:
+                  description: Its status.
+                  type: str
+                state:
+                  description: HAProxy's word for its state.
+                  type: str
+                address:
+                  description: Its address and port. Sockets of C(level user) are not told.
+                  type: str
+                check:
+                  description: What its last check found; V(null) without one.
+                  type: str
+                last_change_seconds:
+                  description: How long ago its state changed.
+                  type: int
+                sessions:
+                  description: Sessions now.
+                  type: int
+                queue:
+                  description: Requests that wait for it.
+                  type: int
+                weight:
+                  description: Its weight now.
+                  type: int
+                backup:
+                  description: Whether it serves only when no other one does.
+                  type: bool
+    backends:
+      description: The backends that no line of a frontend names, for example since a map chooses them.
+      type: list
+      elements: dict
+      contains: *backend
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.facts import Facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.report import report
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
+
+
+def main() -> t.NoReturn:
+    """Gather."""
+    module = AnsibleModule(
+        argument_spec={
+            **ARGUMENTS,
+            "gather": {"type": "list", "elements": "str", "choices": [*Facts.SUBSETS], "default": ["info", "status"]},
+            "backend": {"type": "list", "elements": "str", "default": []},
+            "master_socket": {"type": "path", "default": "/run/haproxy-master.sock"},
+            "config_dir": {"type": "path", "default": "/etc/haproxy"},
+            "certificate_dir": {"type": "path", "default": "/etc/haproxy/ssl"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if wrong := option_problems(params):
+        module.fail_json(msg="\n".join(wrong))
+    facts = Facts(
+        RuntimeClient(params["socket"], params["timeout"]),
+        RuntimeClient(params["master_socket"], params["timeout"]),
+        ReleaseStore(Path(params["config_dir"])),
+        Path(params["certificate_dir"]),
+        params["backend"],
+    )
+    found, errors = facts.gather(params["gather"])
+    result = {"changed": False, "report": report(found), **found}
+    if errors:
+        module.fail_json(msg="\n".join(error["msg"] for error in errors), errors=errors, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

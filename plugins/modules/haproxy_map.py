@@ -1,0 +1,291 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_map
+short_description: Change maps and ACLs of a running HAProxy
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Adds, sets, removes or replaces entries of a map or of a file of patterns that HAProxy has loaded, without a reload.
+  - The file is written first, so that the next reload finds the same. File and HAProxy are compared each on its own
+    with what is wanted, and both are brought in line.
+  - V(exact), and changes of more than 50 entries, replace all entries in one step. HAProxy checks them before the file
+    is touched, and they go in together or not at all. This needs HAProxy 2.4 or newer.
+  - Fewer changes go in one by one. Each is proved by reading it back; the entries that HAProxy refuses are reported at
+    the end, and are neither in the file nor loaded.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+  - lbforge.haproxy.runtime
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Whether HAProxy takes a pattern, such as a regular expression, is only known when it is asked to.
+  diff_mode:
+    support: full
+    details:
+      - Shows the file and what is loaded, each if it changes.
+options:
+  map:
+    description:
+      - The map or ACL, by the file it is loaded from, written as in the configuration, or by its V(#ID) in
+        C(show map) or C(show acl).
+    type: str
+    required: true
+  kind:
+    description:
+      - V(map) has a value for each key. V(acl) is a list of patterns, such as that of C(acl NAME src -f FILE).
+      - A file that a map and an ACL share is a V(map).
+    type: str
+    choices: [map, acl]
+    default: map
+  entries:
+    description:
+      - For V(map) a dictionary of keys and values, or a list of items with C(key) and C(value) each.
+        With O(state=absent) values are not needed, and a list of keys will do.
+      - For V(acl) a list of patterns.
+      - The text of such a file does too.
+      - They hold no line break or other control character, and neither begin nor end with a blank. Keys of maps hold no
+        blank. Spaces, semicolons and backslashes in values need no care.
+    type: raw
+  entries_file:
+    description:
+      - A file on the host that holds O(entries) as JSON. Long entries are brought there in this way by themselves.
+    type: path
+  state:
+    description:
+      - V(present) adds what is missing, sets what has another value and leaves no duplicates of it.
+      - V(absent) removes the keys, whatever their values.
+      - V(exact) leaves these entries and no others, in this order.
+    type: str
+    choices: [present, absent, exact]
+    default: present
+  persist:
+    description:
+      - Whether to write the file too. Without that, the next reload brings the old entries back.
+      - Comments in the file stay, with O(state=exact) only those at its top. Its owner and its mode stay in any case.
+      - A file of a release of M(lbforge.haproxy.haproxy_config) is refused, because the next release would replace it.
+    type: bool
+    default: true
+  file:
+    description: Where the file is on the host, if HAProxy knows it by another name, as with a relative path.
+    type: path
+notes:
+  - Entries that rules of the configuration change all the time (C(http-request set-map)) are lost between reading and
+    replacing. Keep to few changes there, or to O(state=exact) on purpose.
+seealso:
+  - module: lbforge.haproxy.haproxy_config
+"""
+
+EXAMPLES = r"""
+- name: Send two hosts to their backends
+  lbforge.haproxy.haproxy_map:
+    map: /etc/haproxy-maps/hosts.map
+    entries:
+      www.example.com: web-back
+      api.example.com: api-back
+
+- name: Leave exactly these hosts in the map
+  lbforge.haproxy.haproxy_map:
+    map: /etc/haproxy-maps/hosts.map
+    entries: "{{ hosts_and_backends }}"
+    state: exact
+
+- name: Leave exactly what a file on the controller lists
+  lbforge.haproxy.haproxy_map:
+    map: /etc/haproxy-maps/hosts.map
+    entries: "{{ lookup('ansible.builtin.file', 'hosts.map') }}"
+    state: exact
+
+- name: Block two networks until the next reload
+  lbforge.haproxy.haproxy_map:
+    map: /etc/haproxy-maps/blocked.acl
+    kind: acl
+    entries:
+      - 192.0.2.0/24
+      - 2001:db8:bad::/48
+    persist: false
+
+- name: Remove a host
+  lbforge.haproxy.haproxy_map:
+    map: /etc/haproxy-maps/hosts.map
+    entries: [api.example.com]
+    state: absent
+"""
+
+RETURN = r"""
+map:
+  description: The map or ACL as HAProxy lists it.
+  type: str
+  returned: success
+  sample: /etc/haproxy-maps/hosts.map
+runtime:
+  description: How many keys of what is loaded changed, or would change in check mode.
+  type: dict
+  returned: always, except for wrong options
+  contains: &counts
+    changed:
+      description: Whether anything changed, which may be the order or duplicates alone.
+      type: bool
+      returned: always
+    added:
+      description: Keys that were not there.
+      type: int
+      returned: always
+    updated:
+      description: Keys that had other values, or several.
+      type: int
+      returned: always
+    removed:
+      description: Keys that are not there any more.
+      type: int
+      returned: always
+file:
+  description: The same for the file. Nothing changes there with O(persist=false).
+  type: dict
+  returned: always, except for wrong options
+  contains: *counts
+errors:
+  description: What is wrong with each entry that was not changed.
+  type: list
+  elements: dict
+  returned: failure
+  contains:
+    path:
+      description: Where it stands in the options.
+      type: str
+      returned: always
+      sample: entries[3]
+    key:
+      description: Its key or pattern.
+      type: str
+      returned: always
+    why:
+      description: What is wrong.
+      type: str
+      returned: always
+"""
+
+import contextlib
+import json
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem, report
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.lock import locked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS as SHARED
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.pattern_changes import (
+    Change,
+    DiskFile,
+    Plan,
+    carry_out,
+    find,
+    lines_of,
+    planned,
+    read_live,
+    refusals,
+    text_of,
+    wishes,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns import Entry
+
+ARGUMENTS = {
+    **SHARED,
+    "map": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["map", "acl"], "default": "map"},
+    "entries": {"type": "raw"},
+    "entries_file": {"type": "path"},
+    "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
+    "persist": {"type": "bool", "default": True},
+    "file": {"type": "path"},
+}
+NOTHING = Change([], [])
+
+
+class QuietModule(AnsibleModule):
+    """A module whose arguments do not go to the log of the system: 100,000 entries would fill it."""
+
+    def _log_invocation(self) -> None:
+        """Say nothing."""
+
+
+def read_json(module: AnsibleModule, path: str) -> t.Any:
+    """Read entries that are not among the arguments."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"Cannot read the entries in {path}: {error}.")
+
+
+def bring(params: dict[str, t.Any], wanted: list[Entry], *, check_mode: bool) -> tuple[Plan, dict[str, str]]:
+    """Do what is asked for; return what was done, and why for each key that was refused."""
+    with RuntimeClient(params["socket"], params["timeout"]).session() as session:
+        file = find(session, params["kind"], params["map"])
+        disk = DiskFile(params["file"] or file.path) if params["persist"] else None
+        stored = lines_of(file.kind, disk.read()) if disk else None
+        plan = planned(file, wanted, params["state"], read_live(session, file), stored)
+        failed = {} if check_mode else carry_out(session, plan, disk)
+    return (plan.without(failed) if failed else plan), failed
+
+
+def difference(changes: dict[str, Change]) -> list[dict[str, str]]:
+    """What changes in the file and in what is loaded."""
+    return [
+        {
+            "before_header": name,
+            "after_header": name,
+            "before": text_of(change.before),
+            "after": text_of(change.after),
+        }
+        for name, change in changes.items()
+        if change.needed
+    ]
+
+
+def main() -> t.NoReturn:
+    """Change the entries."""
+    one = [("entries", "entries_file")]
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_one_of=one, mutually_exclusive=one)
+    params = module.params
+    if params["entries_file"]:
+        params["entries"] = read_json(module, params["entries_file"])
+    wanted, problems = wishes(params["kind"], params["entries"], params["state"])
+    problems += [Problem("timeout", "", why.rstrip(".")) for why in option_problems(params)]
+    # Ansible returns the arguments with every result, and these may be many.
+    invocation = {"module_args": {**params, "entries": f"({len(wanted)} entries)"}}
+    if problems:
+        module.fail_json(invocation=invocation, **report(problems))
+    try:
+        with contextlib.nullcontext() if module.check_mode else locked(params["socket"], params["timeout"]):
+            plan, failed = bring(params, wanted, check_mode=module.check_mode)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), invocation=invocation, **error.details)
+    live, stored = plan.live, plan.stored or NOTHING
+    result: dict[str, t.Any] = {
+        "changed": live.needed or stored.needed,
+        "map": plan.file.path,
+        "runtime": {"changed": live.needed, **live.counts},
+        "file": {"changed": stored.needed, **stored.counts},
+        "invocation": invocation,
+    }
+    if module._diff:  # pylint: disable=protected-access  # a large map has large differences
+        name = plan.file.path
+        result["diff"] = difference({f"{name} (file)": stored, f"{name} (loaded)": live})
+    if failed:
+        module.fail_json(**report(refusals(params["entries"], wanted, failed)), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,404 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_server
+short_description: Change servers of a running HAProxy without a reload
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Makes servers ready, drains them or puts them into maintenance, changes their weight, address or limit, adds and
+    removes them, and waits until their sessions are gone or their checks have passed.
+  - Takes one server, many servers, or patterns. Thousands are changed in a second.
+  - What runs is compared with what is wished, and only what differs is sent. Afterwards it is read again, and what
+    HAProxy took but did not do is an error.
+  - A server that is missing is an error, and so is everything that HAProxy refuses. Each error names its item, and the
+    other items are done all the same.
+  - Nothing is written to a configuration. The next reload brings back what is written there, but for states and
+    weights where C(load-server-state-from-file) is used, as M(lbforge.haproxy.haproxy_config) does.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+  - lbforge.haproxy.runtime
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Sends no command and does not wait. HAProxy alone knows some reasons to refuse, such as a weight in a backend
+        with a static algorithm.
+  diff_mode:
+    support: full
+options:
+  servers:
+    description:
+      - The servers to change. Instead, a single one can be named with O(backend) and O(name) and its options.
+    type: list
+    elements: dict
+    suboptions:
+      backend:
+        description: The backend, or a pattern such as V(*).
+        type: str
+        required: true
+      name:
+        description: The server, or a pattern such as V(web*).
+        type: str
+        required: true
+      state: &state
+        description:
+          - V(ready) takes traffic. V(drain) takes no new sessions but those of persistence, and is still checked.
+            V(maint) takes no traffic and is not checked.
+          - V(present) adds the server if there is none of this name. If it has a check it gets traffic once its checks
+            have passed. V(absent) puts it into maintenance and removes it.
+          - V(present) and V(absent) need HAProxy 2.6 or newer, and V(present) a dynamic algorithm.
+          - Without it the state stays as it is.
+        type: str
+        choices: [ready, drain, maint, present, absent]
+      weight: &weight
+        description:
+          - The weight, V(0) to V(256), or a share of that in the configuration, V(0%) to V(100%).
+          - With a static algorithm HAProxy takes no others than V(0%) and V(100%).
+        type: str
+      address: &address
+        description: The IP address. HAProxy resolves no names at run time.
+        type: str
+      port: &port
+        description: The port.
+        type: int
+      maxconn: &maxconn
+        description: How many sessions it gets at once, the others wait in the queue. V(0) is no limit.
+        type: int
+      check: &check
+        description:
+          - Whether it is checked. This works for a server that has a check in its configuration.
+          - For a server that is added it says whether it gets a check.
+        type: bool
+      agent: &agent
+        description: Whether its agent is asked. This works for a server that has an agent check in its configuration.
+        type: bool
+      options: &options
+        description:
+          - Other keywords of a C(server) line for a server that is added, such as V(inter 2s) or V(ssl verify none).
+            What C(default-server) says does not go for such a server.
+          - A server that is there keeps its own.
+        type: list
+        elements: str
+        default: []
+      shutdown_sessions: &shutdown_sessions
+        description:
+          - Whether its sessions are ended at once, when it is drained, put into maintenance or removed.
+        type: bool
+        default: false
+  backend:
+    description: The backend of a single server, or a pattern such as V(*).
+    type: str
+  name:
+    description: The single server, or a pattern such as V(web*).
+    type: str
+  state: *state
+  weight: *weight
+  address: *address
+  port: *port
+  maxconn: *maxconn
+  check: *check
+  agent: *agent
+  options: *options
+  shutdown_sessions: *shutdown_sessions
+  wait:
+    description:
+      - Whether to wait, for all servers together, after all have been changed.
+      - A server to be drained, put into maintenance or removed is waited for until it has no session left. This sees
+        the sessions of the worker that runs, not those of workers from before a reload.
+      - A server to be ready or present is waited for until it is up in full, or has no check. C(UP 1/2) is not up.
+    type: bool
+    default: false
+  wait_timeout:
+    description: How many seconds to wait.
+    type: int
+    default: 300
+  wait_interval:
+    description: How many seconds lie between two looks.
+    type: float
+    default: 1.0
+  on_timeout:
+    description:
+      - What to do with a server that is not there yet when O(wait_timeout) is over.
+      - V(fail) is an error; the server keeps its new state. V(force) ends its sessions, and is an error where a server
+        should come up. V(leave) leaves it as it is then, with a warning; a server to be removed stays in maintenance.
+    type: str
+    choices: [fail, force, leave]
+    default: fail
+"""
+
+EXAMPLES = r"""
+- name: Drain a server in every pool and wait for its sessions to end
+  lbforge.haproxy.haproxy_server:
+    backend: "*"
+    name: web1
+    state: drain
+    wait: true
+    wait_timeout: 120
+    on_timeout: force
+
+- name: Put it back, and wait until all its checks have passed
+  lbforge.haproxy.haproxy_server:
+    backend: "*"
+    name: web1
+    state: ready
+    wait: true
+
+- name: Send a tenth of the traffic to the new release
+  lbforge.haproxy.haproxy_server:
+    servers:
+      - backend: web-back
+        name: blue*
+        weight: 90
+      - backend: web-back
+        name: green*
+        weight: 10
+
+- name: Add servers that get traffic once their checks have passed
+  lbforge.haproxy.haproxy_server:
+    servers:
+      - backend: web-back
+        name: web8
+        address: 198.51.100.18
+        port: 8080
+        state: present
+        check: true
+        options:
+          - inter 2s
+          - rise 3
+      - backend: web-back
+        name: web9
+        address: 2001:db8::19
+        port: 8080
+        state: present
+        check: true
+
+- name: Remove a server once it has no session any more
+  lbforge.haproxy.haproxy_server:
+    backend: web-back
+    name: web9
+    state: absent
+    wait: true
+"""
+
+RETURN = r"""
+servers:
+  description: Each server that was named, in the order of the items.
+  type: list
+  elements: dict
+  returned: when HAProxy answers
+  contains:
+    path:
+      description: The item that names it.
+      type: str
+      returned: always
+      sample: servers[0]
+    backend:
+      description: Its backend.
+      type: str
+      returned: always
+      sample: web-back
+    name:
+      description: Its name.
+      type: str
+      returned: always
+      sample: web1
+    before:
+      description: Its state, weight, address, port, maxconn, check and agent as found. Empty if it was not there.
+      type: dict
+      returned: always
+    after:
+      description: The same as read after the change, or as predicted in check mode. Empty if it is not there any more.
+      type: dict
+      returned: always
+    commands:
+      description: What was sent, or would be in check mode.
+      type: list
+      elements: str
+      returned: always
+      sample: ["set server web-back/web1 state drain"]
+    status:
+      description: What HAProxy says of it after the change, such as V(UP), V(UP 1/2), V(DOWN), V(MAINT) or V(no check).
+      type: str
+      returned: when it is there; in check mode as found
+      sample: DRAIN
+    sessions:
+      description: How many sessions it has after the change, running and queued.
+      type: int
+      returned: when it is there; in check mode as found
+      sample: 0
+commands:
+  description: All commands that were sent, or would be in check mode.
+  type: list
+  elements: str
+  returned: when HAProxy answers
+  sample: ["set server web-back/web1 state drain"]
+errors:
+  description: What went wrong, each with V(path), V(backend), V(name) and V(why).
+  type: list
+  elements: dict
+  returned: failure
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.server_changes import (
+    POLICIES,
+    STATES,
+    Change,
+    Found,
+    Outcome,
+    Problem,
+    Settings,
+    Waiting,
+    Wish,
+    carry_out,
+    plan,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerStats
+
+SERVER: dict[str, dict[str, t.Any]] = {
+    "state": {"type": "str", "choices": [*STATES]},
+    "weight": {"type": "str"},
+    "address": {"type": "str"},
+    "port": {"type": "int"},
+    "maxconn": {"type": "int"},
+    "check": {"type": "bool"},
+    "agent": {"type": "bool"},
+    "options": {"type": "list", "elements": "str", "default": []},
+    "shutdown_sessions": {"type": "bool", "default": False},
+}
+NAME = {"type": "str", "required": True}
+WAITING: dict[str, dict[str, t.Any]] = {
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 300},
+    "wait_interval": {"type": "float", "default": 1.0},
+    "on_timeout": {"type": "str", "choices": [*POLICIES], "default": "fail"},
+}
+
+
+def wishes(params: dict[str, t.Any]) -> list[Wish]:
+    """The items, or the one server that is named directly."""
+    if params["servers"] is None:
+        items = [("server", params)]
+    else:
+        items = [(f"servers[{index}]", item) for index, item in enumerate(params["servers"])]
+    given = [(path, {key: item[key] for key in ("backend", "name", *SERVER)}) for path, item in items]
+    return [Wish(path, **{**item, "options": tuple(item["options"])}) for path, item in given]
+
+
+def option_errors(params: dict[str, t.Any], wanted: list[Wish]) -> list[Problem]:
+    """Say everything that is wrong with the options."""
+    found = [Problem(wish.path, wish.backend, wish.name, why) for wish in wanted for why in wish.problems()]
+    beside = [key for key, option in SERVER.items() if params[key] not in (None, option.get("default"))]
+    if params["servers"] is not None and beside:
+        found.append(Problem(beside[0], "", "", "It goes into the items of servers, not beside them."))
+    least = [("wait_timeout", 0), ("wait_interval", 0.05)]
+    found += [Problem(key, "", "", f"It must be at least {bound}.") for key, bound in least if params[key] < bound]
+    return found + [Problem("timeout", "", "", why) for why in option_problems(params)]
+
+
+def given(item: dict[str, t.Any]) -> dict[str, t.Any]:
+    """An item as it was written."""
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def shown(settings: Settings | None) -> dict[str, t.Any]:
+    """The settings of a server, if it is there."""
+    return settings._asdict() if settings else {}
+
+
+def report(change: Change, outcome: Outcome | None, stats: ServerStats | None) -> dict[str, t.Any]:
+    """What was done with a server; in check mode what would be."""
+    result: dict[str, t.Any] = {
+        "path": change.path,
+        "backend": change.backend,
+        "name": change.name,
+        "before": shown(change.before),
+        "after": shown(outcome.after if outcome else change.after),
+        "commands": outcome.done if outcome else list(change.commands),
+    }
+    if stats:
+        result.update(status=stats.status, sessions=stats.sessions)
+    return result
+
+
+def fail(module: AnsibleModule, problems: list[Problem], **result: t.Any) -> t.NoReturn:
+    """Fail once, with a line for each problem."""
+    lines = [
+        f"{problem.path}{f' ({problem.backend}/{problem.name})' if problem.backend else ''}: {problem.why}"
+        for problem in problems
+    ]
+    module.fail_json(msg="\n".join(lines), errors=[problem._asdict() for problem in problems], **result)
+
+
+def main() -> t.NoReturn:
+    """Change the servers."""
+    module = AnsibleModule(
+        argument_spec={
+            **ARGUMENTS,
+            "servers": {"type": "list", "elements": "dict", "options": {"backend": NAME, "name": NAME, **SERVER}},
+            "backend": {"type": "str"},
+            "name": {"type": "str"},
+            **SERVER,
+            **WAITING,
+        },
+        mutually_exclusive=[("servers", "backend"), ("servers", "name")],
+        required_one_of=[("servers", "backend")],
+        required_together=[("backend", "name")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    wanted = wishes(params)
+    if problems := option_errors(params, wanted):
+        fail(module, problems)
+    client = RuntimeClient(params["socket"], params["timeout"])
+    waiting = Waiting(params["wait_timeout"], params["wait_interval"], params["on_timeout"]) if params["wait"] else None
+    try:
+        with client.session() as session:
+            found = Found.ask(session)
+        changes, problems = plan(wanted, found)
+        outcomes: t.Sequence[Outcome | None] = [None] * len(changes)
+        if not module.check_mode:
+            outcomes = carry_out(client, changes, waiting)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), **error.details)
+    problems += [outcome.problem for outcome in outcomes if outcome and outcome.error]
+    order = {wish.path: index for index, wish in enumerate(wanted)}
+    problems.sort(key=lambda problem: order[problem.path])
+    servers = [
+        report(change, outcome, outcome.stats if outcome else found.stats.get(change.key))
+        for change, outcome in zip(changes, outcomes)
+    ]
+    for outcome in outcomes:
+        if outcome and outcome.warning:
+            module.warn(f"{outcome.change.backend}/{outcome.change.name}: {outcome.warning}")
+    commands = [command for server in servers for command in server["commands"]]
+    differing = {f"{server['backend']}/{server['name']}": server for server in servers if server["commands"]}
+    result = {
+        "changed": bool(commands),
+        "servers": servers,
+        "commands": commands,
+        # For thousands of servers Ansible takes longer for the result than HAProxy for the changes.
+        "invocation": {"module_args": {**params, "servers": params["servers"] and [*map(given, params["servers"])]}},
+    }
+    if module._diff:
+        result["diff"] = {key: {name: server[key] for name, server in differing.items()} for key in ("before", "after")}
+    if problems:
+        fail(module, problems, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

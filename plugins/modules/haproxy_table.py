@@ -1,0 +1,256 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_table
+short_description: Change the entries of a stick table of a running HAProxy
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Sets and removes entries of a stick table, for example to block a client that a rule counts, or to let it in again.
+  - Keys and values are checked against the table before HAProxy is told anything, because it would take C(bogus) for
+    the address C(0.0.0.0) and C(-1) for C(4294967295).
+  - All entries are tried. Those that cannot be changed are reported at the end.
+  - Entries are lost at a reload, unless the table has C(peers).
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+  - lbforge.haproxy.runtime
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  table:
+    description: The name of the table, which is that of its frontend or backend unless it is in C(peers).
+    type: str
+    required: true
+  key:
+    description: The key of one entry.
+    type: str
+  data:
+    description:
+      - What to store with O(key), integers by their data types, for example C(gpc0).
+      - Other data of an entry that is there stay. Without data the entry is made if it is missing.
+      - Rates can be set, and fall from then on, so setting them is never done for long.
+    type: dict
+    default: {}
+  entries:
+    description: Many entries at once.
+    type: list
+    elements: dict
+    suboptions:
+      key:
+        description: As O(key).
+        type: str
+        required: true
+      data:
+        description: As O(data).
+        type: dict
+        default: {}
+  state:
+    description:
+      - V(present) sets what differs. An entry that holds the data already is left alone, so it expires when it would.
+      - V(absent) removes entries by O(key) or O(entries), or those that O(where) lets through.
+      - V(cleared) removes all entries.
+      - HAProxy keeps entries that sessions are using. That is an error.
+    type: str
+    choices: [present, absent, cleared]
+    default: present
+  where:
+    description:
+      - Which entries O(state=absent) removes, by their data, such as V(data.gpc0 gt 0).
+      - The operators are V(eq), V(ne), V(lt), V(le), V(gt) and V(ge). Of several filters all have to fit.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Block a client
+  lbforge.haproxy.haproxy_table:
+    table: web-front-1
+    key: 192.0.2.7
+    data:
+      gpc0: 1
+
+- name: Block two clients, for different reasons
+  lbforge.haproxy.haproxy_table:
+    table: web-front-1
+    entries:
+      - key: 192.0.2.7
+        data: {gpt0: 1}
+      - key: 192.0.2.8
+        data: {gpt0: 2}
+
+- name: Let everybody in again
+  lbforge.haproxy.haproxy_table:
+    table: web-front-1
+    state: absent
+    where: data.gpc0 gt 0
+
+- name: Forget everything
+  lbforge.haproxy.haproxy_table:
+    table: web-front-1
+    state: cleared
+"""
+
+RETURN = r"""
+added:
+  description: How many entries were made, or would be in check mode.
+  type: int
+  returned: always, except for wrong options
+updated:
+  description: How many entries got other data.
+  type: int
+  returned: always, except for wrong options
+removed:
+  description: How many entries were removed.
+  type: int
+  returned: always, except for wrong options
+errors:
+  description: What is wrong with each entry that was not changed.
+  type: list
+  elements: dict
+  returned: failure
+  contains:
+    path:
+      description: Where it stands in the options.
+      type: str
+      returned: always
+      sample: entries[3]
+    key:
+      description: Its key.
+      type: str
+      returned: always
+    why:
+      description: What is wrong.
+      type: str
+      returned: always
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem, report
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS as SHARED
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.tables import (
+    Change,
+    Value,
+    Wish,
+    carry_out,
+    clear,
+    compare,
+    filter_problem,
+    find,
+    matching,
+)
+
+DATA = {"type": "dict", "default": {}}
+ARGUMENTS = {
+    **SHARED,
+    "table": {"type": "str", "required": True},
+    "key": {"type": "str", "no_log": False},
+    "data": DATA,
+    "entries": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"key": {"type": "str", "required": True, "no_log": False}, "data": DATA},
+    },
+    "state": {"type": "str", "choices": ["present", "absent", "cleared"], "default": "present"},
+    "where": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def wishes(params: dict[str, t.Any]) -> list[Wish]:
+    """The entries that the options name."""
+    if params["key"] is not None:
+        return [Wish("key", params["key"], params["data"])]
+    return [
+        Wish(f"entries[{number}]", entry["key"], entry["data"]) for number, entry in enumerate(params["entries"] or [])
+    ]
+
+
+def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
+    """Say everything that is wrong with the options, as far as the table need not be known for it."""
+    found = [Problem("timeout", "", why.rstrip(".")) for why in option_problems(params)]
+    state, where = params["state"], params["where"]
+    named = params["key"] is not None or params["entries"] is not None
+    if params["key"] is not None and params["entries"] is not None:
+        found.append(Problem("entries", "", "it takes the place of key; give one of both"))
+    if params["data"] and params["key"] is None:
+        found.append(Problem("data", "", "it needs key; items of entries have their own"))
+    if where and (state != "absent" or named):
+        found.append(Problem("where", "", "it is for state 'absent' without key and entries"))
+    if state == "cleared" and named:
+        found.append(Problem("state", "", "'cleared' removes all entries, 'absent' those that key or entries name"))
+    if state != "cleared" and not named and not where:
+        need = "key or entries" if state == "present" else "key, entries or where"
+        found.append(Problem("state", "", f"{state!r} needs {need}"))
+    return found + [Problem(f"where[{n}]", "", why) for n, text in enumerate(where) if (why := filter_problem(text))]
+
+
+def run(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> tuple[list[Change], list[Problem]]:
+    """Do what is asked for; return what was done, and what could not be."""
+    table = find(session, params["table"])
+    if params["state"] == "cleared" or params["where"]:
+        entries = matching(session, table, params["where"])
+        problems = clear(session, table, params["where"], entries) if entries and not check_mode else []
+        path = "where" if params["where"] else "table"
+        changes = [Change(path, entry.key, entry.data, None) for entry in entries]
+    else:
+        changes, problems = compare(session, table, wishes(params), params["state"])
+        problems += [] if check_mode else carry_out(session, table, changes)
+    failed = {(problem.path, problem.key) for problem in problems}
+    return [change for change in changes if (change.path, change.key) not in failed], problems
+
+
+def text_of(entries: dict[str, dict[str, Value] | None]) -> str:
+    """Entries as lines, for the difference."""
+    return "".join(
+        " ".join([key, *(f"{name}={value}" for name, value in data.items())]) + "\n"
+        for key, data in entries.items()
+        if data is not None
+    )
+
+
+def main() -> t.NoReturn:
+    """Change the entries."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    if mistakes := option_mistakes(params):
+        module.fail_json(**report(mistakes))
+    try:
+        with RuntimeClient(params["socket"], params["timeout"]).session() as session:
+            changes, problems = run(session, params, check_mode=module.check_mode)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), **error.details)
+    result: dict[str, t.Any] = {
+        "changed": bool(changes),
+        "added": sum(change.before is None for change in changes),
+        "updated": sum(change.before is not None and change.after is not None for change in changes),
+        "removed": sum(change.after is None for change in changes),
+    }
+    if changes and module._diff:  # pylint: disable=protected-access  # a large table has large differences
+        result["diff"] = {
+            "before_header": params["table"],
+            "after_header": params["table"],
+            "before": text_of({change.key: change.before for change in changes}),
+            "after": text_of({change.key: change.after for change in changes}),
+        }
+    if problems:
+        module.fail_json(**report(problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
