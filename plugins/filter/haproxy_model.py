@@ -57,6 +57,9 @@ _value:
     stats:
       description: Bind and credentials of the statistics page. It holds a secret.
       type: dict
+    peers:
+      description: Load balancers that share stick tables, with name, local and members; empty without stick tables.
+      type: dict
     frontends:
       description: Frontends with their name, mode, service, binds, lines and default backend.
       type: list

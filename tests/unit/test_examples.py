@@ -59,7 +59,9 @@ def haproxy_says(directory: pathlib.Path) -> str:
             capture_output=True,
         )
         pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
-    text = re.sub(r"/etc/haproxy/(ssl/)?", f"{directory}/", text)
+    text = re.sub(r"/(etc|run)/haproxy/(ssl/)?", f"{directory}/", text)
+    # The unit of HAProxy makes this file before every start; without it there is a warning.
+    (directory / "servers.state").write_text("1\n")
     (directory / "checked.cfg").write_text(text)
     done = subprocess.run(
         ["haproxy", "-c", "-f", directory / "checked.cfg"], capture_output=True, text=True, check=False

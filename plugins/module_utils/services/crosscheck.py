@@ -10,7 +10,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
     Place,
     Problems,
@@ -93,10 +93,8 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
                 return
         by_port[bind.port].append((bind, place))
 
-    if settings["haproxy_stats_enabled"]:
-        claim(binds.stats_bind(settings), Place(problems, "haproxy_stats_port"))
-    if settings["haproxy_ssl_letsencrypt_enable"] and settings["haproxy_ssl_letsencrypt_certbot_bind_address"]:
-        claim(binds.certbot_bind(settings), Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port"))
+    for key, bind in own_binds(items, settings):
+        claim(bind, Place(problems, key))
     for item in items:
         if not item.service["haproxy_port"] or not (
             binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
@@ -106,6 +104,16 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
             claim(bind, item.place.key("haproxy_port"))
         for _number, bind in binds.redirect_binds(item.service, settings):
             claim(bind, item.place.key("haproxy_redirect_http_port"))
+
+
+def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, binds.Bind]]:
+    """What listens beside the services, with the setting that says where."""
+    if settings["haproxy_stats_enabled"]:
+        yield "haproxy_stats_port", binds.stats_bind(settings)
+    if settings["haproxy_ssl_letsencrypt_enable"] and settings["haproxy_ssl_letsencrypt_certbot_bind_address"]:
+        yield "haproxy_ssl_letsencrypt_certbot_backend_port", binds.certbot_bind(settings)
+    if peers.are_used((item.service for item in items), settings):
+        yield "haproxy_peers_port", peers.own_bind(settings)
 
 
 def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
@@ -120,6 +128,23 @@ def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> N
             port,
             "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
             "Add a service for them, and haproxy_ssl_letsencrypt_acl to the haproxy_frontend_acls of one on port 80.",
+        )
+
+
+def shared_tables(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """Whoever shares stick tables must know where the others are, and be one of them."""
+    if not peers.are_used((item.service for item in items), settings):
+        return
+    place, own, unknown = Place(problems, "haproxy_peers"), settings["inventory_hostname"], peers.unknown(settings)
+    if own not in settings["haproxy_peers"]:
+        place.wrong(
+            None, f"lacks {own}, and HAProxy shares nothing without itself", "Add its address, or set it to {}."
+        )
+    if unknown:
+        place.doubtful(
+            None,
+            f"has no IP address of {', '.join(unknown)}, so stick tables are not shared with it",
+            "Gather the facts of all load balancers, or set the variable.",
         )
 
 

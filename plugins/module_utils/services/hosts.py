@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inventory hosts as backend nodes."""
+"""Addresses of inventory hosts: of backend nodes, and of the load balancers themselves."""
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import unwrapped
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -39,3 +41,21 @@ def as_list(value: t.Any) -> t.Sequence[t.Any]:
 def address(name: str, hostvars: HostVars) -> str:
     host = hostvars[name]
     return str(host.get("management_address") or host.get("ansible_host") or name)
+
+
+def peer_addresses(names: t.Sequence[str], hostvars: HostVars) -> dict[str, str]:
+    """Where each load balancer listens for the others. A lone one has nobody to listen for but its next worker."""
+    if len(names) == 1:
+        return {names[0]: "127.0.0.1"}
+    return {name: own_address(name, hostvars) for name in names}
+
+
+def own_address(name: str, hostvars: HostVars) -> str:
+    """The inventory's address if the host has it, as far as facts tell: nobody can bind a floating or forwarded one."""
+    facts = hostvars[name].get("ansible_facts") or {}
+    wanted = address(name, hostvars)
+    held = [*facts.get("all_ipv4_addresses", ()), *facts.get("all_ipv6_addresses", ())]
+    if not held or (is_ip(wanted) and str(ipaddress.ip_address(wanted)) in held):
+        return wanted
+    defaults = (facts.get(kind, {}).get("address") for kind in ("default_ipv4", "default_ipv6"))
+    return str(next(filter(None, defaults), held[0]))

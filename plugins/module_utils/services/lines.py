@@ -31,14 +31,17 @@ EVALUATION_ORDER = (
 )
 HTTP_ONLY = re.compile(
     r"(http-request|http-response|http-after-response|http-error|redirect|capture\s+(cookie|request|response)"
-    r"|compression|http-send-name-header|monitor-uri|cookie|option\s+(forwardfor|httplog|http-[a-z-]+|httpclose))\b"
+    r"|compression|http-send-name-header|monitor-uri|cookie|option\s+(forwardfor|forwarded|originalto|https?log|http-[a-z-]+"
+    r"|httpclose|prefer-last-server|checkcache|accept-invalid-http-[a-z]+|disable-h2-upgrade|idle-close-on-response))\b"
 )
 FRONTEND_OPTIONS = {
     "accept-invalid-http-request",
     "clitcpka",
     "contstats",
+    "disable-h2-upgrade",
     "dontlog-normal",
     "dontlognull",
+    "h1-case-adjust-bogus-client",
     "http-ignore-probes",
     "http-use-proxy-header",
     "httplog",

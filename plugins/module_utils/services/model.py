@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
 
@@ -56,6 +56,7 @@ class Model:
     log: str
     tuning: dict[str, str]
     stats: Data
+    peers: Data
     frontends: list[Frontend]
     relays: list[Data]
     backends: list[Backend]
@@ -95,6 +96,7 @@ def build(checked: Checked) -> Model:
         log=log_target(settings["haproxy_log_socket"]),
         tuning=tuning(settings["haproxy_tuning_params"]),
         stats=stats(settings),
+        peers=peers.section(services, settings),
         frontends=frontends,
         relays=relays,
         backends=[backend(service, settings) for service in services if has_backend(service)],
@@ -125,7 +127,8 @@ def frontend(name: str, bind_lines: list[str], is_tls: bool, service: Data, sett
         ]
     )
     default = service["haproxy_default_backend"] or own_backend(service)
-    return Frontend(name, mode, service, bind_lines, ordered, f"{default}-back" if default else "")
+    shared = peers.with_peers(ordered, settings)
+    return Frontend(name, mode, service, bind_lines, shared, f"{default}-back" if default else "")
 
 
 def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) -> str:
@@ -185,7 +188,7 @@ def redirect_frontend(number: int, bind: binds.Bind, service: Data, settings: Da
     )
     name = f"{service['haproxy_service_name']}-redirect-front-{number}"
     options = " ".join([str(bind), *(service["haproxy_bind_options"] or ())])
-    return Frontend(name, "http", service, [options], ordered)
+    return Frontend(name, "http", service, [options], peers.with_peers(ordered, settings))
 
 
 def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data) -> list[Frontend]:
@@ -231,7 +234,8 @@ def backend(service: Data, settings: Data) -> Backend:
         for key, is_backup in (("haproxy_backend_nodes", False), ("haproxy_backup_nodes", True))
         for node in service[key] or ()
     ]
-    return Backend(f"{service['haproxy_service_name']}-back", mode, service, ordered, servers)
+    shared = peers.with_peers(ordered, settings)
+    return Backend(f"{service['haproxy_service_name']}-back", mode, service, shared, servers)
 
 
 def stick_lines(service: Data, settings: Data) -> list[str]:

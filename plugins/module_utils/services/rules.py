@@ -19,8 +19,14 @@ Data = dict[str, t.Any]
 SHORTEST_SANE_INTERVAL_MS = 500
 # The name of a socket has 107 characters at most, and ours add a suffix to the service's.
 LONGEST_INNER_NAME = 80
+#: how long a request may take of which nothing is heard
+TIMEOUTS = ("client", "server", "tunnel")
 HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
+OTHER_CHECKS = {
+    *("external-check", "ldap-check", "mysql-check", "pgsql-check", "redis-check", "smtpchk", "spop-check"),
+    *("ssl-hello-chk", "tcp-check"),
+}
 
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Leave it out.")
 NO_TUNING = (
@@ -38,6 +44,8 @@ def check(service: Data, place: Place, settings: Data) -> None:
     """Applies the rules that concern the sections this service has."""
     sections(service, place)
     raw_lines(service, place)
+    for kind in TIMEOUTS:
+        worker_life(service[f"haproxy_timeout_{kind}"], place.key(f"haproxy_timeout_{kind}"), settings)
     if not service["haproxy_backend_only"]:
         port(service, place)
         allow_list(service, place)
@@ -130,6 +138,11 @@ def redirect(service: Data, place: Place) -> None:
             "belongs to the redirect frontend, and there is none",
             "Use haproxy_acls, or haproxy_redirect_http_port.",
         )
+    for name, acl in (service["haproxy_frontend_acls"] or {}).items():
+        if redirect_port and service["haproxy_balance_type"] == "tcp" and not acl.get("backend_name"):
+            place.key(f"haproxy_frontend_acls.{name}").wrong(
+                None, "sends requests to this service, which is tcp", "Give it the backend_name of an http service."
+            )
 
 
 def tcp_acls(service: Data, place: Place) -> None:
@@ -178,6 +191,8 @@ def backend_options(service: Data, place: Place) -> None:
         place.key("haproxy_balance_alg").wrong(
             service["haproxy_balance_alg"], "needs http, and the service is tcp", "Use source, leastconn or roundrobin."
         )
+    if "none" in (service["haproxy_retry_on"] or ()) and len(service["haproxy_retry_on"]) > 1:
+        place.key("haproxy_retry_on").wrong("none", "excludes all others", "Keep it alone, or leave it out.")
     if service["haproxy_cookie"] and is_tcp:
         place.key("haproxy_cookie").wrong(
             service["haproxy_cookie"], "needs http, and the service is tcp", "Use a stick table."
@@ -188,6 +203,14 @@ def health_checks(service: Data, place: Place) -> None:
     if milliseconds(service["interval"]) < SHORTEST_SANE_INTERVAL_MS:
         place.key("interval").doubtful(
             service["interval"], "is very short for a health check", "A bare number is milliseconds."
+        )
+    other_checks = OTHER_CHECKS & {option.split()[0] for option in service["haproxy_backend_options"] or ()}
+    is_checked = service["haproxy_backend_httpcheck_options"] or any(
+        line.startswith("http-check") for line in service["haproxy_backend_arguments"] or ()
+    )
+    if is_checked and other_checks:
+        place.key("haproxy_backend_httpcheck_options").doubtful(
+            None, f"does nothing with option {' and '.join(sorted(other_checks))}", "Keep one kind of check."
         )
 
 
@@ -203,12 +226,25 @@ def check_settings(settings: Data, place: Place) -> None:
         place.key("haproxy_stats_prometheus_enabled").doubtful(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
+    for name in ("haproxy_client_timeout", "haproxy_server_timeout"):
+        worker_life(settings[name], place.key(name), settings)
     for name, why, hint in NO_TUNING:
         if name in settings["haproxy_tuning_params"]:
             place.key(f"haproxy_tuning_params.{name}").wrong(settings["haproxy_tuning_params"][name], why, hint)
     for index, line in enumerate(settings["haproxy_global_raw"]):
         if line.split()[0] == "description":
             place.key("haproxy_global_raw").item(index).wrong(line, *TAKEN_DESCRIPTION)
+
+
+def worker_life(timeout: str | None, place: Place, settings: Data) -> None:
+    """A reload ends what goes on for longer than the old worker lives."""
+    life = settings["haproxy_hard_stop_after"]
+    if timeout and milliseconds(timeout) > milliseconds(life):
+        place.doubtful(
+            timeout,
+            f"is longer than haproxy_hard_stop_after ({life}), so a reload may cut off what takes that long",
+            "Raise haproxy_hard_stop_after.",
+        )
 
 
 def letsencrypt(settings: Data, place: Place) -> None:

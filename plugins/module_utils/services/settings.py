@@ -113,6 +113,7 @@ SETTINGS = Record(
     ),
     keys=(
         Key("haproxy_host", NAME, "Name of this load balancer.", "localhost"),
+        Key("inventory_hostname", NAME, "Its name among the peers.", "localhost"),
         Key("haproxy_version", VERSION, "HAProxy of the target, major and minor.", "2.6"),
         # Addresses.
         Key("external_lb_vip_address", Address(wildcard=True), "External VIP, address or DNS name.", "*"),
@@ -137,6 +138,8 @@ SETTINGS = Record(
         Key("haproxy_backend_h2", Boolean(), "HTTP/2 to servers.", False),
         Key("haproxy_stick_table", LINES, "Stick lines of every http backend.", []),
         Key("haproxy_system_ca", PATH, "The system's CA bundle.", "/etc/ssl/certs/ca-certificates.crt"),
+        Key("haproxy_peers", DictOf(Address()), "Load balancers that share stick tables, with addresses.", {}),
+        Key("haproxy_peers_port", PORT, "Where they listen for each other.", 1024),
         # Frontends.
         Key("haproxy_frontend_h2", Boolean(), "HTTP/2 on TLS binds.", True),
         Key(
@@ -161,7 +164,7 @@ SETTINGS = Record(
         Key("haproxy_ssl", Boolean(), "Certificates are made and TLS is set up.", True),
         Key("haproxy_ssl_all_vips", Boolean(), "TLS on all VIPs.", False),
         Key("haproxy_ssl_cert_path", PATH, "Directory of the certificates.", "/etc/haproxy/ssl"),
-        Key("haproxy_ssl_dh_param", Integer(1024, 8192, "bits"), "Bits of DH parameters.", 2048),
+        Key("haproxy_ssl_dh_param", Integer(2048, 8192, "bits"), "Bits of DH parameters.", 2048),
         Key("haproxy_ssl_bind_options", LINE, "ssl-default-bind-options.", "ssl-min-ver TLSv1.2 prefer-client-ciphers"),
         Key("haproxy_ssl_server_options", LINE, "ssl-default-server-options.", "ssl-min-ver TLSv1.2"),
         Key("haproxy_ssl_cipher_suite_tls12", Text(r"\S*", "a cipher list"), "Ciphers up to TLS 1.2.", ""),

@@ -69,6 +69,7 @@ def check(
     for item in wanted:
         rules.check(item.service, item.place, read_settings)
     crosscheck.sockets(wanted, read_settings, problems)
+    crosscheck.shared_tables(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.references(wanted, {item.name: item for item in every})
     if not every:

@@ -106,7 +106,11 @@ LINE = Text(
     "a line of HAProxy configuration inside a section",
     "Write one line that does not begin another section.",
 )
-INTERFACE = Text(r"[^/\s:]{1,15}", "an interface name", "Linux allows 15 characters, without '/' and spaces.")
+INTERFACE = Text(
+    r"[A-Za-z0-9_.@+-]{1,15}",
+    "an interface name",
+    "Linux allows 15 characters; use letters, digits, '-', '_', '.', '@' and '+'.",
+)
 
 
 @dataclasses.dataclass(frozen=True)

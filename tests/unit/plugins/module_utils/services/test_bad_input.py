@@ -468,6 +468,8 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_frontend_raw[0]",
         "does nothing in tcp mode",
     ),
+    ([{**WEB, "haproxy_timeout_tunnel": "2h"}], f"{S0}.haproxy_timeout_tunnel", "than haproxy_hard_stop_after (30m)"),
+    ([{**WEB, "haproxy_timeout_client": "1801s"}], f"{S0}.haproxy_timeout_client", "may cut off"),
 ]
 
 
@@ -476,6 +478,18 @@ def test_what_is_doubtful_is_told_and_fails_nothing(services: t.Any, path: str, 
     problems = check({"haproxy_service_configs": services}, VIPS, HOSTS).problems
     assert problems.errors == []
     assert_found(problems.warnings, path, words)
+
+
+def test_a_worker_outlives_the_longest_request() -> None:
+    """Of the defaults, of what a service says, and right at the limit."""
+    settings = {**VIPS, "haproxy_hard_stop_after": "50s"}
+    at_the_limit = {**WEB, "haproxy_timeout_server": 50_000, "haproxy_timeout_tunnel": "50s"}
+    assert check({"haproxy_service_configs": [at_the_limit]}, settings, HOSTS).problems.warnings == []
+    shorter = check({"haproxy_service_configs": [WEB]}, {**settings, "haproxy_hard_stop_after": "49s"}, HOSTS)
+    assert [problem.path for problem in shorter.problems.warnings] == [
+        "haproxy_client_timeout",
+        "haproxy_server_timeout",
+    ]
 
 
 def test_an_old_variable_that_harms_nobody_is_told_and_fails_nothing() -> None:

@@ -201,6 +201,9 @@ def test_a_key_becomes_its_line(
 
 SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     ({}, "global", "description @release@"),
+    ({}, "global", "hard-stop-after 30m"),
+    ({}, "global", "server-state-file /run/haproxy/servers.state"),
+    ({}, "defaults", "load-server-state-from-file global"),
     ({}, "defaults", "option http-keep-alive"),
     ({"haproxy_keepalive_mode": "forceclose"}, "defaults", "option httpclose"),
     ({"haproxy_tuning_params": {"nbthread": 2, "tune.ssl_cachesize": 100}}, "global", "tune.ssl.cachesize 100"),
@@ -322,6 +325,28 @@ def test_both_protocols_on_one_port(render: Render, haproxy_says: Says) -> None:
         assert "tcp-request session reject if !allow_list" in section
         assert rendered.section(f"backend web-{inner}-front-1")[-1].endswith("send-proxy-v2")
     assert haproxy_says(rendered) == []
+
+
+def test_a_reload_loses_no_request_in_any_http_section(render: Render) -> None:
+    """An old worker answers once more on a connection that is idle, and tells the client to close it."""
+    services = [
+        {**WEB, "haproxy_ssl": True, "haproxy_port": 443, "haproxy_redirect_http_port": 80},
+        {
+            **WEB,
+            "haproxy_service_name": "both",
+            "haproxy_port": 8443,
+            "haproxy_ssl": True,
+            "haproxy_accept_both_protocols": True,
+        },
+        {**WEB, "haproxy_service_name": "tcp", "haproxy_port": 99, "haproxy_balance_type": "tcp"},
+    ]
+    rendered = render(*services, haproxy_stats_enabled=True, haproxy_stats_password="x")
+    sections = {
+        heading: rendered.section(heading) for heading in rendered.headings() if not heading.startswith("backend")
+    }
+    http = {heading for heading, lines in sections.items() if heading == "listen stats" or "mode http" in lines}
+    assert len(http) > 6
+    assert {heading for heading, lines in sections.items() if "option idle-close-on-response" in lines} == http
 
 
 def test_rules_stand_in_the_order_haproxy_evaluates_them(render: Render, haproxy_says: Says) -> None:

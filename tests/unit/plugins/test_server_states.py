@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role installs for reloads by hand, run on a real HAProxy as the unit would."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import typing as t
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
+STATE_FILE = "server-state-file @home@/servers.state"
+BACKEND = """\
+    load-server-state-from-file global
+backend web-back
+    server w1 127.0.0.1:9 check port 9
+    server w2 127.0.0.1:9 weight 5 check port 10
+    server w3 127.0.0.1:9 agent-check agent-port 11
+"""
+Load = dict[str, tuple[str, str, str]]
+
+
+@pytest.fixture
+def running(haproxy: t.Callable[..., t.Any]) -> t.Any:
+    return haproxy(BACKEND, STATE_FILE, servers_state="1\n")
+
+
+def run(running: t.Any, *words: str) -> subprocess.CompletedProcess[str]:
+    script = running.home / "script"
+    script.write_text(SCRIPT.read_text().replace("/run/haproxy/admin.sock", running.admin))
+    script.write_text(script.read_text().replace("/run/haproxy", str(running.home)))
+    return subprocess.run(["sh", script, *words], capture_output=True, text=True, check=False)
+
+
+def servers(running: t.Any) -> Load:
+    """Of each server its administrative state, its weight and the port of its agent."""
+    lines = [line.split() for line in running.ask("show servers state web-back").splitlines()]
+    return {line[3]: (line[6], line[7], line[24]) for line in lines if len(line) > 24 and line[0] != "#"}
+
+
+def state_file(running: t.Any) -> str:
+    return (running.home / "servers.state").read_text()
+
+
+def test_drains_and_weights_survive_a_reload_without_a_warning(running: t.Any) -> None:
+    running.ask("set server web-back/w1 state drain", "set weight web-back/w2 3")
+    done = run(running, "save")
+    assert (done.returncode, done.stderr) == (0, "")
+    before = servers(running)
+    assert before["w1"][:2] == ("8", "1")
+    assert before["w2"][:2] == ("0", "3")
+    running.reload()
+    assert servers(running) == before
+    assert before["w3"][2] == "11"
+    assert "server-state" not in running.log().replace("changed from server-state after a reload", "")
+
+
+def test_without_it_they_would_not(running: t.Any) -> None:
+    running.ask("set server web-back/w1 state drain")
+    running.reload()
+    assert servers(running)["w1"][0] == "0"
+
+
+def test_a_start_begins_with_nothing(running: t.Any) -> None:
+    running.ask("set server web-back/w1 state drain")
+    run(running, "save")
+    assert "web-back" in state_file(running)
+    assert run(running, "reset").returncode == 0
+    assert state_file(running) == "1\n"
+    running.reload()
+    assert servers(running)["w1"][0] == "0"
+    assert "WARNING" not in "".join(line for line in running.log().splitlines() if "state file" in line)
+
+
+def test_rather_no_states_than_old_ones(running: t.Any) -> None:
+    run(running, "save")
+    pathlib.Path(running.admin).unlink()
+    done = run(running, "save")
+    assert done.returncode == 0
+    assert "starts without them" in done.stderr
+    assert state_file(running) == "1\n"
+
+
+def test_nobody_else_reads_it_and_nothing_is_left_beside_it(running: t.Any) -> None:
+    run(running, "save")
+    assert (running.home / "servers.state").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in running.home.glob("servers.state*")] == ["servers.state"]
+    assert run(running, "sav").returncode == 2
+    assert [path.name for path in running.home.glob("servers.state*")] == ["servers.state"]

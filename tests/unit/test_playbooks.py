@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbooks can be read under their names, and a change that goes wrong on one node does not reach the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+PLAYBOOKS = sorted((pathlib.Path(__file__).parents[2] / "playbooks").glob("*.yml"))
+# After it was put among the standby nodes, nothing answers there any more.
+LOST = {"ansible_connection": "{{ ('haproxy_standby' in group_names) | ternary('ssh', 'local') }}", "ansible_port": 1}
+
+
+def ansible_playbook(*words: str | pathlib.Path) -> tuple[int, str]:
+    done = subprocess.run(
+        ["ansible-playbook", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def roll_back(tmp_path: pathlib.Path) -> t.Callable[..., tuple[int, str]]:
+    """Go back, in check mode, where there is nothing to go back to: on this machine under two names."""
+
+    def run(**hosts: dict[str, t.Any]) -> tuple[int, str]:
+        everywhere = {"ansible_host": "127.0.0.1", "ansible_connection": "local"}
+        named = {name: {**everywhere, **variables} for name, variables in hosts.items()}
+        inventory = {"haproxy": {"hosts": named, "vars": {"ansible_python_interpreter": sys.executable}}}
+        (tmp_path / "inventory.json").write_text(json.dumps(inventory))
+        return ansible_playbook(
+            *("-i", tmp_path / "inventory.json", "--check", "lbforge.haproxy.haproxy_rollback"),
+            *("-e", "haproxy_rollback_release=000000000000"),
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
+def test_a_playbook_can_be_read(playbook: pathlib.Path) -> None:
+    name = f"lbforge.haproxy.{playbook.stem}"
+    code, output = ansible_playbook("-i", "localhost,", "--syntax-check", playbook if "-" in name else name)
+    assert code == 0, output
+
+
+def test_a_failure_stops_the_play_and_tells_what_runs_where(roll_back: t.Callable[..., tuple[int, str]]) -> None:
+    code, output = roll_back(lb1={}, lb2={})
+    assert code != 0
+    assert output.count("There is no release '000000000000'") >= 1
+    assert "fatal: [lb1]" in output
+    assert "fatal: [lb2]" not in output
+    told = output[output.index("TASK [Say what each load balancer runs]") :]
+    assert "lb1 (standby)" in told
+    assert "lb2 (standby)" in told
+
+
+def test_a_node_that_is_lost_stops_the_play_too(roll_back: t.Callable[..., tuple[int, str]]) -> None:
+    code, output = roll_back(lb1=LOST, lb2={})
+    assert code != 0
+    assert "There is no release" not in output
+    assert "lb1 could not be reached any more while it was changed, so lb2 and those after it stay" in output
+    told = output[output.index("TASK [Say what each load balancer runs]") :]
+    assert "lb1 (standby) cannot be reached" in told
+    assert "lb2 (standby)" in told
