@@ -132,7 +132,13 @@ class Facts:
         """The maps and ACLs that come from files, without their entries."""
         listed = {**patterns.loaded(self._read("show acl")), **patterns.loaded(self._read("show map"))}
         return [
-            {"path": file.path, "kind": file.kind, "id": file.id, "entries": file.count}
+            # HAProxy's own count is that of entries times uses, and wraps around after a removal.
+            {
+                "path": file.path,
+                "kind": file.kind,
+                "id": file.id,
+                "entries": len(patterns.entries(self._client, file.kind, file.path)),
+            }
             for path, file in sorted(listed.items())
             if not path.startswith("#")
         ]

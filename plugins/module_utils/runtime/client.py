@@ -29,6 +29,7 @@ PROMPT = b"\n> "
 _RESERVE = 1024
 _BUFFER = re.compile(r"Pool buffer \((\d+) bytes\)")
 _PAYLOAD_PROMPTS = re.compile(r"\A(?:\+ )+")
+_SEVERAL = re.compile(r"(?<!\\)(?:\\\\)*;")
 _TCP = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
 
 
@@ -148,8 +149,8 @@ class Session:
         A payload is a text of lines; HAProxy takes the first empty one for its end.
         """
         shown = command
-        if any(character in command for character in "\n\r\0"):
-            raise CommandError(shown, "a command is one line without control characters")
+        if any(character in command for character in "\n\r\0") or _SEVERAL.search(command):
+            raise CommandError(shown, "a command is one line without control characters and unescaped semicolons")
         text = f"{command}\n"
         if payload:
             lines = "".join(f"{line}\n" for line in payload.split("\n") if line)
@@ -186,5 +187,8 @@ class Session:
 
 
 def escaped(value: str) -> str:
-    """A value as one word of a command: HAProxy takes a backslash before what would end the word or the command."""
-    return re.sub(r"([\\ ;\t])", r"\\\1", value)
+    """A value as one word of a command: HAProxy takes a backslash before what would end the word or the command.
+
+    An open ``<<`` at an edge of the last word would make it wait for a payload.
+    """
+    return re.sub(r"([\\ ;\t<])", r"\\\1", value)

@@ -23,6 +23,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.answers import CommandError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns import (
     Entry,
@@ -32,7 +33,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns i
     prepared,
     read_pair,
     read_pattern,
-    word,
     written,
 )
 
@@ -230,7 +230,7 @@ def merged(lines: list[Line], wanted: t.Sequence[Entry], state: str) -> list[Lin
 
 def steps(file: PatternFile, change: Change) -> list[Step] | None:
     """The commands for a few additions, other values and removals; None when it takes a new version."""
-    kind, target = file.kind, word(file.path)
+    kind, target = file.kind, escaped(file.path)
     before, after = grouped(change.before), grouped(change.after)
     found = []
     for name in {**before, **after}:
@@ -238,15 +238,15 @@ def steps(file: PatternFile, change: Change) -> list[Step] | None:
         if old == new:
             continue
         if not new:
-            found.append(Step(name, f"del {kind} {target} {word(name)}"))
+            found.append(Step(name, f"del {kind} {target} {escaped(name)}"))
         elif len(old) > 1 or len(new) > 1:
             return None  # a command changes all entries of a key
         elif old:
-            found.append(Step(name, f"set {kind} {target} {word(name)} {word(new[0][1])}"))
+            found.append(Step(name, f"set {kind} {target} {escaped(name)} {escaped(new[0][1])}"))
         elif kind == "map":
             found.append(Step(name, f"add map {target}", written(new[0])))
         else:
-            found.append(Step(name, f"add acl {target} {word(name)}"))
+            found.append(Step(name, f"add acl {target} {escaped(name)}"))
     return found if len(found) <= FEW else None
 
 

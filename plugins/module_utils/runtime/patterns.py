@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.answers import CommandError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.versions import require
 
 if t.TYPE_CHECKING:
@@ -103,17 +103,12 @@ def loaded(text: str) -> dict[str, PatternFile]:
 
 def entries(asked: Session | RuntimeClient, kind: str, path: str) -> list[Entry]:
     """Read what is loaded, in order. ``path`` may be ``#ID``."""
-    command = f"show {kind} {word(path)}"
+    command = f"show {kind} {escaped(path)}"
     text = asked.run(command) if isinstance(asked, Session) else asked.read(command)
     lines = (line.partition(" ")[2] for line in text.split("\n") if line)
     if kind == "acl":
         return list(lines)
     return [(key, value) for key, _blank, value in (line.partition(" ") for line in lines)]
-
-
-def word(value: str) -> str:
-    """A value as one word of a command. A bare ``<<`` in the last one would make HAProxy wait for a payload."""
-    return re.sub(r"([\\ ;\t<])", r"\\\1", value)
 
 
 # Loading others
@@ -131,8 +126,8 @@ def prepared(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) 
     require("map transactions", session.version)
     if kind == "acl" and path in loaded(session.run("show map")):  # for a file they share HAProxy wants 'add map'
         kind, wanted = "map", parse_map("\n".join(map(written, wanted)))
-    version = session.run(f"prepare {kind} {word(path)}").rpartition(":")[2].strip()
-    target = f"{kind} @{version} {word(path)}"
+    version = session.run(f"prepare {kind} {escaped(path)}").rpartition(":")[2].strip()
+    target = f"{kind} @{version} {escaped(path)}"
     unused = True
 
     def commit() -> None:
@@ -166,7 +161,7 @@ def _fill(session: Session, target: str, lines: list[str]) -> None:
     command = f"add {target}"
     if target.startswith("acl"):  # which takes no payload
         for line in lines:
-            session.run(f"{command} {word(line)}")
+            session.run(f"{command} {escaped(line)}")
         return
     room = session.limit - len(f"{command} <<\n\n".encode())
     chunk: list[str] = []

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.answers import CommandError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns import word
 
 Value = t.Union[int, str]  # HAProxy shows some that are no numbers, such as server_key
 
@@ -221,7 +220,7 @@ def carry_out(session: Session, table: Table, changes: list[Change]) -> list[Pro
 
 def command(table: Table, change: Change) -> str:
     """The command that makes a change."""
-    target = f"table {word(table.name)} key {word(change.key)}"
+    target = f"table {escaped(table.name)} key {escaped(change.key)}"
     if change.after is None:
         return f"clear {target}"
     return " ".join([f"set {target}", *(f"data.{name} {value}" for name, value in change.after.items())])
@@ -229,12 +228,12 @@ def command(table: Table, change: Change) -> str:
 
 def matching(session: Session, table: Table, filters: list[str]) -> list[Entry]:
     """Read the entries that all filters let through."""
-    return parse_entries(session.run(" ".join([f"show table {word(table.name)}", *filters])))
+    return parse_entries(session.run(" ".join([f"show table {escaped(table.name)}", *filters])))
 
 
 def clear(session: Session, table: Table, filters: list[str], found: list[Entry]) -> list[Problem]:
     """Remove what was found; return the entries that HAProxy keeps because sessions are using them."""
-    session.run(" ".join([f"clear table {word(table.name)}", *filters]))
+    session.run(" ".join([f"clear table {escaped(table.name)}", *filters]))
     kept = {entry.key for entry in matching(session, table, filters) if entry.use}
     left = [entry.key for entry in found if entry.key in kept]
     return [Problem("where" if filters else "table", key, "sessions are using it, so HAProxy keeps it") for key in left]
@@ -249,14 +248,14 @@ def _stores(session: Session, table: Table, name: str) -> str:
     if not re.fullmatch(r"\w+", name, re.ASCII):
         return ""  # told elsewhere
     try:
-        session.run(f"show table {word(table.name)} data.{name} lt 0")
+        session.run(f"show table {escaped(table.name)} data.{name} lt 0")
     except CommandError as error:
         return f"{name}: {error.why.rpartition(': ')[2]}"
     return ""
 
 
 def _entry(session: Session, table: Table, key: str) -> Entry | None:
-    found = parse_entries(session.run(f"show table {word(table.name)} key {word(key)}"))
+    found = parse_entries(session.run(f"show table {escaped(table.name)} key {escaped(key)}"))
     if found and _normal(table.type, found[0].key) != _normal(table.type, key):
         raise _OtherKeyError(f"HAProxy takes it for {found[0].key!r}, the keys of this table are shorter")
     return found[0] if found else None
