@@ -51,7 +51,8 @@ options:
   release:
     description:
       - The release to go back to, one of those in C(releases) below O(config_dir). Only for O(state=rolled_back).
-      - Without it, the one that ran before the one in use. Doing so again goes back one more.
+      - Without it, the one that ran before the one in use. Doing so again changes nothing; name a release to go further
+        back. What was kept under another name than that of a release, such as V(original), has to be named too.
     type: str
   apply:
     description:
@@ -231,7 +232,13 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Host, Outcome, Wanted, apply
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import (
+    Host,
+    Outcome,
+    Wanted,
+    apply,
+    way_back,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
@@ -303,20 +310,9 @@ def problems(params: dict[str, t.Any]) -> list[str]:
     return found
 
 
-def release_to_go_back_to(name: str | None, store: ReleaseStore) -> Release:
-    """The release that ran before, or the named one."""
-    names = store.names()
-    target = name or store.journal.before
-    if target in names:
-        return Release(target, store.read(target))
-    kept = f"These are kept, the youngest first: {', '.join(names) or 'none'}."
-    why = f"There is no release '{name}'." if name else "No release ran before the one in use."
-    raise LbforgeError(f"{why} {kept}", releases=names)
-
-
-def difference(wanted: Wanted, host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
+def difference(host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
     """What changes, file by file, with nothing in it that only HAProxy may read."""
-    found = outcome.found
+    found, wanted = outcome.found, outcome.wanted
     secrets = {*wanted.secrets, *host.store.secrets(found.current)}
     shown = [
         (
@@ -364,9 +360,10 @@ def main() -> t.NoReturn:
         haproxy=HAProxy(RuntimeClient(params["master_socket"], params["timeout"]), service, params["timeout"]),
         live=Live(params["timeout"]),
     )
-    try:
-        release = release_to_go_back_to(params["release"], store) if is_rollback else Release.made_of(params["files"])
-        wanted = Wanted(
+
+    def choose() -> Wanted:
+        release = way_back(store, params["release"]) if is_rollback else Release.made_of(params["files"])
+        return Wanted(
             release,
             {
                 certificate["name"]: certificate["content"].encode()
@@ -377,15 +374,14 @@ def main() -> t.NoReturn:
             may_use_runtime=params["apply"] == "auto",
             is_rollback=is_rollback,
         )
+
+    try:
         outcome = apply(
-            wanted,
-            host,
-            keep=params["keep_releases"],
-            patience=params["timeout"],
-            check_mode=module.check_mode,
+            choose, host, keep=params["keep_releases"], patience=params["timeout"], check_mode=module.check_mode
         )
     except LbforgeError as error:
         module.fail_json(msg=str(error), invocation=invocation, **error.details)
+    wanted = outcome.wanted
     for warning in outcome.warnings:
         module.warn(masked(str(warning), wanted.secrets))  # Ansible masks results, but not warnings
     module.exit_json(
@@ -399,7 +395,7 @@ def main() -> t.NoReturn:
         files_changed=outcome.found.files,
         certificates_changed=list(outcome.found.certificates),
         invocation=invocation,
-        diff=difference(wanted, host, outcome, config_dir),
+        diff=difference(host, outcome, config_dir),
     )
 
 

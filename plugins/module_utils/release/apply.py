@@ -102,6 +102,7 @@ class Plan:
 class Outcome:
     """What was found, planned and reached."""
 
+    wanted: Wanted
     found: Found
     plan: Plan
     warnings: list[Message]
@@ -113,25 +114,45 @@ class Outcome:
         return self.found.adopted or self.found.current
 
 
-def apply(wanted: Wanted, host: Host, *, keep: int, patience: float, check_mode: bool) -> Outcome:
-    """Bring a host to a release, or only say what that would do."""
-    if obstacles := host.store.obstacles(wanted.release.contents):
-        raise LbforgeError("\n".join(obstacles), errors=obstacles)
+def apply(
+    choose: t.Callable[[], Wanted], host: Host, *, keep: int, patience: float, check_mode: bool = False
+) -> Outcome:
+    """Bring a host to a release, or only say what that would do. It is chosen when no other run is under way."""
     try:
         with host.store.lock(patience):
+            wanted = choose()
+            if obstacles := host.store.obstacles(wanted.release.contents):
+                raise LbforgeError("\n".join(obstacles), errors=obstacles)
             host.checker.tidy()
             found = look(wanted, host)
             plan = decide(wanted, found)
             if plan.action == "nothing":
-                return Outcome(found, plan, [], found.worker)
+                return Outcome(wanted, found, plan, [], found.worker)
             warnings = _check(wanted, host, found, plan, check_mode)
             if check_mode:
-                return Outcome(found, plan, warnings, found.worker)
+                return Outcome(wanted, found, plan, warnings, found.worker)
             plan, worker = _change(wanted, host, found, plan)
             host.store.prune(keep, (wanted.release.id, found.adopted, found.current))
-            return Outcome(found, plan, warnings, worker)
+            return Outcome(wanted, found, plan, warnings, worker)
     except OSError as error:
         raise LbforgeError(f"A file cannot be read or written: {error}.\n{host.haproxy.state()}") from error
+
+
+def way_back(store: ReleaseStore, name: str | None) -> Release:
+    """The release that ran before the one in use, or the named one."""
+    names, target = store.names(), name or store.journal.before
+    kept = f"These are kept, the youngest first: {', '.join(names) or 'none'}."
+    if target is None or target not in names:
+        why = f"There is no release '{name}'." if name else "No release ran before the one in use."
+        raise LbforgeError(f"{why} {kept}", releases=names)
+    release = Release(target, store.read(target))
+    if not name and not release.is_ours:
+        raise LbforgeError(f"Before the one in use ran {target}, which is no release. Name it to go there. {kept}")
+    if release.is_ours and not release.is_pristine:
+        raise LbforgeError(
+            f"Files of release {target} were changed by hand, so it is not what ran. Name another. {kept}"
+        )
+    return release
 
 
 def look(wanted: Wanted, host: Host) -> Found:
@@ -204,7 +225,8 @@ def decide(wanted: Wanted, found: Found) -> Plan:
     if found.certificates:
         reasons.append(f"certificates change: {', '.join(found.certificates)}")
     if not reasons:
-        return Plan("nothing", f"HAProxy runs release {release.id}.")
+        hint = " Name another release to go further back." if wanted.is_rollback else ""
+        return Plan("nothing", f"HAProxy runs release {release.id}.{hint}")
     if found.worker is None:
         return Plan("start", _sentence(reasons))
     if needs := found.difference.reasons:
@@ -257,18 +279,18 @@ def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan,
     is_new = release.id not in store.names()
     if store.read(release.id) != release.contents:
         store.commit(store.stage(release.contents, wanted.secrets), release.id)
-    way_back = store.current
-    store.begin(release.id, back=wanted.is_rollback)
+    before = store.current
     try:
+        store.begin(release.id, back=wanted.is_rollback)
         host.certificates.write({name: wanted.certificates[name] for name in found.certificates})
         store.add_links(release.contents)
         store.switch(release.id)
         done, worker, runtime = _take(wanted, host, found, plan)
     except (LbforgeError, OSError) as error:
-        state = _go_back(error, wanted, host, found, plan, way_back)
+        state = _go_back(error, wanted, host, found, plan, before)
         if is_new and store.journal.pending is None:
             store.discard(release.id)  # else failures push the releases that ran out of those that are kept
-        raise _failure(error, wanted, host, way_back, state) from error
+        raise _failure(error, wanted, before, host, state) from error
     store.remove_links()
     store.finish(release.id, back=wanted.is_rollback, runtime=runtime)
     return done, worker
@@ -309,16 +331,16 @@ def _reload(
         host.live.forget_states(new)
 
 
-def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, way_back: str | None) -> str:
+def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, before: str | None) -> str:
     """Put the old release and certificates in place and say what runs now."""
-    old = f"release {way_back}" if way_back else "the state before the first release"
+    old = f"release {before}" if before else "the state before the first release"
     # Commands may have changed the old worker, though it was never replaced.
     is_changed = plan.action == "runtime" or (isinstance(error, ProofError) and error.loaded)
     try:
-        host.store.switch(way_back)
+        host.store.switch(before)
         host.store.remove_links()
         host.certificates.put_back(found.certificates)
-        if way_back is None and plan.action == "start":
+        if before is None and plan.action == "start":
             host.store.give_up()
             return f"The files of {old} were put back; HAProxy does not run, as before."
         if plan.action == "start":
@@ -336,7 +358,7 @@ def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: P
     return f"The files of {old} were put back, and HAProxy serves with it (worker {worker.pid})."
 
 
-def _failure(error: Exception, wanted: Wanted, host: Host, way_back: str | None, state: str) -> LbforgeError:
+def _failure(error: Exception, wanted: Wanted, before: str | None, host: Host, state: str) -> LbforgeError:
     log = error.log if isinstance(error, ProofError) else ""
     path = str(host.store.config_dir / CONFIGURATION)
     # Systemd starts a service again that fails, and it says the same again.
@@ -346,6 +368,6 @@ def _failure(error: Exception, wanted: Wanted, host: Host, way_back: str | None,
     return LbforgeError(
         f"Release {wanted.release.id} does not run. {error}{words}\n{state}",
         release=wanted.release.id,
-        previous_release=way_back or "",
+        previous_release=before or "",
         errors=[message.as_dict() for message in said],
     )

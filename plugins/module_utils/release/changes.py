@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 
 States = t.Mapping[tuple[str, str], ServerState]
 
+RUNNING = 2  # srv_op_state
 GOODBYE = 3.0  # seconds for the last connections of a server that goes; a reload lets them last longer
 
 
@@ -121,8 +122,13 @@ class AddServer:
             self.server.name,
             self.server.endpoint,
             self.server.words,
-            ready=self.at_once,
+            ready=self.at_once or not self._has_company(session),
         )
+
+    def _has_company(self, session: Session) -> bool:
+        """Whether the pool serves without it; otherwise a server that waits for its checks helps nobody."""
+        states = parse_servers(session.run(f"show servers state {self.pool}"))
+        return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
 
     def missing(self, states: States) -> str | None:
         """Say what HAProxy does not show."""

@@ -36,19 +36,23 @@ SECTIONS = (
     "traces",
     "acme",
 )
+BLANKS = " \t\v\f\r"  # of C's isspace; nothing else divides words
+_BLANK = re.compile(f"[{BLANKS}]+")
 _SPECIAL = re.compile(r"""[\\#'"]""")
 _PIECE = re.compile(
-    r"""(?P<space>[ \t]+)|(?P<comment>\#.*)|'(?P<strong>[^']*)'|(?P<quote>")|\\(?P<escaped>.)|(?P<plain>[^\s\#'"\\]+)"""
+    r"""(?P<space>[ \t\v\f\r]+)|(?P<comment>\#.*)|'(?P<strong>[^']*)'|(?P<quote>")"""
+    r"""|\\(?P<escaped>x[0-9a-fA-F]{2}|.)|(?P<plain>[^ \t\v\f\r\#'"\\]+)"""
 )
-_WEAK = re.compile(r"""(?P<end>")|\\(?P<escaped>["\\$ \#])|(?P<plain>[^"\\]+|\\)""")
+_WEAK = re.compile(r"""(?P<end>")|\\(?P<escaped>x[0-9a-fA-F]{2}|["\\$ \#nrt])|(?P<plain>[^"\\]+|\\)""")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, and the lines below it without comments."""
+    """A heading, and the lines below it, split into words and as they are written. Lines of comments are left out."""
 
     heading: Words
     lines: tuple[Words, ...]
+    texts: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -70,18 +74,21 @@ Configuration = t.Sequence[Section]
 
 def parse(text: str) -> list[Section]:
     """Split a configuration into its sections. Lines before the first heading (``.if``, for example) have none."""
-    sections: list[tuple[Words, list[Words]]] = []
-    for raw in text.splitlines():
+    sections: list[tuple[Words, list[tuple[Words, str]]]] = []
+    for raw in text.split("\n"):
         line = split(raw)
         if not line:
             continue
-        if line[0] in SECTIONS and not (sections and line[0] == "program" and len(line) == 1):
+        if line[0] in SECTIONS:
             sections.append((line, []))
         elif sections:
-            sections[-1][1].append(line)
+            sections[-1][1].append((line, raw.strip(BLANKS)))
         else:
-            sections.append((("",), [line]))
-    return [Section(heading, tuple(lines)) for heading, lines in sections]
+            sections.append((("",), [(line, raw.strip(BLANKS))]))
+    return [
+        Section(heading, tuple(words for words, _raw in lines), tuple(raw for _words, raw in lines))
+        for heading, lines in sections
+    ]
 
 
 def split(line: str) -> Words:
@@ -90,7 +97,7 @@ def split(line: str) -> Words:
     Environment variables stay as they are written, for the process that knows them is another.
     """
     if not _SPECIAL.search(line):
-        return tuple(line.split())
+        return tuple(filter(None, _BLANK.split(line)))
     words: list[str] = []
     word: str | None = None
     place = 0
@@ -116,7 +123,11 @@ def split(line: str) -> Words:
 def _unescaped(piece: re.Match[str]) -> str:
     if piece["plain"] is not None:
         return piece["plain"]
-    return {"n": "\n", "r": "\r", "t": "\t"}.get(piece["escaped"], piece["escaped"])
+    escaped = piece["escaped"]
+    if len(escaped) == 3:
+        return chr(int(escaped[1:], 16))
+    # Before anything else a backslash stays: regular expressions have many.
+    return {"n": "\n", "r": "\r", "t": "\t"}.get(escaped, escaped if escaped in " \\#'\"$" else f"\\{escaped}")
 
 
 def _weakly_quoted(line: str, place: int) -> tuple[str, int]:
@@ -125,7 +136,7 @@ def _weakly_quoted(line: str, place: int) -> tuple[str, int]:
         place = piece.end()
         if piece["end"] is not None:
             break
-        inner += piece["escaped"] if piece["escaped"] is not None else piece["plain"]
+        inner += _unescaped(piece)
     return inner, place
 
 

@@ -32,6 +32,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers im
     servers,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import crtlists
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version
 
 if t.TYPE_CHECKING:
@@ -43,39 +44,11 @@ if t.TYPE_CHECKING:
 FREE_ALGORITHMS = ("roundrobin", "leastconn", "random")
 DYNAMIC_SERVERS = Version(2, 6)
 DYNAMIC_COOKIES = Version(3, 0)
+_UNPLAIN = re.compile(r"""[\\'"$]""")
 CHECK_PORTS = Version(2, 4)
 PATTERN_VERSIONS = Version(2, 4)
-# What `add server` takes, and does with it the same as the configuration; the number of arguments of each.
-_DYNAMIC_KEYWORDS = {
-    "alpn": 1,
-    "backup": 0,
-    "ca-file": 1,
-    "check": 0,
-    "check-alpn": 1,
-    "check-sni": 1,
-    "check-ssl": 0,
-    "ciphers": 1,
-    "ciphersuites": 1,
-    "cookie": 1,
-    "crt": 1,
-    "downinter": 1,
-    "fall": 1,
-    "fastinter": 1,
-    "inter": 1,
-    "on-marked-down": 1,
-    "on-marked-up": 1,
-    "proto": 1,
-    "rise": 1,
-    "send-proxy": 0,
-    "send-proxy-v2": 0,
-    "slowstart": 1,
-    "sni": 1,
-    "ssl": 0,
-    "ssl-max-ver": 1,
-    "ssl-min-ver": 1,
-    "verify": 1,
-    "verifyhost": 1,
-}
+# Keywords that `add server` does not take, or with another result than the configuration.
+STATIC_KEYWORDS = ("agent-check", "init-addr", "on-marked-up", "resolvers", "track")
 
 
 Kind = t.Literal["map", "acl"]
@@ -115,39 +88,57 @@ def compare(
 
 
 def _compare_certificate(path: Path, content: bytes, new: Release, loaded: Loaded, difference: Difference) -> None:
-    if str(path) in loaded.certificates:
-        difference.changes.append(SwapCertificate(str(path), content))
-    elif _mentions(new.sections, re.compile(rf"{re.escape(str(path.parent))}/?|{re.escape(str(path))}")):
+    uses = {before for before, word in _words(new.sections) if word == str(path)}
+    if str(path) not in loaded.certificates:
         difference.reasons.append(f"HAProxy has not loaded the certificate {path.name}")
+    elif not uses <= {"crt"}:
+        difference.reasons.append(f"{path.name} is used as {', '.join(sorted(uses - {'crt'}))} too")
+    elif any(str(path) in text for name, text in new.texts.items() if name != CONFIGURATION and "[" in text):
+        difference.reasons.append(f"{path.name} is in a list of certificates with options")
+    else:
+        difference.changes.append(SwapCertificate(str(path), content))
 
 
 def _compare_file(name: str, path: str, old: Release, new: Release, loaded: Loaded, difference: Difference) -> None:
-    if not _mentions([*old.sections, *new.sections], re.compile(rf".*\b{re.escape(name)}\b.*")):
-        return  # nothing reads it
     before, after = old.texts.get(name), new.texts.get(name)
     if before is None or after is None:
         difference.reasons.append(f"the file {name} is {'new' if before is None else 'gone'}")
-    elif path in loaded.patterns and loaded.version >= PATTERN_VERSIONS and _holds_only_patterns(new.sections, path):
+    elif any("$" in word for _before, word in _words(new.sections)):
+        difference.reasons.append(f"the environment of HAProxy decides what reads {name}")
+    elif path in loaded.patterns and loaded.version >= PATTERN_VERSIONS and _holds_only_patterns(new, name, path):
         difference.changes.append(ReplacePatterns(loaded.patterns[path], path, after))
     elif path in loaded.crt_lists:
+        reasons = _crt_list_reasons(before, after, loaded)
+        difference.reasons += [f"in {name} {reason}" for reason in reasons]
         difference.changes.append(EditCrtList(path, before, after))
     else:
         difference.reasons.append(f"HAProxy reads {name} only when it starts")
 
 
-def _mentions(sections: t.Iterable[Section], name: re.Pattern[str]) -> bool:
-    return any(name.fullmatch(word) for section in sections for line in section.lines for word in line)
+def _crt_list_reasons(before: str, after: str, loaded: Loaded) -> Iterator[str]:
+    old, new = crtlists.parse_text(before), crtlists.parse_text(after)
+    if reason := crtlists.reload_reason(old, new):
+        yield reason
+    for entry in new:
+        if entry.path not in loaded.certificates:
+            yield f"the certificate {entry.path} is new"
 
 
-def _holds_only_patterns(sections: t.Iterable[Section], path: str) -> bool:
-    """Whether a file is read by maps and ACLs only; an errorfile of the same name would keep its old text."""
-    converter = re.compile(rf"map(?:_\w+)*\({re.escape(path)}[,)]")
+def _words(sections: t.Iterable[Section]) -> Iterator[tuple[str, str]]:
+    """Every word with the one before it."""
     for section in sections:
         for line in section.lines:
-            for number, word in enumerate(line):
-                if path in word and not (line[number - 1 : number] == ("-f",) or converter.search(word)):
-                    return False
-    return True
+            yield from zip(("", *line), line)
+
+
+def _holds_only_patterns(release: Release, name: str, path: str) -> bool:
+    """Whether a file is read by maps and ACLs only, and under one name: any other use keeps its old text."""
+    converter = re.compile(rf"map(?:_\w+)*\({re.escape(path)}[,)]")
+    mention = re.compile(rf"\b{re.escape(name)}\b")
+    return all(
+        (word == path and before == "-f") or len(mention.findall(word)) == len(converter.findall(word))
+        for before, word in _words(release.sections)
+    )
 
 
 def _compare_sections(old: list[Section], new: list[Section], version: Version, difference: Difference) -> None:
@@ -161,7 +152,7 @@ def _compare_sections(old: list[Section], new: list[Section], version: Version, 
         difference.reasons.append("the configuration has conditions, which HAProxy looks at when it starts")
     defaults = [section for section in new if section.kind == "defaults"]
     for was, is_now in zip(old, new):
-        if was.lines != is_now.lines:
+        if was.texts != is_now.texts:
             _compare_lines(was, is_now, difference)
             if is_now.kind in ("backend", "listen"):
                 _compare_pools(was, is_now, defaults, version, difference)
@@ -169,28 +160,28 @@ def _compare_sections(old: list[Section], new: list[Section], version: Version, 
 
 def _compare_lines(old: Section, new: Section, difference: Difference) -> None:
     before, after = _own_lines(old), _own_lines(new)
-    if before != after:
+    # As they are written: a backslash or a quote more may mean something else, and no splitting is to hide that.
+    if [text for _line, text in before] != [text for _line, text in after]:
         # Words of a line may be secret; its keyword is not.
-        keywords = sorted({line[0] for line in {*before} ^ {*after}})
+        keywords = sorted({line[0] for line, _text in {*before} ^ {*after}})
         what = f"'{', '.join(keywords)}' changes" if keywords else "the order of lines changes"
         difference.reasons.append(f"in {' '.join(new.heading[:2])} {what}")
 
 
-def _own_lines(section: Section) -> list[Words]:
-    if section.kind == "global":
-        return [line for line in section.lines if line[0] != "description"]
-    if section.kind in ("backend", "listen"):
-        return [line for line in section.lines if line[0] != "server"]
-    return list(section.lines)
+def _own_lines(section: Section) -> list[tuple[Words, str]]:
+    apart = {"global": "description", "backend": "server", "listen": "server"}.get(section.kind)
+    return [(line, text) for line, text in zip(section.lines, section.texts) if line[0] != apart]
 
 
 def _compare_pools(
     old: Section, new: Section, defaults: list[Section], version: Version, difference: Difference
 ) -> None:
     before, after = servers(old), servers(new)
+    if _server_lines(old) == _server_lines(new) and not new.those("default-server"):
+        return
     place = f"in {' '.join(new.heading[:2])}"
     difference.reasons += [f"{place} {reason}" for reason in _pool_reasons(old, new, defaults, version)]
-    takes_weights = _algorithm(new, defaults) in FREE_ALGORITHMS and not has_server_defaults([new, *defaults])
+    takes_weights = _algorithm(new, defaults) in FREE_ALGORITHMS
     removed = [name for name in before if name not in after]
     for name, server in after.items():
         what = f"{place} the server {name}"
@@ -203,29 +194,40 @@ def _compare_pools(
             reasons = _not_settable(before[name], server, takes_weights, version)
             difference.reasons += [f"{what} {reason}" for reason in reasons]
             difference.changes.append(_setting(new.name, before[name], server))
-    difference.changes += [RemoveServer(new.name, name) for name in removed]
+    for name in removed:
+        if before[name].ends_sessions:
+            difference.reasons.append(f"{place} the server {name} goes, and its sessions would end at once")
+        difference.changes.append(RemoveServer(new.name, name))
 
 
 def _pool_reasons(old: Section, new: Section, defaults: list[Section], version: Version) -> Iterator[str]:
     before, after = servers(old), servers(new)
+    added = [name for name in after if name not in before]
     algorithm = _algorithm(new, defaults)
     if [name for name in after if name in before] != [name for name in before if name in after]:
         yield "the order of servers changes"
-    if new.those("default-server") and _outline(old) != _outline(new):
-        yield "servers change around a 'default-server'"
-    if any("$" in word for line in (*old.those("server"), *new.those("server")) for word in line):
-        yield "servers depend on the environment of HAProxy"
+    if has_server_defaults([new, *defaults]):
+        yield "servers change beside a 'default-server'"
+    if len(after) != len(new.those("server")) or len(before) != len(old.those("server")):
+        yield "two servers have one name"
+    if any(_UNPLAIN.search(text) for one in (old, new) for _line, text in _server_lines(one)):
+        yield "servers have quotes, backslashes or variables"
     if before.keys() != after.keys() and version < DYNAMIC_SERVERS:
         yield f"servers come or go, which HAProxy {version} cannot do while it runs"
-    if after.keys() - before.keys():
-        if algorithm not in FREE_ALGORITHMS:
-            yield f"servers are added, and 'balance {algorithm}' counts on their places"
-        if has_server_defaults([new, *defaults]):
-            yield "servers are added, and 'default-server' does not reach those"
+    if added and algorithm not in FREE_ALGORITHMS:
+        yield f"servers are added, and 'balance {algorithm}' counts on their places"
+    if any("backup" in after[name].others for name in added) and _backups(after) > 1:
+        yield "a backup is added, and the place of backups counts"
+    if added and any("dynamic" in line for line in new.those("cookie")):
+        yield "servers are added, and get no dynamic cookie"
 
 
-def _outline(section: Section) -> list[Words]:
-    return [line[:2] if line[0] == "server" else line for line in section.lines]
+def _server_lines(section: Section) -> list[tuple[Words, str]]:
+    return [(line, text) for line, text in zip(section.lines, section.texts) if line[0] == "server"]
+
+
+def _backups(pool: t.Mapping[str, Server]) -> int:
+    return sum("backup" in server.others for server in pool.values())
 
 
 def _algorithm(section: Section, defaults: list[Section]) -> str:
@@ -238,12 +240,12 @@ def _algorithm(section: Section, defaults: list[Section]) -> str:
 def _not_addable(server: Server, version: Version) -> Iterator[str]:
     if server.address is None:
         yield "and its address is none that HAProxy takes while it runs"
-    words = list(server.others)
-    while words:
-        keyword = words.pop(0)
-        if keyword not in _DYNAMIC_KEYWORDS or (keyword == "cookie" and version < DYNAMIC_COOKIES):
+    if server.unknown:
+        yield f"with '{server.unknown}', of which nothing is known here"
+    static = [*STATIC_KEYWORDS, *(["cookie"] if version < DYNAMIC_COOKIES else [])]
+    for keyword in static:
+        if keyword in server.others:
             yield f"with '{keyword}', which HAProxy {version} does not take while it runs"
-        del words[: _DYNAMIC_KEYWORDS.get(keyword, len(words))]
 
 
 def _not_settable(old: Server, new: Server, takes_weights: bool, version: Version) -> Iterator[str]:
@@ -253,12 +255,14 @@ def _not_settable(old: Server, new: Server, takes_weights: bool, version: Versio
         yield f"changes {', '.join(repr(word) for word in words) or 'the order of its options'}"
     if old.endpoint != new.endpoint and (old.address is None or new.address is None):
         yield "has an address that HAProxy does not change while it runs"
-    if "weight" in changed and not takes_weights:
+    if "weight" in changed and (not takes_weights or "agent-check" in new.others):
         yield "changes its weight, which this pool does not take while HAProxy runs"
     if "maxconn" in changed and "minconn" in new.others:
         yield "changes its maxconn beside a minconn"
     if "port" in changed and (version < CHECK_PORTS or not {"port"} <= old.numbers.keys() & new.numbers.keys()):
         yield "changes whether its checks have a port of their own"
+    if old.disabled != new.disabled and new.ends_sessions:
+        yield "changes its state, and sessions would end at once"
 
 
 def _setting(pool: str, old: Server, new: Server) -> SetServer:

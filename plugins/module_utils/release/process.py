@@ -34,6 +34,10 @@ class ProofError(LbforgeError):
         self.loaded = loaded
 
 
+class WorkerError(SocketError):
+    """The worker hangs; the master does not."""
+
+
 @dataclass(frozen=True)
 class Worker:
     """The worker that takes new connections, and how the release it was started with describes itself."""
@@ -85,6 +89,8 @@ class HAProxy:
                 return None
         try:
             return self._worker(patience=RELOAD_PAUSE)
+        except WorkerError:
+            raise
         except SocketError as error:
             raise LbforgeError(
                 f"The service {self._service.name} runs, but: {error} Only the master process can reload HAProxy and"
@@ -159,7 +165,10 @@ class HAProxy:
         serving = self._processes(patience).serving
         if serving is None:
             raise SocketError(f"The master on {self._master.address} has no worker.")
-        info = parse_info(self._master.ask(f"@!{serving.pid} show info", patience=patience))
+        try:
+            info = parse_info(self._master.ask(f"@!{serving.pid} show info", patience=patience))
+        except SocketError as error:
+            raise WorkerError(f"HAProxy's master answers, but its worker {serving.pid} does not: {error}") from error
         if info.get("Pid") != str(serving.pid):
             raise SocketError(f"The worker {serving.pid} does not answer through {self._master.address}.")
         return Worker(serving.pid, info.get("description", ""), int(info.get("Uptime_sec", 0)))

@@ -17,6 +17,20 @@ from dataclasses import dataclass
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
 
 NUMBERS = ("weight", "maxconn", "port")
+# How many words follow each keyword; a line with any other is taken as a whole.
+KEYWORDS = {
+    **dict.fromkeys(
+        ("agent-check", "backup", "check", "check-ssl", "disabled", "send-proxy", "send-proxy-v2", "ssl"), 0
+    ),
+    **dict.fromkeys(
+        ("addr", "agent-inter", "agent-port", "alpn", "ca-file", "check-alpn", "check-proto", "check-sni"), 1
+    ),
+    **dict.fromkeys(("ciphers", "ciphersuites", "cookie", "crt", "downinter", "fall", "fastinter", "init-addr"), 1),
+    **dict.fromkeys(
+        ("inter", "minconn", "on-marked-down", "on-marked-up", "proto", "resolvers", "rise", "slowstart"), 1
+    ),
+    **dict.fromkeys(("sni", "ssl-max-ver", "ssl-min-ver", "track", "verify", "verifyhost", *NUMBERS), 1),
+}
 _ENDPOINT = re.compile(r"(?:ipv[46]@)?\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>\d+)")
 
 
@@ -29,6 +43,7 @@ class Server:
     numbers: t.Mapping[str, int]  # weight, maxconn and the port of checks, where they are given
     disabled: bool
     others: Words  # all other words, in their order
+    unknown: str = ""  # a keyword that is not understood here, and so all words are others
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -50,6 +65,11 @@ class Server:
         return "check" in self.others
 
     @property
+    def ends_sessions(self) -> bool:
+        """Whether sessions end when its state changes, which a new worker would leave to the old one."""
+        return "on-marked-down" in self.others or "on-marked-up" in self.others
+
+    @property
     def words(self) -> Words:
         """What stands behind the address, as a command takes it."""
         numbers = (word for name, value in self.numbers.items() for word in (name, str(value)))
@@ -57,20 +77,22 @@ class Server:
 
 
 def server(line: Words) -> Server:
-    """Read a line ``server``."""
+    """Read a line ``server``. What is not understood is among the other words, where any change needs a reload."""
     name, endpoint = (*line[1:3], "", "")[:2]
-    rest = list(line[3:])
     numbers: dict[str, int] = {}
-    for keyword in NUMBERS:
-        # Only the plain and single form; anything else stays where it is, and any change of it needs a reload.
-        if rest.count(keyword) == 1 and rest[rest.index(keyword) + 1 :][:1] and rest[rest.index(keyword) + 1].isdigit():
-            place = rest.index(keyword)
-            numbers[keyword] = int(rest[place + 1])
-            del rest[place : place + 2]
-    disabled = rest.count("disabled") == 1
-    if disabled:
-        rest.remove("disabled")
-    return Server(name, endpoint, numbers, disabled, tuple(rest))
+    disabled, others, rest = False, [], list(line[3:])
+    while rest:
+        keyword = rest.pop(0)
+        if keyword not in KEYWORDS:
+            return Server(name, endpoint, {}, False, line[3:], unknown=keyword)
+        arguments, rest = rest[: KEYWORDS[keyword]], rest[KEYWORDS[keyword] :]
+        if keyword in NUMBERS and keyword not in numbers and arguments and arguments[0].isdecimal():
+            numbers[keyword] = int(arguments[0])
+        elif keyword == "disabled":
+            disabled = True
+        else:
+            others += [keyword, *arguments]
+    return Server(name, endpoint, numbers, disabled, tuple(others))
 
 
 def servers(section: Section) -> dict[str, Server]:

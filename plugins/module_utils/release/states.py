@@ -45,6 +45,9 @@ def carried(states: str, before: t.Sequence[Configuration], new: Configuration) 
         was = [pools.get(pool, {}).get(name) for pools in pools_before]
         if will_be is None or any(one is None or not _is_same_place(one, will_be) for one in was):
             continue
+        if will_be.address:
+            # Of an address set by hand HAProxy would bring back the port alone.
+            fields[columns["srv_port"]] = str(will_be.address[1])
         if keeps_weights:
             weights = {one.weight for one in was if one}
             # Any other weight than the new one makes HAProxy forget what was set by hand.

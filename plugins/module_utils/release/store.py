@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release, digest
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import ID, Release, digest
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,10 @@ if t.TYPE_CHECKING:
 Files = t.Mapping[str, bytes]
 
 ORIGINAL = "original"
-_ID = re.compile("[0-9a-f]{12}")
-_NAME = re.compile(rf"{_ID.pattern}|{ORIGINAL}|edited-{_ID.pattern}")
+_NAME = re.compile(rf"{ID.pattern}|{ORIGINAL}|edited-{ID.pattern}")
 _SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
 _JOURNAL = ".journal"
+UNREADABLE = "unreadable"
 _REMEMBERED = 20  # releases; more than anybody keeps
 
 
@@ -51,13 +51,27 @@ class Journal:
     history: list[str] = field(default_factory=list)  # the releases as they came into use, the last is in use
     pending: str | None = None  # the release that a run was bringing when it was cut off
     back: bool = False  # whether that run was going back
+    rolled_back: bool = False  # whether the last run that ended was
     runtime: Runtime | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Journal:
+        """Read it; ValueError when it is none. What a later version knows more is left out."""
+        data = json.loads(text)
+        if not isinstance(data, dict) or not isinstance(data.get("history"), list):
+            raise ValueError("not a journal")
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
     @property
     def before(self) -> str | None:
-        """The release to go back to. A way back that was cut off is finished."""
+        """The release to go back to: what ran before, or the one in use after a way back that has ended.
+
+        A run that was cut off is gone back from; a way back that was cut off is finished.
+        """
         if self.pending is not None:
             return self.pending if self.back else next(reversed(self.history), None)
+        if self.rolled_back:
+            return next(reversed(self.history), None)
         return self.history[-2] if len(self.history) > 1 else None
 
 
@@ -108,7 +122,7 @@ class ReleaseStore:
             name = brought["release"]
             return Release(name, self.read(name)) if name in names else None
         # Only files that were somebody else's may describe themselves as they like.
-        named = [name for name in names if name in description] or [name for name in names if not _ID.fullmatch(name)]
+        named = [name for name in names if name in description] or [name for name in names if not ID.fullmatch(name)]
         releases = (Release(name, self.read(name)) for name in named)
         return next((release for release in releases if release.description == description), None)
 
@@ -239,8 +253,12 @@ class ReleaseStore:
         self.add_links(found)
 
     def prune(self, keep: int, protected: t.Collection[str | None]) -> None:
-        """Remove the oldest releases. The user's own files are never removed."""
-        for name in self.names()[keep:]:
+        """Remove the releases that are needed least: those that were gone back from, then the oldest.
+
+        The user's own files are never removed.
+        """
+        ran = list(dict.fromkeys(reversed(self.journal.history)))
+        for name in [*ran, *(name for name in self.names() if name not in ran)][keep:]:
             if name != ORIGINAL and name not in protected:
                 shutil.rmtree(self.releases / name)
 
@@ -256,7 +274,12 @@ class ReleaseStore:
     def journal(self) -> Journal:
         """What the last run said it did, or was about to do."""
         names, path = self.names(), self.releases / _JOURNAL
-        journal = Journal(**json.loads(path.read_text())) if path.is_file() else Journal(history=names[::-1])
+        try:
+            journal = Journal.read(path.read_text())
+        except FileNotFoundError:
+            journal = Journal(history=names[::-1])
+        except (ValueError, TypeError):  # somebody's hand, or a broken disk: as if a run had been cut off
+            journal = Journal(history=names[::-1], pending=UNREADABLE)
         return replace(journal, history=[name for name in journal.history if name in names])
 
     def begin(self, name: str, *, back: bool) -> None:
@@ -265,7 +288,7 @@ class ReleaseStore:
 
     def finish(self, name: str, *, back: bool, runtime: Runtime | None) -> None:
         """Say that HAProxy runs this release, and how it came to."""
-        self._note(Journal(_with(self.journal.history, name, back), runtime=runtime))
+        self._note(Journal(_with(self.journal.history, name, back), rolled_back=back, runtime=runtime))
 
     def give_up(self) -> None:
         """Say that HAProxy runs what it ran before."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configurat
 CONFIGURATION = "haproxy.cfg"
 TOKEN = "@release@"  # noqa: S105 - a place holder
 RESERVED = ("current", "releases")
+ID = re.compile("[0-9a-f]{12}")
 
 
 def digest(files: t.Mapping[str, bytes]) -> str:
@@ -54,6 +56,11 @@ class Release:
     def description(self) -> str:
         """What a worker that was started with this release says of itself."""
         return description(self.sections)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is named by what is in it, and not kept as somebody else's."""
+        return bool(ID.fullmatch(self.id))
 
     @property
     def is_pristine(self) -> bool:

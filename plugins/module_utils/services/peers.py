@@ -16,7 +16,7 @@ Data = dict[str, t.Any]
 SECTION = "load-balancers"
 LOOPBACK = "127.0.0.1"
 TABLE = re.compile(r"stick-table\s")
-SHARED_TABLE = re.compile(r"stick-table\s.*\speers\s")
+SHARED_TABLE = re.compile(r"stick-table\s[^#]*\speers\s")
 END_OF_LINE = re.compile(r"\s*(#.*)?$")
 #: the keys of a service with raw lines that may hold a table of their own
 RAW_LINES = ("haproxy_backend_arguments", "haproxy_frontend_raw", "haproxy_maps")

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
+import time
 import typing as t
 
 import pytest
 
 SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
-STATE_FILE = "server-state-file @home@/servers.state"
+ID = "0123456789ab"
+STATE_FILE = f"server-state-file @home@/servers.state\n    description {ID}"
 BACKEND = """\
     load-server-state-from-file global
 backend web-back
@@ -26,13 +29,35 @@ Load = dict[str, tuple[str, str, str]]
 
 @pytest.fixture
 def running(haproxy: t.Callable[..., t.Any]) -> t.Any:
-    return haproxy(BACKEND, STATE_FILE, servers_state="1\n")
+    made = haproxy(BACKEND, STATE_FILE, servers_state="1\n")
+    for name in (ID, "ba9876543210"):
+        release = made.home / "etc" / "releases" / name
+        release.mkdir(parents=True)
+        (release / "haproxy.cfg").touch()
+        (release / ".secrets").touch()
+    switch(made, ID)
+    note(made, None)
+    return made
+
+
+def switch(running: t.Any, name: str) -> None:
+    (running.home / "etc" / "current").unlink(missing_ok=True)
+    (running.home / "etc" / "current").symlink_to(f"releases/{name}")
+
+
+def note(running: t.Any, release: str | None) -> None:
+    """What haproxy_config writes after commands brought the process to a release."""
+    pid = int(running.ask("show info").partition("Pid: ")[2].split()[0])
+    runtime = {"worker": pid, "description": ID, "release": release} if release else None
+    journal = {"history": [ID], "pending": None, "back": False, "rolled_back": False, "runtime": runtime}
+    (running.home / "etc" / "releases" / ".journal").write_text(json.dumps(journal))
 
 
 def run(running: t.Any, *words: str) -> subprocess.CompletedProcess[str]:
     script = running.home / "script"
     script.write_text(SCRIPT.read_text().replace("/run/haproxy/admin.sock", running.admin))
     script.write_text(script.read_text().replace("/run/haproxy", str(running.home)))
+    script.write_text(script.read_text().replace("/etc/haproxy", f"{running.home}/etc"))
     return subprocess.run(["sh", script, *words], capture_output=True, text=True, check=False)
 
 
@@ -57,6 +82,26 @@ def test_drains_and_weights_survive_a_reload_without_a_warning(running: t.Any) -
     assert servers(running) == before
     assert before["w3"][2] == "11"
     assert "server-state" not in running.log().replace("changed from server-state after a reload", "")
+
+
+def test_another_configuration_starts_without_states(running: t.Any) -> None:
+    """HAProxy would bring the port and the maintenance of the old one back."""
+    running.ask("set server web-back/w1 state drain")
+    switch(running, "ba9876543210")
+    done = run(running, "save")
+    assert (done.returncode, state_file(running)) == (0, "1\n")
+    assert "The configuration changed since HAProxy took it" in done.stderr
+    note(running, "ba9876543210")  # commands brought what is on the disk
+    assert (run(running, "save").stderr, "web-back" in state_file(running)) == ("", True)
+    switch(running, ID)  # and somebody went back by hand
+    assert "The configuration changed" in run(running, "save").stderr
+
+
+def test_an_edited_configuration_starts_without_states(running: t.Any) -> None:
+    time.sleep(0.05)
+    (running.home / "etc" / "current" / "haproxy.cfg").write_text("# edited")
+    assert "The configuration changed" in run(running, "save").stderr
+    assert state_file(running) == "1\n"
 
 
 def test_without_it_they_would_not(running: t.Any) -> None:

@@ -107,7 +107,7 @@ class Machine:
         return Wanted(Release.made_of(self.files(text, *lines, mapped=mapped)), {"a.pem": pem} if pem else {})
 
     def apply(self, wanted: Wanted, host: Host | None = None, *, check_mode: bool = False) -> Outcome:
-        return apply(wanted, host or self.host(), keep=3, patience=5, check_mode=check_mode)
+        return apply(lambda: wanted, host or self.host(), keep=3, patience=5, check_mode=check_mode)
 
     def answer(self, path: str = "/") -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

@@ -49,6 +49,15 @@ WORDS = [
     "x # a comment",
     "x#a comment",
     r"a\'b",
+    r"^/\.git",
+    r"\d+",
+    r"a\x41b",
+    r'"\d+"',
+    r'"a\x41b"',
+    r"a\tb",
+    r'"a\tb"',
+    "a\u00a0b",
+    "\x0cab",
 ]
 
 

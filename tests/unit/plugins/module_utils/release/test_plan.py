@@ -35,11 +35,16 @@ backend hashed
     balance source
     server a 192.0.2.1:80 check
 """
-FILES = {"paths.map": "/ pool\n", "deny.acl": "192.0.2.0/24\n", "sites.list": "/x.pem\n", "503.http": "sorry\n"}
+FILES = {
+    "paths.map": "/ pool\n",
+    "deny.acl": "192.0.2.0/24\n",
+    "sites.list": "/x.pem x.example\n",
+    "503.http": "sorry\n",
+}
 LOADED = Loaded(
     version=Version(2, 6, 12),
     patterns={"/etc/haproxy/paths.map": "map", "/etc/haproxy/deny.acl": "acl"},
-    certificates=["/etc/haproxy/ssl/a.pem"],
+    certificates=["/etc/haproxy/ssl/a.pem", "/x.pem"],
     crt_lists=["/etc/haproxy/sites.list"],
 )
 A = "    server a 192.0.2.1:80 check port 81 weight 10\n"
@@ -71,7 +76,6 @@ def commands(found: Difference) -> list[str]:
     ("old", "new", "sent"),
     [
         ("description @release@", "description @release@  # a comment", []),
-        ("mode http", "  mode   'http'", []),
         (f"{A}{B}", f"{A}\n  # the second\n{B}", []),
         ("check port 81 weight 10\n", "check port 81 weight 50\n", ["set server pool/a weight 50"]),
         ("check port 81 weight 10\n", "check port 81\n", ["set server pool/a weight 1"]),
@@ -136,7 +140,7 @@ def test_at_run_time(old: str, new: str, sent: list[str]) -> None:
             "maxconn 5\n    server c name.example.com:80\n",
             "the server c is added, and its address is none that HAProxy takes",
         ),
-        ("192.0.2.2:80", "${B}:80", "servers depend on the environment"),
+        ("192.0.2.2:80", "${B}:80", "servers have quotes, backslashes or variables"),
     ],
 )
 def test_needs_a_reload(old: str, new: str, reason: str) -> None:
@@ -146,20 +150,33 @@ def test_needs_a_reload(old: str, new: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"path_reg ^/.git", r"path_reg ^/\.git"),
+        (r"path_reg \d+", r"path_reg d+"),
+        (r"path_reg /\x41", r"path_reg /x41"),
+        ('path "$V"', r'path "\$V"'),
+        ("path '$V'", 'path "$V"'),
+        ("path /a\u00a0/b", "path /a /b"),
+    ],
+)
+def test_no_splitting_hides_a_change(old: str, new: str) -> None:
+    text = TEXT.replace("src -f /etc/haproxy/deny.acl", old)
+    assert difference(text.replace(old, new), text).reasons == ["in frontend web 'http-request' changes"]
+
+
+@pytest.mark.parametrize(
     ("extra", "old", "new", "reason"),
     [
-        ("    default-server inter 9s\n", "weight 10\n", "weight 11\n", "does not take while HAProxy runs"),
-        (
-            "    default-server inter 9s\n",
-            B,
-            f"{B}    server c 192.0.2.3:80\n",
-            "'default-server' does not reach those",
-        ),
-        ("    .if defined(X)\n    .endif\n", "weight 10\n", "weight 11\n", "the configuration has conditions"),
+        ("default-server inter 9s", "weight 10\n", "weight 11\n", "beside a 'default-server'"),
+        ("default-server maxconn 9", " maxconn 5", "", "beside a 'default-server'"),
+        ("default-server inter 9s", B, f"{B}    server c 192.0.2.3:80\n", "beside a 'default-server'"),
+        ("cookie S insert dynamic", B, f"{B}    server c 192.0.2.3:80\n", "get no dynamic cookie"),
+        (".if defined(X)\n    .endif", "weight 10\n", "weight 11\n", "the configuration has conditions"),
     ],
 )
 def test_what_is_beside_the_servers_counts(extra: str, old: str, new: str, reason: str) -> None:
-    text = TEXT.replace("balance roundrobin\n", f"balance roundrobin\n{extra}")
+    text = TEXT.replace("balance roundrobin\n", f"balance roundrobin\n    {extra}\n")
     found = difference(text.replace(old, new, 1), text)
     assert any(reason in one for one in found.reasons), found.reasons
 
@@ -167,7 +184,35 @@ def test_what_is_beside_the_servers_counts(extra: str, old: str, new: str, reaso
 def test_a_server_that_moves_behind_a_default_server() -> None:
     default = "    default-server inter 9s\n"
     found = difference(TEXT.replace(B, f"{B}{default}"), TEXT.replace(B, f"{default}{B}"))
-    assert found.reasons == ["in backend pool servers change around a 'default-server'"]
+    assert found.reasons == ["in backend pool servers change beside a 'default-server'"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("check on-marked-down shutdown-sessions", None, "its sessions would end at once"),
+        (
+            "check on-marked-down shutdown-sessions",
+            "check on-marked-down shutdown-sessions disabled",
+            "would end at once",
+        ),
+        (None, "check on-marked-up shutdown-backup-sessions", "with 'on-marked-up'"),
+        ("check agent-check agent-port 9", "check agent-check agent-port 9 weight 5", "changes its weight"),
+        ("cookie disabled check", "cookie check disabled", "changes 'disabled'"),
+        ("cookie weight check", "cookie weight check weight 3", None),
+        ("check backup", "check backup\n    server d 192.0.2.4:80 check backup", "the place of backups counts"),
+        ("check some-new-keyword 5", "check some-new-keyword 6", "changes '5', '6'"),
+        (None, "check some-new-keyword 5", "of which nothing is known here"),
+    ],
+)
+def test_what_a_server_is_counts(before: str | None, after: str | None, reason: str | None) -> None:
+    with_it, without = f"{B}    server c 192.0.2.3:80 %s\n", B
+    old = TEXT.replace(B, with_it % before if before else without)
+    new = TEXT.replace(B, with_it % after if after else without)
+    found = difference(new, old)
+    if reason is None:
+        assert found.reasons == []
+    assert reason is None or any(reason in one for one in found.reasons), found.reasons
 
 
 def test_an_old_haproxy_has_no_dynamic_servers() -> None:
@@ -196,7 +241,7 @@ def test_files_and_certificates() -> None:
         *(f"{verb} acl /etc/haproxy/deny.acl" for verb in ("prepare", "add", "commit")),
         *(f"{verb} map /etc/haproxy/paths.map" for verb in ("prepare", "add", "commit")),
     ]
-    listed = difference(sites_list="/x.pem\n/y.pem\n")
+    listed = difference(sites_list="/x.pem x.example\n/etc/haproxy/ssl/a.pem a.example\n")
     assert (commands(listed), listed.reasons) == (["add, del ssl crt-list /etc/haproxy/sites.list"], [])
 
 
@@ -204,26 +249,48 @@ def test_files_and_certificates() -> None:
     ("files", "reason"),
     [
         ({"503_http": "other\n"}, "HAProxy reads 503.http only when it starts"),
-        ({"nobody.map": "x y\n"}, None),
+        ({"helper_lua": "return 1\n"}, "the file helper.lua is new"),
+        ({"sites_list": "/y.pem y.example\n/x.pem x.example\n"}, "in sites.list the first entry changes"),
+        ({"sites_list": "/x.pem x.example\n/y.pem y.example\n"}, "in sites.list the certificate /y.pem is new"),
     ],
 )
-def test_other_files(files: dict[str, str], reason: str | None) -> None:
-    assert difference(**files).reasons == ([reason] if reason else [])
-
-
-def test_a_map_that_is_used_as_something_else_too() -> None:
-    text = TEXT.replace("errorfile 503 /etc/haproxy/503.http", "errorfile 503 /etc/haproxy/paths.map")
-    assert difference(text, text, paths_map="/ other\n").reasons == ["HAProxy reads paths.map only when it starts"]
+def test_other_files(files: dict[str, str], reason: str) -> None:
+    assert difference(**files).reasons[0].startswith(reason)
 
 
 @pytest.mark.parametrize(
-    ("words", "reasons"),
+    ("old", "new", "reason"),
     [
-        ("crt /etc/haproxy/ssl/b.pem", ["HAProxy has not loaded the certificate b.pem"]),
-        ("crt /etc/haproxy/ssl/", ["HAProxy has not loaded the certificate b.pem"]),
-        ("crt /etc/haproxy/ssl/a.pem", []),
+        ("errorfile 503 /etc/haproxy/503.http", "errorfile 503 /etc/haproxy/paths.map", "only when it starts"),
+        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/current/paths.map)]", "only when it starts"),
+        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/./paths.map)]", "only when it starts"),
+        ("default_backend pool", 'http-request set-header X "${WHAT}"', "the environment of HAProxy decides"),
     ],
 )
-def test_a_certificate_that_is_not_loaded(words: str, reasons: list[str]) -> None:
-    text = TEXT.replace("crt /etc/haproxy/ssl/a.pem", words)
-    assert difference(text, text, certificates={"b.pem": b"PEM"}).reasons == reasons
+def test_a_map_that_is_used_in_another_way_too(old: str, new: str, reason: str) -> None:
+    text = TEXT.replace(f"    {old}\n", f"    {new}\n", 1)
+    assert text != TEXT
+    assert reason in difference(text, text, paths_map="/ other\n").reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "reasons"),
+    [
+        ("bind :81 ssl crt /etc/haproxy/ssl/a.pem", "b.pem", ["HAProxy has not loaded the certificate b.pem"]),
+        ("bind :81 ssl crt /etc/haproxy/ssl/a.pem", "a.pem", []),
+        ("bind :81 ssl ca-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is used as ca-file too"]),
+        ("bind :81 ssl crl-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is used as crl-file too"]),
+    ],
+)
+def test_certificates_that_are_more(line: str, name: str, reasons: list[str]) -> None:
+    text = TEXT.replace("    default_backend pool\n", f"    default_backend pool\n    {line}\n")
+    assert difference(text, text, certificates={name: b"PEM"}).reasons == reasons
+
+
+def test_a_client_ca_in_a_list_of_certificates() -> None:
+    entry = "/x.pem [ca-file /etc/haproxy/ssl/a.pem verify required] x.example\n"
+    old, new = release(sites_list=entry), release(sites_list=entry)
+    pem = {Path("/etc/haproxy/ssl/a.pem"): b"PEM"}
+    assert compare(old, new, Path("/etc/haproxy"), pem, LOADED).reasons == [
+        "a.pem is in a list of certificates with options"
+    ]

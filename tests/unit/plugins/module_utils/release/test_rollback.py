@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Outcome, Wanted
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Outcome, Wanted, way_back
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release.machine import (
     CONFIGURATION,
     Machine,
@@ -22,36 +22,67 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release
 )
 
 
-def way_back(machine: Machine, name: str | None = None) -> Wanted:
-    store = machine.host().store
-    target = name or store.journal.before
-    assert target
-    return Wanted(Release(target, store.read(target)), is_rollback=True)
+def back(machine: Machine, name: str | None = None) -> Wanted:
+    return Wanted(way_back(machine.host().store, name), is_rollback=True)
 
 
 def roll_back(machine: Machine, name: str | None = None) -> Outcome:
-    return machine.apply(way_back(machine, name))
+    return machine.apply(back(machine, name))
 
 
-def test_back_and_back_again(machine: Machine) -> None:
+def test_back_and_no_further(machine: Machine) -> None:
+    """Whoever asks twice, because a node was down, does not go back twice where it worked."""
+    ids = {}
     for text in ("one", "two", "three"):
-        machine.apply(machine.wanted(text))
-    predicted = machine.apply(way_back(machine), check_mode=True)
+        ids[text] = machine.apply(machine.wanted(text)).wanted.release.id
+    predicted = machine.apply(back(machine), check_mode=True)
     assert (predicted.plan.action, machine.answer()) == ("reload", "three x")
     outcome = roll_back(machine)
     assert (outcome.plan, machine.answer()) == (predicted.plan, "two x")
-    assert machine.host().haproxy.worker().description == machine.wanted("two").release.id
-    assert machine.apply(way_back(machine, machine.wanted("two").release.id)).plan.action == "nothing"
-    roll_back(machine)
+    assert machine.host().haproxy.worker().description == ids["two"]
+    again = roll_back(machine)
+    assert (again.plan.action, machine.answer()) == ("nothing", "two x")
+    assert "Name another release to go further back" in again.plan.reason
+    roll_back(machine, ids["one"])
     assert machine.answer() == "one x"
-    assert machine.host().store.journal.before is None
     machine.apply(machine.wanted("four"))
-    assert machine.host().store.journal.history == [machine.wanted(text).release.id for text in ("one", "four")]
+    assert machine.host().store.journal.history == [ids["one"], machine.wanted("four").release.id]
     # What was left behind can still be asked for by name, as long as it is kept.
-    roll_back(machine, machine.wanted("three").release.id)
+    roll_back(machine, ids["three"])
     assert machine.answer() == "three x"
-    roll_back(machine)
-    assert machine.answer() == "four x"
+
+
+def test_nothing_to_go_back_to(machine: Machine) -> None:
+    machine.apply(machine.wanted())
+    with pytest.raises(LbforgeError, match="No release ran before the one in use"):
+        back(machine)
+    with pytest.raises(LbforgeError, match=f"no release 'x'.*{machine.wanted().release.id}"):
+        back(machine, "x")
+
+
+def test_a_release_that_was_edited_is_none(machine: Machine) -> None:
+    for text in ("one", "two"):
+        machine.apply(machine.wanted(text))
+    old = machine.etc / "releases" / machine.wanted("one").release.id / "a.map"
+    old.write_text("/ edited\n")
+    with pytest.raises(LbforgeError, match="were changed by hand"):
+        back(machine)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"history": 5}'])
+def test_a_journal_that_cannot_be_read(machine: Machine, text: str) -> None:
+    machine.apply(machine.wanted())
+    (machine.etc / "releases" / ".journal").write_text(text)
+    outcome = machine.apply(machine.wanted())
+    assert outcome.plan.action == "reload"
+    assert machine.apply(machine.wanted()).plan.action == "nothing"
+
+
+def test_a_journal_of_a_later_version(machine: Machine) -> None:
+    machine.apply(machine.wanted())
+    journal = machine.etc / "releases" / ".journal"
+    journal.write_text(journal.read_text().replace("{", '{"more": 1, ', 1))
+    assert machine.apply(machine.wanted()).plan.action == "nothing"
 
 
 def test_back_at_run_time(machine: Machine) -> None:
@@ -68,10 +99,12 @@ def test_back_to_the_user_s_own_files(machine: Machine) -> None:
     (machine.etc / "own.map").write_text("/ o\n")
     machine.host().haproxy.start(None)
     machine.apply(machine.wanted())
-    roll_back(machine)
+    with pytest.raises(LbforgeError, match="ran original, which is no release"):
+        back(machine)
+    roll_back(machine, "original")
     assert machine.answer() == "own o"
     assert not (machine.etc / "a.map").exists()
-    assert machine.apply(way_back(machine, "original")).plan.action == "nothing"
+    assert roll_back(machine, "original").plan.action == "nothing"
 
 
 def test_certificates_stay(machine: Machine, pems: list[bytes]) -> None:
@@ -100,7 +133,7 @@ def test_a_way_back_that_was_cut_off_is_finished(machine: Machine, kind: type, s
     """The one who asks again does not go back twice, unless the first had ended."""
     for text in ("one", "two", "three"):
         machine.apply(machine.wanted(text))
-    killed(machine, way_back(machine), kind, step, late=late)
+    killed(machine, back(machine), kind, step, late=late)
     if (step, late) == ("finish", True):
         assert machine.answer() == "two x"
         return

@@ -150,6 +150,42 @@ def test_a_new_server_that_is_dead_gets_nothing(site: Site) -> None:
     assert site.answers(number=30) == {"127.0.0.1": 15, "127.0.0.2": 15}
 
 
+def test_a_dead_pool_does_not_wait(site: Site) -> None:
+    """Who adds a server because all are dead needs it now."""
+    site.machine.apply(site.wanted("1 check inter 100ms fall 1 port 1"))
+    while site.answers(number=1) != {"503": 1}:
+        pass
+    apply_live(site, site.wanted("1 check inter 100ms fall 1 port 1", "3 check inter 10s rise 3"))
+    assert site.answers() == {"127.0.0.3": 12}
+
+
+def test_sessions_that_would_end_with_their_server_take_a_reload(site: Site) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.8", port)) as slow:
+        line = f"server slow 127.0.0.8:{port} on-marked-down shutdown-sessions"
+        site.machine.apply(site.wanted("1 disabled", moved=("backend other", f"{line}\nbackend other")))
+        with socket.create_connection(("127.0.1.1", site.machine.port), timeout=9) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            served, _address = slow.accept()
+            with served:
+                assert site.machine.apply(site.wanted("1 disabled")).plan.action == "reload"
+                served.sendall(b"HTTP/1.0 200 OK\r\n\r\nlate")
+            assert client.makefile().read().endswith("late")
+
+
+def test_a_backslash_more_is_a_change(site: Site) -> None:
+    """A rule that looks alike once it is split into words."""
+    old = (
+        "http-request deny if { path -f",
+        "http-request deny if { path_reg ^/.git }\n    http-request deny if { path -f",
+    )
+    new = (old[0], old[1].replace("/.git", "/\\.git"))
+    site.machine.apply(site.wanted(moved=old))
+    assert site.answers("/agit") == {"403": 12}
+    assert site.machine.apply(site.wanted(moved=new)).plan.action == "reload"
+    assert site.answers("/agit") == {"127.0.0.1": 6, "127.0.0.2": 6}
+
+
 def test_maintenance_and_maxconn(site: Site) -> None:
     apply_live(site, site.wanted("1 check inter 200ms weight 1 disabled", "2 check inter 200ms weight 1 maxconn 7"))
     assert site.answers() == {"127.0.0.2": 12}
@@ -288,6 +324,12 @@ def test_an_address_of_the_configuration_wins_over_older_ones(site: Site) -> Non
     moved = (f"s2 127.0.0.2:{site.machine.port}", f"s2 127.0.0.7:{port}")
     assert site.machine.apply(site.wanted(extra="backend new\n", moved=moved)).plan.action == "reload"
     assert site.servers()["web/s2"][:2] == ("127.0.0.7", str(port))
+
+
+def test_a_port_set_by_hand_does_not_mix_with_the_address(site: Site) -> None:
+    site.machine.tell(f"set server web/s2 addr 127.0.0.9 port {free_port()}")
+    site.machine.apply(site.wanted(extra="backend new\n"))
+    assert site.servers()["web/s2"][:2] == ("127.0.0.2", str(site.machine.port))
 
 
 # Killed

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import http.client
-import time
 import socket
+import time
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.sessions import Sessions, parse_sessions
