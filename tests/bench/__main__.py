@@ -11,12 +11,22 @@ import json
 import pathlib
 import sys
 
+import change
 import config
 import failover
 import pki
+import runtime
+import throughput
 from row import Row
 
-SUITES = {"config": config.rows, "pki": pki.rows, "failover": failover.rows}
+SUITES = {
+    "config": config.rows,
+    "pki": pki.rows,
+    "failover": failover.rows,
+    "change": change.rows,
+    "runtime": runtime.rows,
+    "throughput": throughput.rows,
+}
 
 
 def main() -> int:

@@ -138,10 +138,14 @@ def configuration(inventory: dict[str, t.Any]) -> t.Iterator[Row]:
 
 
 def configure(inventory: dict[str, t.Any], role: str, number: int, algorithm: str) -> Run:
+    return configure_services(inventory, role, services(number, algorithm=algorithm))
+
+
+def configure_services(inventory: dict[str, t.Any], role: str, wanted: list[dict[str, t.Any]]) -> Run:
     return play(
         HERE / f"{role}.yml",
         inventory,
         "--tags=haproxy_server-config",
-        haproxy_service_configs=services(number, algorithm=algorithm),
+        haproxy_service_configs=wanted,
         haproxy_ssl=False,
     )

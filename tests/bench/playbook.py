@@ -40,6 +40,15 @@ class Run:
             if each["task"]["name"] == name
         )
 
+    def result(self, name: str, host: str) -> dict[str, t.Any]:
+        """What a task answered."""
+        return next(
+            each["hosts"][host]
+            for play in self.report["plays"]
+            for each in play["tasks"]
+            if each["task"]["name"] == name
+        )
+
     def executed(self, host: str) -> int:
         """Tasks that ran on a host, not counting those it skipped."""
         return int(self.report["stats"][host]["ok"])

@@ -118,9 +118,11 @@ class Bench:
     stats_password: str
 
     @classmethod
-    def load(cls) -> Bench:
+    def load(cls, name: str = "") -> Bench:
+        """The bench of this name; without one, that of the Debian release of the scenario."""
         inventory = yaml.safe_load((scenario() / "inventory.yml").read_text())
-        facts = json.loads((CACHE / f"lbf{inventory['all']['vars']['bench_debian']}" / "bench.json").read_text())
+        name = name or f"lbf{inventory['all']['vars']['bench_debian']}"
+        facts = json.loads((CACHE / name / "bench.json").read_text())
         nodes = facts.pop("nodes")
         for group in ("balancers", "webs"):
             facts[group] = [Node(name, **nodes[name]) for name in facts[group]]

@@ -11,14 +11,21 @@ import types
 import typing as t
 
 import pytest
+from ansible.module_utils import _internal
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 
 @pytest.fixture
-def run_module(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., dict[str, t.Any]]:
+def run_module(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> t.Callable[..., dict[str, t.Any]]:
     """Call a module's main() with arguments (_ansible_check_mode=True among them); return what it printed."""
+    # On a node: a process that has loaded parts of the controller would show warnings and not return them.
+    monkeypatch.setattr(_internal, "is_controller", False)
 
     def run(module: types.ModuleType, **args: t.Any) -> dict[str, t.Any]:
+        monkeypatch.setattr(warnings, "_global_warnings", {})  # those of an earlier call
         with patch_module_args(args), pytest.raises(SystemExit) as caught:
             module.main()
         result: dict[str, t.Any] = json.loads(capsys.readouterr().out)

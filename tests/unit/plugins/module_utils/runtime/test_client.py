@@ -102,7 +102,7 @@ def test_a_session_stays_with_its_worker(haproxy: t.Any) -> None:
     [
         ("set server web/one weight 300", "Absolute weight can only be between 0 and 256 inclusive"),
         ("set server web/none weight 3", "No such server"),
-        ("set server web/one addr nobody", "Invalid addr 'nobody' by 'stats socket command'"),
+        ("set server web/one addr nobody", "Invalid addr 'nobody'"),
         ("no such command", "Unknown command"),
     ],
 )

@@ -158,7 +158,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("pem", "expected"), BAD)
+@pytest.mark.parametrize(("pem", "expected"), BAD, ids=map(str, range(len(BAD))))
 def test_what_is_bad(pem: str, expected: str) -> None:
     found = " ".join(bundle_problems(pem, [], NOW))
     assert expected in found

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that change a running HAProxy, beside a loop over the module that everybody has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import typing as t
+
+from playbook import REPO, Run, play
+from row import Row, at_least, at_most, figure
+
+PLAYBOOK = REPO / "tests" / "bench" / "runtime.yml"
+BACKENDS, SERVERS = 100, 10
+IN_A_LOOP = 20
+ENTRIES = 100_000
+ROUNDS = 3
+
+HEAD = """\
+global
+    stats socket {home}/admin.sock level admin
+defaults
+    mode http
+    timeout client 50s
+    timeout connect 10s
+    timeout server 50s
+frontend front
+    bind abns@{home}
+    use_backend %[path,map({home}/paths.map,back0)]
+"""
+
+
+def rows() -> t.Iterator[Row]:
+    with haproxy() as home:
+        runs = [change(home, number) for number in range(ROUNDS)]
+    ours, loop, entries = (
+        min(run.task_seconds(name) for run in runs) for name in ("Weights, one task", "Weights, one at a time", "Map")
+    )
+    number = BACKENDS * SERVERS
+    yield at_most(1.5, f"{number:,} weights in one task", ours, "s")
+    yield figure(f"{IN_A_LOOP} weights by community.general.haproxy in a loop", loop, "s")
+    name = f"a loop over {number:,} (scaled from {IN_A_LOOP}) / one task"
+    yield at_least(500, name, loop / IN_A_LOOP * number / ours)
+    yield at_most(2, f"a map of exactly {ENTRIES:,} other entries, as a task", entries, "s")
+
+
+def change(home: pathlib.Path, number: int) -> Run:
+    """Give every server another weight and every key of the map another value."""
+    servers = [
+        {"backend": f"back{backend}", "name": f"server{server}", "weight": str(10 + number)}
+        for backend in range(BACKENDS)
+        for server in range(SERVERS)
+    ]
+    run = play(
+        PLAYBOOK,
+        {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}},
+        bench_socket=f"{home}/admin.sock",
+        bench_servers=servers,
+        bench_servers_of_loop=[{**server, "weight": str(100 + number)} for server in servers[:IN_A_LOOP]],
+        bench_map=f"{home}/paths.map",
+        bench_entries={f"/path/{entry}": f"back{(entry + number) % BACKENDS}" for entry in range(ENTRIES)},
+    )
+    assert set(run.changed) == {"Weights, one task", "Weights, one at a time", "Map"}, run.changed
+    return run
+
+
+@contextlib.contextmanager
+def haproxy() -> t.Iterator[pathlib.Path]:
+    """The directory of an HAProxy with many servers that nobody will find (RFC 5737), and an empty map."""
+    with tempfile.TemporaryDirectory() as name:
+        home = pathlib.Path(name)
+        text = HEAD.format(home=home)
+        for backend in range(BACKENDS):
+            lines = [f"    server server{server} 198.51.100.{server + 1}:80 weight 100" for server in range(SERVERS)]
+            text += "\n".join([f"backend back{backend}", *lines, ""])
+        (home / "haproxy.cfg").write_text(text)
+        (home / "paths.map").write_text("")
+        program = subprocess.Popen([os.environ.get("HAPROXY", "haproxy"), "-db", "-q", "-f", home / "haproxy.cfg"])
+        try:
+            wait_for(home / "admin.sock")
+            yield home
+        finally:
+            program.terminate()
+            program.wait()
+
+
+def wait_for(path: pathlib.Path) -> None:
+    for _attempt in range(100):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("HAProxy does not start")
