@@ -18,17 +18,18 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 def report(found: Data) -> list[str]:
     """Write down what was gathered of these three."""
     lines: list[str] = []
-    if "status" in found:
-        lines += status_lines(found["status"])
     if "drift" in found:
         lines += drift_lines(found["drift"])
     if "certificates" in found:
         lines += certificate_lines(found["certificates"])
+    if "status" in found:  # the longest
+        lines += status_lines(found["status"])
     return lines
 
 
 def status_lines(status: Data) -> list[str]:
-    """The tree. Of a backend without trouble one line is enough."""
+    """The tree. Of a backend without trouble one line is enough, and of one that was shown its name."""
+    shown: set[str] = set()
     lines = [f"{status['status']}: {', '.join(_counted(kind, counts) for kind, counts in status['counts'].items())}"]
     for front in status["frontends"]:
         state = front["state"] or "not running"
@@ -36,7 +37,9 @@ def status_lines(status: Data) -> list[str]:
         through = f", through {', '.join(front['through'])}" if front["through"] else ""
         lines.append(f"  {front['name']} {front['status']} ({state}, {full}{through})")
         for backend in front["backends"]:
-            lines += _backend_lines(backend, "    ")
+            known = [f"    {backend['name']} {backend['status']}, see above"]
+            lines += known if backend["name"] in shown else _backend_lines(backend, "    ")
+            shown.add(backend["name"])
     if status["backends"]:
         lines.append("  backends that no frontend names")
         for backend in status["backends"]:
@@ -52,8 +55,11 @@ def drift_lines(drift: Data) -> list[str]:
     runs, differences = drift["running_release"] or "an unknown one", drift["differences"]
     many = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
     rest = len(differences) - DIFFERENCES
+    both = (
+        f"{release} is on the disk and runs" if runs == drift["release"] else f"{release} is on the disk, {runs} runs"
+    )
     return [
-        f"OUT OF SYNC: {release} is on the disk, {runs} runs, {many}",
+        f"OUT OF SYNC: {both}, {many}",
         *(f"  {difference['sentence']}" for difference in differences[:DIFFERENCES]),
         *([f"  and {rest} more"] if rest > 0 else []),
     ]

@@ -142,16 +142,16 @@ def test_only_a_backend(run_module: RunModule, running: t.Any) -> None:
 def test_the_report(run_module: RunModule, running: t.Any) -> None:
     result = run_module(haproxy_info, **arguments(running, gather=["status", "drift", "certificates"]))
     lines = result["report"]
-    assert lines[0] == "DEGRADED: 2 frontends, 2 backends (1 DEGRADED), 2 servers (1 ERROR)"
-    assert lines[1].startswith("  web ONLINE (OPEN, 0/")
-    assert lines[2] == "    web-back DEGRADED (UP)"
-    assert lines[3].startswith(f"      one ONLINE (127.0.0.1:{running.ports['back']}, UP for ")
-    assert "L4CON Connection refused" in lines[4]
-    assert lines[5].startswith("  back ONLINE (OPEN")
-    assert lines[6:8] == ["  backends that no frontend names", "    seen ONLINE"]
-    assert lines[8] == "OUT OF SYNC: no release is on the disk, an unknown one runs, 1 difference"
-    assert lines[9].startswith(f"  Nothing in {running.home} is a release yet")
-    assert lines[10:] == ["certificates", f"  {running.home}/one.pem 41 days left"]
+    assert lines[0] == "OUT OF SYNC: no release is on the disk, an unknown one runs, 1 difference"
+    assert lines[1].startswith(f"  Nothing in {running.home} is a release yet")
+    assert lines[2:4] == ["certificates", f"  {running.home}/one.pem 41 days left"]
+    assert lines[4] == "DEGRADED: 2 frontends, 2 backends (1 DEGRADED), 2 servers (1 ERROR)"
+    assert lines[5].startswith("  web ONLINE (OPEN, 0/")
+    assert lines[6] == "    web-back DEGRADED (UP)"
+    assert lines[7].startswith(f"      one ONLINE (127.0.0.1:{running.ports['back']}, UP for ")
+    assert "L4CON Connection refused" in lines[8]
+    assert lines[9].startswith("  back ONLINE (OPEN")
+    assert lines[10:] == ["  backends that no frontend names", "    seen ONLINE"]
 
 
 @pytest.mark.parametrize(
