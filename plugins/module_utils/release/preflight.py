@@ -199,6 +199,8 @@ class Preflight:
         others = [holder for holder in holders if self._own.isdisjoint(pid for pid, _name in holder)]
         if holders and not others:
             return ""
+        if not others and self._own & table.hidden:
+            return ""  # probably HAProxy itself, which runs as another user than this process may look at
         named = sorted({(name, pid) for holder in others for pid, name in holder})
         return " and ".join(f"{name} (process {pid})" for name, pid in named) or "something that no process here holds"
 
@@ -239,6 +241,9 @@ def _no_address(endpoint: Endpoint) -> str:
 class _Sockets:
     """The sockets of this node and the processes that hold them, read when first asked for."""
 
+    def __init__(self) -> None:
+        self.hidden: set[int] = set()  # processes whose sockets only a mightier one may see
+
     def holders(self, endpoint: Endpoint) -> list[frozenset[tuple[int, str]]]:
         """Who holds each socket that is in the way of an endpoint: process ids and names."""
         mine = ipaddress.ip_address(endpoint.address)
@@ -264,13 +269,17 @@ class _Sockets:
         """Inode to process ids to names."""
         result: dict[str, dict[int, str]] = {}
         for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # it ended, or is somebody else's
+            try:
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 for handle in (process / "fd").iterdir():
                     with suppress(FileNotFoundError):
                         target = str(handle.readlink())
                         if target.startswith("socket:["):
                             result.setdefault(target[8:-1], {})[int(process.name)] = name
+            except PermissionError:
+                self.hidden.add(int(process.name))
+            except OSError:  # it ended
+                continue
         return result
 
 

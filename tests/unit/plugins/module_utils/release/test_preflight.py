@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -301,3 +302,21 @@ def test_an_interface_that_is_not_there(hold: Hold) -> None:
     assert "no network interface nowhere0" in problem.sentence
     hold("AF_INET", "SOCK_STREAM", "127.0.0.1", port)
     assert [problem.kind for problem in problems(f"bind 127.0.0.1:{port} interface nowhere0")] == ["interface", "taken"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_who_may_not_look_at_haproxy_takes_the_port_for_its_own() -> None:
+    """A container's root without CAP_SYS_PTRACE sees no sockets of another user, and its own ports must not stop it."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        endpoint = Endpoint("127.0.0.1", held.getsockname()[1])
+        holder, reading, writing = os.getpid(), *os.pipe()
+        child = os.fork()
+        if child == 0:
+            held.close()
+            os.setgroups([])
+            os.setuid(65534)
+            found = [[problem.kind for problem in Preflight(own).problems([endpoint])] for own in ([holder], [])]
+            os.write(writing, json.dumps(found).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert json.loads(os.read(reading, 1000)) == [[], ["taken"]]
