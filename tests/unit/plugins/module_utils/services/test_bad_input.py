@@ -96,6 +96,16 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_acls": {"a": "path /x"}}, "haproxy_acls.a", "is not an ACL"),
     ({"haproxy_frontend_acls": {"a": {"rule": ""}}}, "haproxy_frontend_acls.a.rule", "is empty"),
     (
+        {
+            "haproxy_ssl": True,
+            "haproxy_balance_type": "tcp",
+            "haproxy_redirect_http_port": 8080,
+            "haproxy_frontend_acls": {"a": {"rule": "path /x"}},
+        },
+        "haproxy_frontend_acls.a",
+        "this service, which is tcp",
+    ),
+    (
         {"haproxy_ssl": True, "haproxy_frontend_acls": {"le": {"rule": "path /x", "backend_name": "letsencrypt"}}},
         "haproxy_frontend_acls.le.backend_name",
         "is not a service",
@@ -208,6 +218,7 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ),
     ({"haproxy_frontend_raw": [".if true"]}, "haproxy_frontend_raw[0]", "does not begin another section"),
     ({"haproxy_retry_on": ["conn failure"]}, "haproxy_retry_on[0]", "Did you mean conn-failure?"),
+    ({"haproxy_retry_on": ["none", "503"]}, "haproxy_retry_on", "excludes all others"),
     ({"haproxy_backend_ca": "ca.pem"}, "haproxy_backend_ca", "neither true, false nor an absolute path"),
     (
         {"haproxy_backend_ssl": True, "haproxy_backend_verifyhost": "a.example.org"},
