@@ -23,12 +23,15 @@ def pages(balancer: Node) -> t.Callable[[], set[str]]:
 
 @pytest.fixture
 def without_ok(balancer: Node, web: Node) -> t.Iterator[None]:
-    """The first web server answers with status 200, but does not say OK. After a reload the first check decides."""
+    """The first web server answers with status 200, but does not say OK.
+
+    After a restart the first check decides; a reload hands on how the servers were.
+    """
     web.run("echo KO web1 >/srv/page")
-    balancer.systemctl("reload haproxy")
+    balancer.systemctl("restart haproxy")
     yield
     web.run("echo OK web1 >/srv/page")
-    balancer.systemctl("reload haproxy")
+    balancer.systemctl("restart haproxy")
 
 
 def test_the_first_of_the_group_answers(pages: t.Callable[[], set[str]]) -> None:
