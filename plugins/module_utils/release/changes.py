@@ -17,10 +17,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import cer
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import (
     ServerState,
     add,
+    parse_server_stats,
     parse_servers,
     remove,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.stats import parse_stats
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import Server
@@ -230,8 +230,7 @@ def execute(changes: t.Iterable[Change], session: Session) -> None:
         if what := change.missing(states):
             raise UnprovedError(f"HAProxy took '{change.commands[0]}', but {what}.")
     limited = [change for change in of_servers if isinstance(change, SetServer) and change.maxconn is not None]
-    rows = parse_stats(session.run("show stat -1 4 -1")) if limited else []
-    limits = {(row["pxname"], row["svname"]): row["slim"] or 0 for row in rows}
+    stats = parse_server_stats(session.run("show stat -1 4 -1")) if limited else {}
     for change in limited:
-        if limits.get((change.pool, change.name)) != change.maxconn:
+        if stats[change.pool, change.name].maxconn != change.maxconn:
             raise UnprovedError(f"HAProxy took '{change.commands[-1]}', and does not show it.")

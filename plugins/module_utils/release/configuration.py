@@ -153,7 +153,7 @@ def stats_sockets(sections: t.Iterable[Section]) -> list[str]:
         for section in sections
         if section.kind == "global"
         for line in section.those("stats", "socket")
-        if line[2:3] and "admin" in _after(line, "level") and line[2].removeprefix("unix@").startswith("/")
+        if line[2:3] and word_after(line, "level") == "admin" and line[2].removeprefix("unix@").startswith("/")
     ]
 
 
@@ -175,5 +175,6 @@ def shares_tables(sections: t.Iterable[Section]) -> bool:
     return any("peers" in line for section in sections for line in section.those("stick-table"))
 
 
-def _after(line: Words, keyword: str) -> Words:
-    return line[line.index(keyword) + 1 :][:1] if keyword in line else ()
+def word_after(line: Words, keyword: str) -> str:
+    """The word behind a keyword; empty when there is none."""
+    return line[line.index(keyword) + 1] if keyword in line[:-1] else ""

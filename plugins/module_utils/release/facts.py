@@ -29,7 +29,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import certificates, crtlists, patterns
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import SocketError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import parse_processes
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import parse_servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import parse_servers, read_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.sessions import parse_sessions
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.stats import Row, parse_stats, parse_typed_info
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.status import tree
@@ -184,9 +184,8 @@ class Facts:
         return Disk(str(store.config_dir), release, store.journal, younger if made else [], loose)
 
     def _at_run_time(self, session: Session, release: Release) -> list[Difference]:
-        states = parse_servers(session.run("show servers state"))
-        rows = parse_stats(session.run("show stat -1 4 -1"))
-        limits = {(str(row["pxname"]), str(row["svname"])): int(row["slim"] or 0) for row in rows}
+        states, stats = read_servers(session)
+        limits = {server: numbers.maxconn for server, numbers in stats.items()}
         secrets = self._store.secrets(release.id)
         loaded = [*self._patterns(session, release), *self._crt_lists(session, release)]
         return [

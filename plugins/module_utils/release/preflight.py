@@ -21,6 +21,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import word_after
+
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -142,7 +144,7 @@ def _endpoints(section: Section, line: Words, words: Words) -> Iterator[Endpoint
                 str(ip),
                 port,
                 line[0] == "dgram-bind" or form["stack"] in ("dgram", "quic") or form["kind"] in ("udp", "quic"),
-                _after(options, "interface"),
+                word_after(options, "interface"),
                 "transparent" in options,
                 _v6only(options) if ip.version == 6 else None,
                 " ".join(section.heading[:2]),
@@ -163,10 +165,6 @@ def _v6only(options: Words) -> bool | None:
     if "v6only" in options:  # the stronger of the two
         return True
     return False if "v4v6" in options else None
-
-
-def _after(words: Words, keyword: str) -> str:
-    return words[words.index(keyword) + 1] if keyword in words[:-1] else ""
 
 
 class Preflight:
