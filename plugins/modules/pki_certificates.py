@@ -99,9 +99,44 @@ options:
         description: Lifetime, such as V(3650d) or V(+3650d). The default is V(3650d).
         type: str
         aliases: [not_after]
+      name_constraints_permitted:
+        description:
+          - Names that the authority, and all below it, may sign for, such as V(DNS:example.org) (with everything below
+            it) or V(IP:192.0.2.0/24). What is not of these kinds stays allowed.
+          - A certificate with another name is refused here, as clients would refuse it.
+        type: list
+        elements: str
+      name_constraints_excluded:
+        description: Names that it may not sign for, in the same form.
+        type: list
+        elements: str
+      key_passphrase:
+        description:
+          - Passphrase of the key file. A key that has none yet is encrypted with it.
+          - Without it the key of an authority is only protected by its mode.
+        type: str
+      revoked:
+        description:
+          - Certificates of the authority that are valid no more. With this, even as an empty list, the authority has a
+            revocation list, C(crl/NAME.crl.pem), which is signed again when the entries change or when it is due.
+        type: list
+        elements: dict
+        suboptions:
+          serial:
+            description: Serial number in hexadecimal, as RV(certificates[].serial) and openssl tell it. Required.
+            type: str
+          reason:
+            description:
+              - V(unspecified), V(keyCompromise), V(cACompromise), V(affiliationChanged), V(superseded) or
+                V(cessationOfOperation). The default is V(unspecified).
+            type: str
+      crl_ttl:
+        description:
+          - Lifetime of the revocation list. The default is V(397d). Whoever checks an expired list refuses all clients.
+        type: str
       key_type:
         description:
-          - V(ECDSA) or V(RSA). The default for a new authority is V(ECDSA).
+          - V(ECDSA), V(RSA) or V(Ed25519). The default for a new authority is V(ECDSA).
           - Without it an authority keeps the key that it has, of whatever kind.
         type: str
       key_size:
@@ -178,7 +213,8 @@ options:
         type: str
         aliases: [not_after]
       key_type:
-        description: V(ECDSA) or V(RSA). The default is V(ECDSA).
+        description:
+          - V(ECDSA), V(RSA) or V(Ed25519), which browsers do not take. The default is V(ECDSA).
         type: str
       key_size:
         description:
@@ -241,6 +277,13 @@ options:
     description: Name of a certificate that is issued again, or V(true) for all of them.
     type: str
     default: ""
+  renew_before:
+    description:
+      - How long before its end a certificate is issued again, such as V(30d). Shorter than the lifetimes of all
+        O(certificates).
+      - The default is a third of its lifetime, which is also when an authority is, always with the key that it has.
+    type: str
+    default: ""
 seealso:
   - module: lbforge.haproxy.pki_trust
 """
@@ -289,7 +332,7 @@ actions:
   elements: dict
   contains:
     type:
-      description: V(authority) or V(certificate).
+      description: V(authority), V(certificate) or V(crl).
       type: str
     name:
       description: Its name.
@@ -371,8 +414,36 @@ bundles:
     content:
       description: PEM text. Secret.
       type: str
+crls:
+  description: The revocation lists of authorities that have O(authorities[].revoked).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the authority.
+      type: str
+    path:
+      description: Path of the list on the setup host.
+      type: str
+    content:
+      description: PEM text.
+      type: str
+    number:
+      description: Its number, which grows.
+      type: int
+    next_update:
+      description: Its end in UTC.
+      type: str
+    revoked:
+      description: Serial numbers in hexadecimal.
+      type: list
+      elements: str
 anchors:
-  description: Certificates of O(anchors).
+  description:
+    - Certificates of O(anchors).
+    - After O(regen_ca) also what they were before, C(NAME-DATE), until that expires or its file is deleted, so that
+      what was signed before is trusted while everything changes.
   returned: success
   type: list
   elements: dict
@@ -394,6 +465,7 @@ errors:
       why: "no authority is named 'HaproxyRoot' (there is HAProxyRoot)"
 """
 
+import contextlib
 import datetime
 import pathlib
 import traceback
@@ -403,14 +475,18 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import crl as revocation
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import Holding, Outcome, issue
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import parse_request
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import Request, parse_request
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
     Store,
     authority_place,
     certificate_place,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.user import load_user_certificates
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
 
 try:
     import cryptography
@@ -444,7 +520,16 @@ SIGNED_OPTIONS: dict[str, t.Any] = {
     "key_type": {"type": "str", "no_log": False},
     "key_size": {"type": "int", "no_log": False},
 }
-AUTHORITY_OPTIONS: dict[str, t.Any] = {**SIGNED_OPTIONS, "basic_constraints": {"type": "list", "elements": "str"}}
+REVOKED_OPTIONS = {"serial": {"type": "str"}, "reason": {"type": "str"}}
+AUTHORITY_OPTIONS: dict[str, t.Any] = {
+    **SIGNED_OPTIONS,
+    "basic_constraints": {"type": "list", "elements": "str"},
+    "name_constraints_permitted": {"type": "list", "elements": "str"},
+    "name_constraints_excluded": {"type": "list", "elements": "str"},
+    "key_passphrase": {"type": "str", "no_log": True},
+    "revoked": {"type": "list", "elements": "dict", "options": REVOKED_OPTIONS},
+    "crl_ttl": {"type": "str"},
+}
 CERTIFICATE_OPTIONS: dict[str, t.Any] = {
     **SIGNED_OPTIONS,
     "san": {"type": "raw"},
@@ -458,6 +543,13 @@ USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
 }
 
 
+class QuietModule(AnsibleModule):
+    """A module whose arguments do not go to the log of the system: C(no_log) on a suboption does not keep it out."""
+
+    def _log_invocation(self) -> None:
+        """Say nothing."""
+
+
 def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
     """Do, or only plan, one whole call and return its result."""
     store = Store(pathlib.Path(params["directory"]))
@@ -469,6 +561,7 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
         places += [certificate_place(certificate.name) for certificate in request.certificates]
         users = load_user_certificates(request.user_certificates, lambda path: pathlib.Path(path).read_bytes(), now)
         outcome = issue(request, store.read(places), now)
+        retired = {name: pem for anchor in request.anchors for name, pem in store.retired(anchor).items()}
         if not check_mode:
             store.apply(outcome.changes)
 
@@ -495,10 +588,32 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
         "user_certificates": report(users, user_paths.__getitem__),
         "bundles": [{"name": f"{name}.pem", "content": holdings[name].bundle().decode()} for name in request.bundles],
         "anchors": [
-            {"name": name, "content": crypto.certificates_pem([outcome.authorities[name].certificate]).decode()}
-            for name in request.anchors
+            {"name": name, "content": crypto.certificates_pem([certificate]).decode()}
+            for name, certificate in _anchors(request, outcome, retired, now)
+        ],
+        "crls": [
+            {
+                "name": name,
+                "path": str(store.directory / authority_place(name).crl),
+                "content": revocation.crl_pem(crl).decode(),
+                **revocation.facts(crl),
+            }
+            for name, crl in outcome.crls.items()
         ],
     }
+
+
+def _anchors(
+    request: Request, outcome: Outcome, retired: dict[str, bytes], now: datetime.datetime
+) -> t.Iterator[tuple[str, x509.Certificate]]:
+    """Yield what to trust: the authorities, and what they were before a regeneration as long as that is valid."""
+    for name in request.anchors:
+        yield name, outcome.authorities[name].certificate
+    for name, pem in retired.items():
+        with contextlib.suppress(crypto.Unreadable):
+            certificate = crypto.load_certificates(pem)[0]
+            if not crypto.expiry_problem(certificate, now):
+                yield name, certificate
 
 
 def _diff(outcome: Outcome, check_mode: bool) -> dict[str, t.Any]:
@@ -507,8 +622,10 @@ def _diff(outcome: Outcome, check_mode: bool) -> dict[str, t.Any]:
         label = f"{action.type} {action.name}"
         if action.old:
             before[label] = {key: crypto.facts(action.old)[key] for key in ("serial", "not_after")}
-        new = _facts(action.new, check_mode and action.new != action.old)
-        after[label] = {"serial": new["serial"], "not_after": new["not_after"], "reasons": list(action.reasons)}
+        after[label] = {"reasons": list(action.reasons)}
+        if action.new:
+            new = _facts(action.new, check_mode and action.new != action.old)
+            after[label] |= {"serial": new["serial"], "not_after": new["not_after"]}
     return {"before": before, "after": after}
 
 
@@ -520,7 +637,7 @@ def main() -> t.NoReturn:
     def entries(options: dict[str, t.Any]) -> dict[str, t.Any]:
         return {"type": "list", "elements": "dict", "default": [], "options": options}
 
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
             "authorities": entries(AUTHORITY_OPTIONS),
@@ -530,6 +647,7 @@ def main() -> t.NoReturn:
             "anchors": entries(ENTRY_OPTIONS),
             "regen_ca": {"type": "str", "default": ""},
             "regen_cert": {"type": "str", "default": ""},
+            "renew_before": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -23,7 +23,10 @@ attributes:
     support: full
 options:
   anchors:
-    description: Authorities to trust.
+    description:
+      - Authorities to trust.
+      - What M(lbforge.haproxy.pki_certificates) called C(NAME-DATE), because O(anchors[].name) was regenerated, is
+        trusted no more once it is not among them.
     type: list
     elements: dict
     required: true
@@ -67,6 +70,11 @@ installed:
   returned: success
   type: list
   elements: str
+removed:
+  description: Names of the anchors that were, or would be, trusted no more.
+  returned: success
+  type: list
+  elements: str
 errors:
   description: Every mistake.
   returned: failure
@@ -91,18 +99,22 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     outdated = [anchor for anchor in anchors if before[anchor] != anchor.content]
     untrusted = store.untrusted(anchors)
     wanting = [anchor for anchor in anchors if anchor in outdated or anchor in untrusted]
+    retired = {path: path.read_text(encoding="utf-8", errors="replace") for path in store.retired(anchors)}
 
-    if wanting and not module.check_mode:
+    if (wanting or retired) and not module.check_mode:
         module.get_bin_path(params["command"][0], required=True)
         for anchor in outdated:
             store.write(anchor)
+        for path in retired:
+            path.unlink()
         module.run_command(params["command"], check_rc=True)
         if refused := [anchor.name for anchor in store.untrusted(anchors)]:
             command = " ".join(params["command"])
             raise TrustError(f"{command} succeeded, but {params['bundle']} has no certificate of {', '.join(refused)}")
     return {
-        "changed": bool(wanting),
+        "changed": bool(wanting or retired),
         "installed": [anchor.name for anchor in wanting],
+        "removed": [path.stem for path in retired],
         "diff": [
             {
                 "before_header": str(store.path(anchor)),
@@ -111,6 +123,10 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
                 "after": anchor.content,
             }
             for anchor in outdated
+        ]
+        + [
+            {"before_header": str(path), "before": text, "after_header": str(path), "after": ""}
+            for path, text in retired.items()
         ],
     }
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One certificate and its key: parse, compare with what is wanted, sign. All of C(cryptography) is behind this file."""
+"""One certificate and its key: parse, compare with what is wanted, sign.
+
+All of C(cryptography) is behind this file and the one of revocation lists.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:
     pass  # The module says so before it calls anything here.
@@ -60,30 +63,43 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
         raise Unreadable("holds a damaged certificate") from error
 
 
-def load_key(pem: bytes) -> PrivateKey:
-    """Return the private key of a PEM text, whatever else is in it."""
-    block = next((found.group() for found in _PEM_BLOCK.finditer(pem) if found.group(1).endswith(b"PRIVATE KEY")), b"")
+def load_key(pem: bytes, passphrase: bytes = b"") -> PrivateKey:
+    """Return the private key of a PEM text, whatever else is in it; the passphrase is for a key that has one."""
+    block = _key_block(pem)
     if not block:
         raise Unreadable("holds no private key in PEM format")
+    encrypted = is_encrypted(pem)
+    if encrypted and not passphrase:
+        raise Unreadable("holds a private key with a passphrase, and none is given")
     try:
-        return t.cast("PrivateKey", serialization.load_pem_private_key(block, password=None))
-    except TypeError as error:
-        raise Unreadable("holds a private key with a passphrase, which is not supported") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unreadable("holds a damaged private key") from error
+        return t.cast("PrivateKey", serialization.load_pem_private_key(block, passphrase if encrypted else None))
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        flaw = "that its passphrase does not open" if encrypted else "that is damaged"
+        raise Unreadable(f"holds a private key {flaw}") from error
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Tell whether a private key has a passphrase, in PKCS #8 or in the older form of OpenSSL."""
+    return b"ENCRYPTED" in _key_block(pem)
+
+
+def _key_block(pem: bytes) -> bytes:
+    keys = (found.group() for found in _PEM_BLOCK.finditer(pem) if found.group(1).endswith(b"PRIVATE KEY"))
+    return next(keys, b"")
 
 
 def new_key(spec: KeySpec) -> PrivateKey:
+    if spec.kind == "Ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
     if spec.kind == "RSA":
         return rsa.generate_private_key(public_exponent=65537, key_size=spec.size)
     curves: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
     return ec.generate_private_key(curves[spec.size])
 
 
-def key_pem(key: PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def key_pem(key: PrivateKey, passphrase: bytes = b"") -> bytes:
+    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 def certificates_pem(certificates: t.Iterable[x509.Certificate]) -> bytes:
@@ -140,7 +156,7 @@ def sign(
     for extension, critical in _extensions(wanted, key, issuer):
         builder = builder.add_extension(extension, critical)
     signer = issuer_key or key
-    return builder.sign(signer, _hash_for(signer))
+    return builder.sign(signer, hash_for(signer))
 
 
 def differences(
@@ -149,6 +165,7 @@ def differences(
     key: PrivateKey,
     issuer: x509.Certificate | None,
     now: datetime.datetime,
+    renew_before: datetime.timedelta | None = None,
 ) -> list[str]:
     """Say by meaning why a certificate is not, or no longer, the one that is wanted."""
     reasons = []
@@ -158,7 +175,7 @@ def differences(
     if not is_signed_by(certificate, issuer or certificate):
         reasons.append(f"not signed by the key of {wanted.signed_by}" if issuer else "not signed by its own key")
     reasons += _different_extensions(certificate, _extensions(wanted, key, issuer))
-    reasons += _due(wanted, certificate, issuer, now)
+    reasons += _due(wanted, certificate, issuer, now, renew_before)
     return reasons
 
 
@@ -167,7 +184,7 @@ def key_spec(key: PrivateKey) -> KeySpec:
         return KeySpec("RSA", key.key_size)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return KeySpec("ECDSA", key.key_size)
-    return KeySpec(type(key).__name__, 0)
+    return KeySpec("Ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else type(key).__name__, 0)
 
 
 def facts(certificate: x509.Certificate) -> dict[str, t.Any]:
@@ -202,13 +219,16 @@ def _due(
     certificate: x509.Certificate,
     issuer: x509.Certificate | None,
     now: datetime.datetime,
+    renew_before: datetime.timedelta | None,
 ) -> list[str]:
     problem = expiry_problem(certificate, now)
     if problem:
         return [problem]
     end = certificate.not_valid_after_utc
     lifetime = end - certificate.not_valid_before_utc - BACKDATE
-    if end - now < lifetime / 3:
+    # One that its authority's end cut short would be due at once, and again in every run.
+    early = renew_before if renew_before and renew_before < lifetime else lifetime / 3
+    if end - now < early:
         return [f"due for renewal: expires on {end:%Y-%m-%d %H:%M:%S} UTC"]
     shortened = issuer is not None and end == issuer.not_valid_after_utc
     if lifetime > wanted.lifetime or (lifetime < wanted.lifetime and not shortened):
@@ -240,20 +260,28 @@ def _extensions(
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
     ]
     if issuer:
-        identifier = _extension(issuer, x509.SubjectKeyIdentifier)
-        issuer_key = t.cast("CertificateIssuerPublicKeyTypes", issuer.public_key())
-        of_issuer = (
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-            if identifier
-            else x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key)
-        )
-        extensions.append((of_issuer, False))
+        extensions.append((authority_key_identifier(issuer), False))
     if wanted.extended_key_usage:
         purposes = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}
         extensions.append((x509.ExtendedKeyUsage([purposes[usage] for usage in wanted.extended_key_usage]), False))
+    if wanted.constraints:
+        permitted, excluded = (
+            [_subtree(*name) for name in sorted(names)] or None
+            for names in (wanted.constraints.permitted, wanted.constraints.excluded)
+        )
+        extensions.append((x509.NameConstraints(permitted, excluded), True))
     if wanted.san:
         extensions.append((x509.SubjectAlternativeName([_general_name(*name) for name in sorted(wanted.san)]), False))
     return extensions
+
+
+def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Name the key of an authority as the authority does it itself."""
+    identifier = _extension(issuer, x509.SubjectKeyIdentifier)
+    if identifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    key = t.cast("CertificateIssuerPublicKeyTypes", issuer.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
 
 
 def _different_extensions(
@@ -290,6 +318,38 @@ def _general_name(kind: str, value: str) -> x509.GeneralName:
     return x509.DNSName(value) if kind == "dns" else x509.UniformResourceIdentifier(value)
 
 
+def _subtree(kind: str, value: str) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_network(value)) if kind == "ip" else x509.DNSName(value)
+
+
+def forbidden_names(above: t.Iterable[x509.Certificate], san: t.Iterable[tuple[str, str]]) -> list[str]:
+    """Say which names the constraints of the authorities above do not allow (RFC 5280, 4.2.1.10)."""
+    problems = []
+    for authority in above:
+        constraints = _extension(authority, x509.NameConstraints)
+        if constraints is None:
+            continue
+        for kind, value in sorted(san):
+            permitted = [tree for tree in constraints.permitted_subtrees or () if _is_about(tree, kind)]
+            excluded = [tree for tree in constraints.excluded_subtrees or () if _is_about(tree, kind)]
+            if (permitted and not any(_is_in(value, tree) for tree in permitted)) or any(
+                _is_in(value, tree) for tree in excluded
+            ):
+                problems.append(f"{name_text(authority)!r} may not sign for {value}")
+    return problems
+
+
+def _is_about(tree: x509.GeneralName, kind: str) -> bool:
+    return {"ip": x509.IPAddress, "dns": x509.DNSName, "uri": x509.UniformResourceIdentifier}[kind] is type(tree)
+
+
+def _is_in(value: str, tree: x509.GeneralName) -> bool:
+    if isinstance(tree, x509.IPAddress):
+        address, network = ipaddress.ip_address(value), tree.value
+        return address in network if isinstance(network, (ipaddress.IPv4Network, ipaddress.IPv6Network)) else False
+    return f".{value.removeprefix('*.')}".endswith(f".{tree.value}")
+
+
 def _san_texts(names: t.Any) -> list[str]:
     """Write alternative names as C(DNS:a.example), sorted: their order means nothing."""
     kinds = {"DNSName": "DNS", "IPAddress": "IP", "UniformResourceIdentifier": "URI"}
@@ -309,7 +369,7 @@ def _days(duration: datetime.timedelta) -> str:
     return f"{duration.days} days" if duration.days and not duration.seconds else str(duration)
 
 
-def _hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+def hash_for(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     spec = key_spec(key)
     if spec.kind == "ECDSA" and spec.size > 256:
         return hashes.SHA384() if spec.size == 384 else hashes.SHA512()

@@ -14,7 +14,14 @@ import datetime
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import PkiError, Problem, Request, Wanted
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import crl as revocation
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import (
+    PkiError,
+    Problem,
+    Request,
+    Revocations,
+    Wanted,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
     Change,
     File,
@@ -52,14 +59,14 @@ class Holding:
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """What is done to one certificate, and why."""
+    """What is done to one certificate or revocation list, and why."""
 
     type: str
     name: str
     action: str
     reasons: tuple[str, ...]
-    old: x509.Certificate | None
-    new: x509.Certificate
+    old: x509.Certificate | None = None
+    new: x509.Certificate | None = None
 
     def to_dict(self) -> dict[str, t.Any]:
         return {"type": self.type, "name": self.name, "action": self.action, "reasons": list(self.reasons)}
@@ -73,6 +80,7 @@ class Outcome:
     changes: list[Change] = dataclasses.field(default_factory=list)
     authorities: dict[str, Holding] = dataclasses.field(default_factory=dict)
     certificates: dict[str, Holding] = dataclasses.field(default_factory=dict)
+    crls: dict[str, x509.CertificateRevocationList] = dataclasses.field(default_factory=dict)
 
 
 def issue(request: Request, present: t.Mapping[str, File], now: datetime.datetime) -> Outcome:
@@ -109,6 +117,9 @@ class _Planner:
             why = f"{wanted.signed_by!r} has pathlen:0 and allows no further authority"
             raise _refusal(f"{wanted.path}.signed_by", wanted.signed_by, why)
         issuer_certificate = issuer.certificate if issuer else None
+        above = (issuer.certificate, *issuer.above) if issuer else ()
+        if forbidden := crypto.forbidden_names(above, wanted.san):
+            raise _refusal(f"{wanted.path}.san", wanted.name, f"name constraints: {'; '.join(forbidden)}")
 
         place = authority_place(wanted.name) if wanted.authority else certificate_place(wanted.name)
         certificate, flaw = self._certificate(place)
@@ -123,9 +134,9 @@ class _Planner:
             flaw = key_flaw or flaw
         reasons = [flaw] if flaw else []
         if certificate and key and not flaw:
-            reasons = crypto.differences(wanted, certificate, key, issuer_certificate, self._now)
+            early = None if wanted.authority else self._request.renew_before
+            reasons = crypto.differences(wanted, certificate, key, issuer_certificate, self._now, early)
 
-        above = (issuer.certificate, *issuer.above) if issuer else ()
         if certificate and key and not reasons:
             holding = Holding(key, certificate, above)
         else:
@@ -137,6 +148,8 @@ class _Planner:
             self._keep_old(place)
         (self.outcome.authorities if wanted.authority else self.outcome.certificates)[wanted.name] = holding
         self._put(wanted, place, holding, reasons, certificate)
+        if wanted.crl:
+            self._put_crl(wanted, wanted.crl, place, holding)
 
     def authority(self, name: str, path: str) -> Holding:
         """Return an authority of this call, or one that the directory already has."""
@@ -150,7 +163,9 @@ class _Planner:
             certificate = crypto.load_certificates(self._content(place.certificate))[0]
             chain = crypto.load_certificates(self._content(place.chain))
         except crypto.Unreadable as error:
-            raise _refusal(path, name, f"{name!r} in the directory is unusable: a file of it {error}") from error
+            remedy = ": list it in authorities with its key_passphrase" if "none is given" in str(error) else ""
+            why = f"{name!r} in the directory is unusable: a file of it {error}{remedy}"
+            raise _refusal(path, name, why) from error
         flaw = crypto.expiry_problem(certificate, self._now)
         if not crypto.belongs(key, certificate):
             flaw = "its key and its certificate do not belong together"
@@ -175,9 +190,12 @@ class _Planner:
         if place.key not in self._present:
             why = f"the certificate of {wanted.name} is there, but its key {place.key} is missing: {remedy}"
             raise _refusal(wanted.path, place.key, why)
+        pem = self._content(place.key)
         try:
-            key = crypto.load_key(self._content(place.key))
+            key = crypto.load_key(pem, wanted.passphrase)
         except crypto.Unreadable as error:
+            if crypto.is_encrypted(pem):
+                remedy = f"set key_passphrase to its passphrase, or {remedy}"
             raise _refusal(wanted.path, place.key, f"{place.key} {error}: {remedy}") from error
         if certificate and not crypto.belongs(key, certificate):
             why = f"{place.key} is not the key of the certificate beside it: {remedy}"
@@ -232,7 +250,7 @@ class _Planner:
     ) -> None:
         """Write the files that are not as they should be; the key before its certificate."""
         files = [
-            (place.key, self._kept_key(place, holding), KEY_MODE),
+            (place.key, self._kept_key(place, holding, wanted.passphrase), KEY_MODE),
             (place.certificate, crypto.certificates_pem([holding.certificate]), CERTIFICATE_MODE),
         ]
         if wanted.authority:
@@ -267,14 +285,34 @@ class _Planner:
                 Action(kind, wanted.name, action, tuple(reasons or repairs), old, holding.certificate)
             )
 
-    def _kept_key(self, place: Place, holding: Holding) -> bytes:
+    def _put_crl(self, wanted: Wanted, asked: Revocations, place: Place, holding: Holding) -> None:
+        """Sign a revocation list that is missing, damaged or due, or that should have other entries."""
+        old, reasons = None, ["does not exist yet"]
+        if place.crl in self._present:
+            try:
+                old = revocation.load_crl(self._content(place.crl))
+                reasons = revocation.differences(asked, old, holding.certificate, self._now)
+            except crypto.Unreadable as error:
+                reasons = [f"the file {error}"]
+        if old is None or reasons:
+            crl = revocation.sign_crl(asked, holding.certificate, holding.key, self._now, old)
+            self.outcome.changes.append(Write(place.crl, revocation.crl_pem(crl), CERTIFICATE_MODE))
+            action = "reissue" if place.crl in self._present else "create"
+            self.outcome.actions.append(Action("crl", wanted.name, action, tuple(reasons)))
+        else:
+            crl = old
+        self.outcome.crls[wanted.name] = crl
+
+    def _kept_key(self, place: Place, holding: Holding, passphrase: bytes) -> bytes:
         """Leave a key file that holds the right key as it is, in whatever format it came."""
         content = self._content(place.key)
         try:
-            same = crypto.belongs(crypto.load_key(content), holding.certificate)
+            same = crypto.belongs(crypto.load_key(content, passphrase), holding.certificate)
         except crypto.Unreadable:
             same = False
-        return content if same else crypto.key_pem(holding.key)
+        if same and (crypto.is_encrypted(content) or not passphrase):
+            return content
+        return crypto.key_pem(holding.key, passphrase)
 
     def _content(self, path: str) -> bytes:
         file = self._present.get(path)

@@ -35,11 +35,22 @@ KEY_USAGES = (
 )
 EXTENDED_KEY_USAGES = ("serverAuth", "clientAuth")
 SAN_TYPES = ("dns", "ip", "uri")
-KEY_SIZES = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096, 8192)}
+# An Ed25519 key (RFC 8410) has one size, which nobody gives.
+KEY_SIZES: dict[str, tuple[int, ...]] = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096, 8192), "Ed25519": ()}
+# RFC 5280, 5.3.1, without those that mean nothing outside of a large authority.
+REVOCATION_REASONS = (
+    "unspecified",
+    "keyCompromise",
+    "cACompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+)
 
 # The CA/Browser Forum allows 398 days, and clients of private CAs follow.
 LEAF_LIFETIME = "397d"
 AUTHORITY_LIFETIME = "3650d"
+CRL_LIFETIME = LEAF_LIFETIME
 LONGEST_LIFETIME = datetime.timedelta(days=36525)
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.:@%+*-]*")
@@ -48,7 +59,10 @@ _TAKEN_SUFFIXES = ("-chain", "-ca_bundle")
 _DNS_NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.IGNORECASE)
 _DURATION = re.compile(r"\+?(?=\d)(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION_HINT = "write a number and a unit (w, d, h, m, s)"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# RFC 5280, 4.1.2.2: positive, and up to 20 octets.
+_SERIAL = re.compile(r"0*[1-9a-fA-F][0-9a-fA-F]{0,39}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +86,40 @@ class PkiError(LbforgeError):
 
 @dataclasses.dataclass(frozen=True)
 class KeySpec:
-    """A kind of key: C(ECDSA) with the size of its curve, C(RSA) with the size of its modulus."""
+    """A kind of key: C(ECDSA) with the size of its curve, C(RSA) with the size of its modulus, C(Ed25519) with 0."""
 
     kind: str
     size: int
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.size}"
+        return f"{self.kind} {self.size}" if self.size else self.kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraints:
+    """Names that an authority, and all below it, may sign for: pairs such as (C(dns), C(example.org))."""
+
+    permitted: frozenset[tuple[str, str]] = frozenset()
+    excluded: frozenset[tuple[str, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.permitted or self.excluded)
+
+
+@dataclasses.dataclass(frozen=True)
+class Revocation:
+    """A certificate that an authority takes back."""
+
+    serial: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Revocations:
+    """The list that an authority publishes, whether or not there is anything on it."""
+
+    entries: tuple[Revocation, ...]
+    lifetime: datetime.timedelta
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +138,10 @@ class Wanted:
     key_usage: tuple[str, ...] = ()
     extended_key_usage: tuple[str, ...] = ()
     path_length: int | None = None
+    constraints: Constraints = Constraints()
+    crl: Revocations | None = None
+    # For the key file of an authority, which is encrypted with it.
+    passphrase: bytes = dataclasses.field(default=b"", repr=False)
     san: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -121,6 +166,8 @@ class Request:
     bundles: tuple[str, ...]
     anchors: tuple[str, ...]
     regen: frozenset[tuple[bool, str]]
+    # How long before its end a certificate is due; None for a third of its lifetime.
+    renew_before: datetime.timedelta | None
 
 
 def parse_duration(text: str) -> datetime.timedelta | None:
@@ -161,6 +208,18 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
         _unknown(f"{path}.name", name, known, "authority") for path, name in anchors if name not in {*known, ""}
     ]
 
+    renew_before = None
+    if asked := str(params.get("renew_before") or ""):
+        renew_before = parse_duration(asked)
+        if not renew_before:
+            problems.append(Problem("renew_before", asked, f"{asked!r} is not a time: {_DURATION_HINT}, such as 30d"))
+        else:
+            problems += [
+                Problem(f"{certificate.path}.ttl", str(certificate.lifetime), f"renew_before {asked} is not shorter")
+                for certificate in certificates
+                if datetime.timedelta() < certificate.lifetime <= renew_before
+            ]
+
     again: set[tuple[bool, str]] = set()
     for option, is_authority, listed in (("regen_ca", True, authorities), ("regen_cert", False, certificates)):
         asked, names = str(params.get(option) or ""), {wanted.name for wanted in listed}
@@ -180,6 +239,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
         bundles=tuple(dict.fromkeys(name for _at, name in bundles)),
         anchors=tuple(dict.fromkeys(name for _path, name in anchors)),
         regen=frozenset(again),
+        renew_before=renew_before,
     )
 
 
@@ -195,7 +255,8 @@ class _Entry:
         return self._values.get(key)
 
     def wrong(self, key: str, why: str) -> None:
-        self._problems.append(Problem(f"{self.path}.{key}", self._values.get(key), why))
+        value = "(hidden)" if key == "key_passphrase" else self._values.get(key)
+        self._problems.append(Problem(f"{self.path}.{key}", value, why))
 
     def text(self, key: str, missing: str = "", longest: int = 4096) -> str:
         value = str(self._values.get(key) if self._values.get(key) is not None else "").strip()
@@ -229,23 +290,25 @@ class _Entry:
                 values.append((attribute, value.upper() if attribute == "C" else value))
         return tuple(values)
 
-    def lifetime(self, default: str) -> datetime.timedelta:
-        asked = self.text("ttl") or default
+    def lifetime(self, default: str, key: str = "ttl") -> datetime.timedelta:
+        asked = self.text(key) or default
         lifetime = parse_duration(asked)
         if not lifetime:
-            self.wrong("ttl", f"{asked!r} is not a lifetime: write a number and a unit (w, d, h, m, s), such as 365d")
+            self.wrong(key, f"{asked!r} is not a lifetime: {_DURATION_HINT}, such as 365d")
         elif lifetime > LONGEST_LIFETIME:
-            self.wrong("ttl", f"{asked!r} is longer than {LONGEST_LIFETIME.days} days")
+            self.wrong(key, f"{asked!r} is longer than {LONGEST_LIFETIME.days} days")
         return lifetime or datetime.timedelta()
 
     def key(self, rsa_size: int) -> KeySpec:
-        kind = (self.text("key_type") or "ECDSA").upper()
-        if kind not in KEY_SIZES:
-            self.wrong("key_type", f"{kind!r} is none of {', '.join(KEY_SIZES)}")
+        asked = self.text("key_type") or "ECDSA"
+        kind = {kind.upper(): kind for kind in KEY_SIZES}.get(asked.upper())
+        if kind is None:
+            self.wrong("key_type", f"{asked!r} is none of {', '.join(KEY_SIZES)}")
             return KeySpec("ECDSA", 256)
-        size = self.raw("key_size") or (rsa_size if kind == "RSA" else 256)
-        if size not in KEY_SIZES[kind]:
-            self.wrong("key_size", f"{size} is no size of {kind} keys here: {', '.join(map(str, KEY_SIZES[kind]))}")
+        size = self.raw("key_size") or {"RSA": rsa_size, "ECDSA": 256, "Ed25519": 0}[kind]
+        if size and size not in KEY_SIZES[kind]:
+            sizes = ", ".join(map(str, KEY_SIZES[kind])) or "leave it out"
+            self.wrong("key_size", f"{size} is no size of {kind} keys here: {sizes}")
         return KeySpec(kind, size)
 
     def usages(self, key: str, choices: t.Sequence[str], default: t.Sequence[str]) -> tuple[str, ...]:
@@ -269,6 +332,42 @@ class _Entry:
                     "basic_constraints", f"{part!r} is neither CA:TRUE nor pathlen:NUMBER, as an authority needs"
                 )
         return length
+
+    def constraints(self) -> Constraints:
+        """Read C(DNS:example.org) and C(IP:192.0.2.0/24), as openssl and RFC 5280, 4.2.1.10, have them."""
+        found: dict[str, frozenset[tuple[str, str]]] = {}
+        for kind in ("permitted", "excluded"):
+            option, names = f"name_constraints_{kind}", set()
+            for text in self.raw(option) or ():
+                of, colon, value = (part.strip() for part in str(text).partition(":"))
+                name = _constraint(of.lower(), value) if colon else None
+                if name is None:
+                    self.wrong(option, f"{text!r} is neither DNS:DOMAIN nor IP:NETWORK, such as IP:192.0.2.0/24")
+                else:
+                    names.add((of.lower(), name))
+            found[kind] = frozenset(names)
+        return Constraints(**found)
+
+    def revocations(self) -> Revocations | None:
+        """Read the list of what is revoked; an authority without one publishes no list."""
+        if self.raw("revoked") is None:
+            return None
+        entries: dict[int, Revocation] = {}
+        for at, item in enumerate(self.raw("revoked")):
+            serial, reason = str(item.get("serial") or "").replace(":", ""), item.get("reason") or "unspecified"
+            if not _SERIAL.fullmatch(serial):
+                self.wrong(
+                    "revoked", f"[{at}].serial: {serial!r} is no serial number in hexadecimal, as openssl shows it"
+                )
+            elif reason not in REVOCATION_REASONS:
+                self.wrong("revoked", f"[{at}].reason: {reason!r} is none of {', '.join(REVOCATION_REASONS)}")
+            else:
+                entries[int(serial, 16)] = Revocation(int(serial, 16), reason)
+        return Revocations(tuple(entries[serial] for serial in sorted(entries)), self.lifetime(CRL_LIFETIME, "crl_ttl"))
+
+    def passphrase(self) -> bytes:
+        # OpenSSL takes no more, and an empty one would mean none.
+        return self.text("key_passphrase", longest=1023).encode()
 
     def signer(self, known: t.Collection[str]) -> str:
         name = self.text("signed_by", "the name of the authority that signs it")
@@ -339,6 +438,17 @@ def _san_name(kind: str, value: str) -> str | None:
     return value if _URI.fullmatch(value) else None
 
 
+def _constraint(kind: str, value: str) -> str | None:
+    """Return the one way to write a name constraint, None if it is none."""
+    if kind == "ip":
+        try:
+            return str(ipaddress.ip_network(value))
+        except ValueError:
+            return None
+    name = _san_name(kind, value) if kind == "dns" else None
+    return name if name and not name.startswith("*") else None
+
+
 def _authority(entry: _Entry) -> Wanted:
     name, subject, signed_by = entry.file_name(), entry.subject(), entry.text("signed_by")
     provider = entry.text("provider") or ("ownca" if signed_by else "selfsigned")
@@ -363,6 +473,9 @@ def _authority(entry: _Entry) -> Wanted:
         # RFC 5280, 4.2.1.3: without these two nothing below it verifies.
         key_usage=tuple(dict.fromkeys([*usages, "keyCertSign", "cRLSign"])),
         path_length=entry.path_length(),
+        constraints=entry.constraints(),
+        crl=entry.revocations(),
+        passphrase=entry.passphrase(),
     )
 
 

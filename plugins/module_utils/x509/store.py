@@ -11,6 +11,7 @@ import dataclasses
 import fcntl
 import os
 import pathlib
+import re
 import tempfile
 import time
 import typing as t
@@ -19,6 +20,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 _UNFINISHED = ".unfinished-"
 _LOCK_TIMEOUT = 120
+# How the files of an authority are called that regen_ca put another in the place of.
+RETIRED = re.compile(r"(?P<name>.+)-\d{8}T\d{6}Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Place:
     @property
     def bundle(self) -> str:
         return f"{self.directory}/certs/{self.name}-ca_bundle.crt"
+
+    @property
+    def crl(self) -> str:
+        return f"{self.directory}/crl/{self.name}.crl.pem"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +127,18 @@ class Store:
         found = self.directory.glob("roots/*/certs/*.crt")
         return sorted(path.stem for path in found if path.stem == path.parent.parent.name)
 
+    def retired(self, name: str) -> dict[str, bytes]:
+        """Return the certificates that an authority had before it was regenerated, by name."""
+        place = authority_place(name)
+        found = (self.directory / place.certificate).parent.glob(f"{place.name}-*.crt")
+        return {path.stem: path.read_bytes() for path in sorted(found) if RETIRED.fullmatch(path.stem)}
+
     def read(self, places: t.Iterable[Place]) -> dict[str, File]:
         """Return every file, and every directory of keys, that exists in these places."""
         paths = {
             path
             for place in places
-            for path in (place.key_directory, place.key, place.certificate, place.chain, place.bundle)
+            for path in (place.key_directory, place.key, place.certificate, place.chain, place.bundle, place.crl)
         }
         files = {}
         for path in sorted(paths):

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import write_file
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import RETIRED, write_file
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
@@ -67,6 +67,15 @@ class TrustStore:
         """Return the anchors that the system's bundle does not have."""
         bundle = _read(self._bundle)
         return [anchor for anchor in anchors if not is_in(anchor, bundle)]
+
+    def retired(self, anchors: t.Sequence[Anchor]) -> list[pathlib.Path]:
+        """Return files of what anchors were before a regeneration, NAME-DATE, that are not listed any more."""
+        listed = {anchor.name for anchor in anchors}
+        return sorted(
+            path
+            for path in self._directory.glob("*.crt")
+            if (found := RETIRED.fullmatch(path.stem)) and found["name"] in listed and path.stem not in listed
+        )
 
     def write(self, anchor: Anchor) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)

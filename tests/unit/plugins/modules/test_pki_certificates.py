@@ -141,6 +141,7 @@ def store(tmp_path: pathlib.Path) -> pathlib.Path:
         {"key_type": "ecdsa", "key_size": 521},
         {"key_type": "RSA"},
         {"key_type": "RSA", "key_size": 3072},
+        {"key_type": "ed25519"},
     ],
 )
 def test_clients_accept_what_is_issued(tmp_path: pathlib.Path, kind: dict[str, t.Any]) -> None:
@@ -443,8 +444,11 @@ def encrypt(directory: pathlib.Path) -> None:
         (remove(INTERMEDIATE_KEY), "set regen_ca to HAProxyIntermediate"),
         (copy(INTERMEDIATE_KEY, ROOT_KEY), "is not the key of the certificate beside it"),
         (damage(ROOT_KEY, "no key"), "holds no private key"),
-        (damage(ROOT_KEY, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "damaged private key"),
-        (encrypt, "with a passphrase"),
+        (
+            damage(ROOT_KEY, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+            "private key that is damaged",
+        ),
+        (encrypt, "set key_passphrase"),
     ],
 )
 def test_the_key_of_an_authority_is_never_replaced_in_silence(
@@ -460,6 +464,145 @@ def test_the_key_of_an_authority_is_never_replaced_in_silence(
     assert "regen_ca" in str(caught.value)
     call(store, regen_ca="true", **EVERYTHING)
     assert whole(store)
+
+
+def test_an_early_renewal_is_asked_for_in_days(store: pathlib.Path) -> None:
+    wanted = {**EVERYTHING, "renew_before": "380d"}
+    assert not call(store, now=NOW + datetime.timedelta(days=16), **wanted)["changed"]
+    assert done(call(store, now=NOW + datetime.timedelta(days=18), **wanted)) == {
+        ONE["name"]: "reissue",
+        TWO["name"]: "reissue",
+    }
+
+
+def test_an_early_renewal_does_not_go_round_in_circles(tmp_path: pathlib.Path) -> None:
+    """What the end of its authority cut short would be due again at once."""
+    wanted = {"authorities": [{**ROOT, "ttl": "60d"}, INTERMEDIATE], "certificates": [ONE], "renew_before": "90d"}
+    call(tmp_path, **wanted)
+    assert not call(tmp_path, **wanted)["changed"]
+
+
+def test_a_key_with_a_passphrase_is_of_use_to_its_owner_alone(tmp_path: pathlib.Path) -> None:
+    sealed = {**EVERYTHING, "authorities": [{**ROOT, "key_passphrase": "s3cr3t words"}, INTERMEDIATE]}
+    result = call(tmp_path, **sealed)
+    assert whole(tmp_path)
+    assert (tmp_path / ROOT_KEY).read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert public_key(tmp_path / ROOT_CRT) == openssl(
+        "pkey", "-in", tmp_path / ROOT_KEY, "-passin", "pass:s3cr3t words", "-pubout"
+    )
+    assert "s3cr3t" not in json.dumps(result)
+    assert not call(tmp_path, **sealed)["changed"]
+    for authority in (ROOT, {**ROOT, "key_passphrase": "another"}):
+        before = files(tmp_path)
+        with pytest.raises(PkiError, match=r"^authorities\[0\]: .*: set key_passphrase to its passphrase"):
+            call(tmp_path, authorities=[authority, INTERMEDIATE])
+        assert files(tmp_path) == before
+    (tmp_path / INTERMEDIATE_CRT).unlink()
+    with pytest.raises(PkiError, match="list it in authorities with its key_passphrase"):
+        call(tmp_path, authorities=[INTERMEDIATE])
+
+
+def test_a_key_gets_its_passphrase_later(store: pathlib.Path) -> None:
+    sealed = {**EVERYTHING, "authorities": [{**ROOT, "key_passphrase": "later"}, INTERMEDIATE]}
+    assert done(call(store, **sealed)) == {"HAProxyRoot": "repair"}
+    assert b"ENCRYPTED" in (store / ROOT_KEY).read_bytes()
+    assert whole(store)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "san", "allowed"),
+    [
+        ({"permitted": ["DNS:example.org"]}, "DNS:www.example.org,DNS:example.org,DNS:*.example.org", True),
+        ({"permitted": ["DNS:example.org"]}, "DNS:www.example.org,IP:192.0.2.1", True),
+        ({"permitted": ["DNS:example.org"]}, "DNS:notexample.org", False),
+        ({"permitted": ["DNS:example.org", "IP:192.0.2.0/24"]}, "DNS:a.example.org,IP:192.0.2.200", True),
+        ({"permitted": ["IP:192.0.2.0/24"]}, "IP:198.51.100.1", False),
+        ({"permitted": ["IP:2001:db8::/32"]}, "IP:2001:db8::1", True),
+        ({"permitted": ["IP:2001:db8::/32"]}, "IP:fd00::1", False),
+        ({"excluded": ["DNS:secret.example.org"]}, "DNS:www.example.org", True),
+        ({"excluded": ["DNS:secret.example.org"]}, "DNS:a.secret.example.org", False),
+        ({"permitted": ["DNS:example.org"], "excluded": ["DNS:b.example.org"]}, "DNS:b.example.org", False),
+    ],
+)
+def test_name_constraints_mean_what_openssl_says(
+    store: pathlib.Path, tmp_path: pathlib.Path, constraints: dict[str, list[str]], san: str, allowed: bool
+) -> None:
+    options = {f"name_constraints_{kind}": names for kind, names in constraints.items()}
+    bound = {**EVERYTHING, "authorities": [{**ROOT, **options}, INTERMEDIATE], "certificates": [{**ONE, "san": san}]}
+    # The leaf as it would be: made while the root, with the same key, had no constraints yet.
+    call(store, authorities=[ROOT, INTERMEDIATE], certificates=[{**ONE, "san": san}])
+    call(store, authorities=[{**ROOT, **options}, INTERMEDIATE])
+    assert "X509v3 Name Constraints: critical" in openssl("x509", "-in", store / ROOT_CRT, "-noout", "-text")
+    # Roots bind nobody in OpenSSL's eyes, authorities below them do.
+    call(store, authorities=[ROOT, {**INTERMEDIATE, **options}])
+    chain = store / f"certs/certs/{ONE['name']}-chain.crt"
+    chain.write_bytes((store / ONE_CRT).read_bytes() + (store / INTERMEDIATE_CRT).read_bytes())
+    assert verify(store, ONE_CRT) is allowed
+    if allowed:
+        call(tmp_path / "new", **bound)
+    else:
+        with pytest.raises(PkiError, match=r"^certificates\[0\]\.san: name constraints: '.*CN=.*' may not sign for"):
+            call(tmp_path / "new", **bound)
+        assert not list((tmp_path / "new").rglob("*.pem"))
+
+
+def test_a_revoked_certificate_is_refused(store: pathlib.Path) -> None:
+    crl = store / "roots/HAProxyIntermediate/crl/HAProxyIntermediate.crl.pem"
+    serial = openssl("x509", "-in", store / ONE_CRT, "-noout", "-serial").strip().partition("=")[2]
+
+    def revoking(*entries: dict[str, str], now: datetime.datetime = NOW, **more: str) -> dict[str, t.Any]:
+        authorities = [ROOT, {**INTERMEDIATE, "revoked": list(entries), **more}]
+        return call(store, now=now, **{**EVERYTHING, "authorities": authorities})
+
+    def text() -> str:
+        signer = store / INTERMEDIATE_CRT
+        return openssl("crl", "-in", crl, "-CAfile", signer, "-noout", "-text")
+
+    first = revoking()
+    assert done(first) == {"HAProxyIntermediate": "create"}
+    checked = ("-crl_check", "-CRLfile", str(crl))
+    assert verify(store, ONE_CRT, *checked)
+    assert not revoking()["changed"]
+
+    second = revoking({"serial": serial, "reason": "keyCompromise"})
+    assert done(second) == {"HAProxyIntermediate": "reissue"}
+    assert not verify(store, ONE_CRT, *checked)
+    assert verify(store, TWO_CRT, *checked)
+    assert "Key Compromise" in text()
+    assert second["crls"][0]["number"] > first["crls"][0]["number"]
+    assert second["crls"][0]["content"] == crl.read_text()
+    assert [int(each, 16) for each in second["crls"][0]["revoked"]] == [int(serial, 16)]
+
+    # It is signed again in time, and who was on it stays on it since when he was.
+    later = NOW + datetime.timedelta(days=266)
+    revoking({"serial": serial, "reason": "keyCompromise"}, now=later)
+    assert f"{NOW:%b %e %H:%M:%S %Y} GMT" in text().partition("Serial Number:")[2]
+    assert f"Next Update: {later + datetime.timedelta(days=397):%b %e %H:%M:%S %Y} GMT" in text()
+
+    crl.write_text("damaged")
+    assert done(revoking(now=later))["HAProxyIntermediate"] == "reissue"
+    assert "No Revoked Certificates" in text()
+
+
+def test_a_regenerated_authority_signs_its_revocation_list_again(store: pathlib.Path) -> None:
+    listed = {**EVERYTHING, "authorities": [ROOT, {**INTERMEDIATE, "revoked": [{"serial": "0A:bc"}]}]}
+    call(store, **listed)
+    call(store, regen_ca="HAProxyIntermediate", **listed)
+    crl = store / "roots/HAProxyIntermediate/crl/HAProxyIntermediate.crl.pem"
+    assert verify(store, ONE_CRT, "-crl_check", "-CRLfile", str(crl))
+
+
+def test_the_old_root_is_trusted_beside_the_new_one(store: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    asked = {**EVERYTHING, "anchors": [{"name": "HAProxyRoot"}]}
+    shutil.copytree(store, tmp_path / "before")
+    call(store, regen_ca="HAProxyRoot", **asked)
+    new, old = call(store, **asked)["anchors"]
+    assert new["content"] == (store / ROOT_CRT).read_text()
+    assert old["content"] == (tmp_path / "before" / ROOT_CRT).read_text()
+    assert re.fullmatch(r"HAProxyRoot-\d{8}T\d{6}Z", old["name"])
+    assert len(call(store, now=NOW + datetime.timedelta(days=3651), **asked)["anchors"]) == 1
+    (store / f"roots/HAProxyRoot/certs/{old['name']}.crt").unlink()
+    assert len(call(store, **asked)["anchors"]) == 1
 
 
 def test_another_kind_of_key_for_an_authority_needs_regen_ca(store: pathlib.Path) -> None:

@@ -96,6 +96,20 @@ def test_a_new_root_replaces_the_old_one(node: Node, tmp_path: pathlib.Path) -> 
     assert not node.trusts(old)
 
 
+def test_an_old_root_goes_when_it_is_named_no_more(node: Node, tmp_path: pathlib.Path) -> None:
+    old, new = certificate(tmp_path, "Root-20260102T030405Z"), certificate(tmp_path, "Root")
+    other = certificate(tmp_path, "Others-20260102T030405Z")
+    node.call(old, new, other)
+    assert node.trusts(old)
+    assert node.call(new, check=True)["removed"] == ["Root-20260102T030405Z"]
+    assert node.trusts(old)
+    assert node.call(new)["removed"] == ["Root-20260102T030405Z"]
+    assert not node.trusts(old)
+    assert node.trusts(new)
+    assert node.trusts(other)
+    assert not node.call(new)["changed"]
+
+
 def test_a_run_cut_off_before_the_bundle_is_finished(node: Node, tmp_path: pathlib.Path) -> None:
     root = certificate(tmp_path, "Root")
     node.local.mkdir()

@@ -97,6 +97,19 @@ MISTAKES: list[tuple[dict[str, t.Any], str, str]] = [
     (root(key_type="DSA"), "authorities[0].key_type", "ECDSA, RSA"),
     (root(key_type="RSA", key_size=1024), "authorities[0].key_size", "2048, 3072, 4096, 8192"),
     (root(key_size=2048), "authorities[0].key_size", "256, 384, 521"),
+    (root(key_type="Ed25519", key_size=256), "authorities[0].key_size", "leave it out"),
+    (root(name_constraints_permitted=["example.org"]), "authorities[0].name_constraints_permitted", "'example.org' is"),
+    (root(name_constraints_permitted=["DNS:*.org"]), "authorities[0].name_constraints_permitted", "DNS:DOMAIN"),
+    (root(name_constraints_excluded=["IP:10.0.0.1/8"]), "authorities[0].name_constraints_excluded", "IP:NETWORK"),
+    (root(name_constraints_excluded=["URI:a.org"]), "authorities[0].name_constraints_excluded", "neither DNS:DOMAIN"),
+    (root(revoked=[{}]), "authorities[0].revoked", "[0].serial: '' is no serial number"),
+    (root(revoked=[{"serial": "12g"}]), "authorities[0].revoked", "in hexadecimal"),
+    (root(revoked=[{"serial": "0"}]), "authorities[0].revoked", "'0' is no serial number"),
+    (root(revoked=[{"serial": "1", "reason": "lost"}]), "authorities[0].revoked", "[0].reason: 'lost' is none of"),
+    (root(revoked=[], crl_ttl="soon"), "authorities[0].crl_ttl", "not a lifetime"),
+    (root(key_passphrase="a\nb"), "authorities[0].key_passphrase", "control character"),
+    ({**leaf(), "renew_before": "a month"}, "renew_before", "such as 30d"),
+    ({**leaf(ttl="10d"), "renew_before": "30d"}, "certificates[0].ttl", "renew_before 30d is not shorter"),
     (leaf(cn=""), "certificates[0].cn", "missing"),
     (leaf(signed_by=None), "certificates[0].signed_by", "missing"),
     (leaf(signed_by="Rooot"), "certificates[0].signed_by", "there is Root"),
@@ -142,6 +155,12 @@ def test_a_mistake_is_named(params: dict[str, t.Any], path: str, words: str) -> 
     assert problem.path == path
     assert words in problem.why
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_wrong_passphrase_is_not_quoted() -> None:
+    with pytest.raises(PkiError) as caught:
+        parse_request(root(key_passphrase="s3cr3t\n" * 2))
+    assert "s3cr3t" not in f"{caught.value} {caught.value.details}"
 
 
 def test_all_mistakes_come_at_once() -> None:
