@@ -132,7 +132,7 @@ options:
             type: str
       crl_ttl:
         description:
-          - Lifetime of the revocation list. The default is V(397d). Whoever checks an expired list refuses all clients.
+          - Lifetime of the revocation list. The default is V(365d). Whoever checks an expired list refuses all clients.
         type: str
       key_type:
         description:
@@ -208,7 +208,7 @@ options:
         elements: str
       ttl:
         description:
-          - Lifetime, such as V(90d). The default is V(397d), the longest that all clients take.
+          - Lifetime, such as V(90d). The default is V(365d).
           - A certificate never outlives the authority that signs it.
         type: str
         aliases: [not_after]

@@ -164,6 +164,12 @@ SETTINGS = Record(
         Key("haproxy_ssl", Boolean(), "Certificates are made and TLS is set up.", True),
         Key("haproxy_ssl_all_vips", Boolean(), "TLS on all VIPs.", False),
         Key("haproxy_ssl_cert_path", PATH, "Directory of the certificates.", "/etc/haproxy/ssl"),
+        Key(
+            "haproxy_ssl_profile",
+            Choice(("modern", "intermediate", "compatible"), gone=(("old", "It is called compatible here."),)),
+            "Which clients are served, by Mozilla's guidelines.",
+            "intermediate",
+        ),
         Key("haproxy_ssl_dh_param", Integer(2048, 8192, "bits"), "Bits of DH parameters.", 2048),
         Key("haproxy_ssl_bind_options", LINE, "ssl-default-bind-options.", "ssl-min-ver TLSv1.2 prefer-client-ciphers"),
         Key("haproxy_ssl_server_options", LINE, "ssl-default-server-options.", "ssl-min-ver TLSv1.2"),

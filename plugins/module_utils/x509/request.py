@@ -47,8 +47,8 @@ REVOCATION_REASONS = (
     "cessationOfOperation",
 )
 
-# The CA/Browser Forum allows 398 days, and clients of private CAs follow.
-LEAF_LIFETIME = "397d"
+# Clients take 398 days, also of private CAs, and Mozilla's guidelines less than 366.
+LEAF_LIFETIME = "365d"
 AUTHORITY_LIFETIME = "3650d"
 CRL_LIFETIME = LEAF_LIFETIME
 LONGEST_LIFETIME = datetime.timedelta(days=36525)

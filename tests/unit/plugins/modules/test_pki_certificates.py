@@ -201,7 +201,7 @@ def test_subject_and_lifetime(store: pathlib.Path) -> None:
     subject = openssl("x509", "-in", store / ROOT_CRT, "-noout", "-subject", "-nameopt", "RFC2253")
     assert subject.strip() == ("subject=CN=HAProxy Root CA,OU=IT Security,O=Example Corporation,ST=England,C=GB")
     day = 86400
-    for path, days in ((ROOT_CRT, 3650), (INTERMEDIATE_CRT, 3650), (ONE_CRT, 397)):
+    for path, days in ((ROOT_CRT, 3650), (INTERMEDIATE_CRT, 3650), (ONE_CRT, 365)):
         openssl("x509", "-in", store / path, "-noout", "-checkend", days * day - 3600)
         with pytest.raises(subprocess.CalledProcessError):
             openssl("x509", "-in", store / path, "-noout", "-checkend", days * day + 60)
@@ -319,8 +319,8 @@ WISHES: list[tuple[str, dict[str, t.Any], set[str], str]] = [
     (ONE["name"], {"key_size": 384}, {ONE["name"]}, "key is ECDSA 256, wanted ECDSA 384"),
     (ONE["name"], {"extended_key_usage": ["serverAuth", "clientAuth"]}, {ONE["name"]}, "extended key usage differs"),
     (ONE["name"], {"key_usage": ["digitalSignature", "keyAgreement"]}, {ONE["name"]}, "key usage differs"),
-    (ONE["name"], {"ttl": "90d"}, {ONE["name"]}, "lifetime is 397 days, wanted 90 days"),
-    (ONE["name"], {"ttl": "800d"}, {ONE["name"]}, "lifetime is 397 days, wanted 800 days"),
+    (ONE["name"], {"ttl": "90d"}, {ONE["name"]}, "lifetime is 365 days, wanted 90 days"),
+    (ONE["name"], {"ttl": "800d"}, {ONE["name"]}, "lifetime is 365 days, wanted 800 days"),
     (ONE["name"], {"signed_by": "HAProxyRoot"}, {ONE["name"]}, "not signed by the key of HAProxyRoot"),
     # The key stays, and so does all that it has signed under the same name.
     ("HAProxyRoot", {"key_usage": []}, {"HAProxyRoot"}, "key usage differs"),
@@ -352,8 +352,8 @@ def test_a_changed_wish_is_met(
 @pytest.mark.parametrize(
     ("days", "again"),
     [
-        (263, set()),
-        (266, {ONE["name"], TWO["name"]}),  # Less than a third of 397 days is left.
+        (242, set()),
+        (244, {ONE["name"], TWO["name"]}),  # Less than a third of 365 days is left.
         (398, {ONE["name"], TWO["name"]}),
         (2500, ALL_NAMES),  # The same rule for authorities: with their keys, so that old trust stores keep working.
         (4000, ALL_NAMES),
@@ -467,7 +467,7 @@ def test_the_key_of_an_authority_is_never_replaced_in_silence(
 
 
 def test_an_early_renewal_is_asked_for_in_days(store: pathlib.Path) -> None:
-    wanted = {**EVERYTHING, "renew_before": "380d"}
+    wanted = {**EVERYTHING, "renew_before": "348d"}
     assert not call(store, now=NOW + datetime.timedelta(days=16), **wanted)["changed"]
     assert done(call(store, now=NOW + datetime.timedelta(days=18), **wanted)) == {
         ONE["name"]: "reissue",
@@ -574,10 +574,10 @@ def test_a_revoked_certificate_is_refused(store: pathlib.Path) -> None:
     assert [int(each, 16) for each in second["crls"][0]["revoked"]] == [int(serial, 16)]
 
     # It is signed again in time, and who was on it stays on it since when he was.
-    later = NOW + datetime.timedelta(days=266)
+    later = NOW + datetime.timedelta(days=244)
     revoking({"serial": serial, "reason": "keyCompromise"}, now=later)
     assert f"{NOW:%b %e %H:%M:%S %Y} GMT" in text().partition("Serial Number:")[2]
-    assert f"Next Update: {later + datetime.timedelta(days=397):%b %e %H:%M:%S %Y} GMT" in text()
+    assert f"Next Update: {later + datetime.timedelta(days=365):%b %e %H:%M:%S %Y} GMT" in text()
 
     crl.write_text("damaged")
     assert done(revoking(now=later))["HAProxyIntermediate"] == "reissue"
