@@ -163,6 +163,13 @@ WORDS: dict[str, t.Sequence[str]] = {
     "src": ["files/a.http"],
     # Files that have to be there.
     "haproxy_ssl_path": [PEM, STORE],
+    "haproxy_ssl_client_ca": [PEM],
+    "haproxy_user_ssl_cert": ["/own.crt"],
+    "haproxy_user_ssl_key": ["/own.key"],
+    "haproxy_user_ssl_ca_cert": ["/chain.crt"],
+    "user_ssl_cert": ["/own.crt"],
+    "user_ssl_key": ["/own.key"],
+    "user_ssl_ca_cert": ["/chain.crt"],
     "haproxy_backend_ca": [PEM],
     "haproxy_system_ca": [PEM],
     "haproxy_ssl_cert_path": [STORE],
@@ -183,6 +190,18 @@ WHOLE: dict[str, Strategy] = {
             "tune.http.maxhdr": st.just(200),
         },
     ),
+    "haproxy_ssl_certificates": st.lists(
+        st.sampled_from(
+            [
+                PEM,
+                {"name": PEM, "hosts": ["*.example.org", "!b.example.org"]},
+                {"name": PEM, "hosts": ["c.example.org"], "options": f"verify optional ca-file {PEM} alpn h2"},
+            ]
+        ),
+        max_size=3,
+    ),
+    # There is no list of an authority that made itself for this test.
+    "haproxy_ssl_client_crl": st.none(),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
     "content": st.text(),
     "condition": st.booleans(),
@@ -341,6 +360,8 @@ def haproxy_says(home: pathlib.Path, text: str, model: Data) -> tuple[int, list[
         link.symlink_to("a.pem")
     for name in MAPS:
         (home / f"{name}.map").write_text(model["maps"].get(f"{name}.map", ""))
+    for name, content in model["crt_lists"].items():
+        (home / name).write_text(content.replace("/TEST/", f"{home}/"))
     text = text.replace("/TEST/", f"{home}/").replace(f"{ETC}/", f"{home}/").replace("/run/haproxy/", f"{home}/")
     (home / "haproxy.cfg").write_text(text)
     done = subprocess.run([BINARY, "-c", "-f", home / "haproxy.cfg"], capture_output=True, text=True, check=False)

@@ -78,13 +78,14 @@ def serve(tmp_path: pathlib.Path, certificates: dict[str, pathlib.Path]) -> t.It
     """Start HAProxy with the role's TLS settings; the port it serves on."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(key: str = "ECDSA", **variables: str) -> int:
+    def start(*keys: str, **variables: str) -> int:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port: int = probe.getsockname()[1]
+        shown = " ".join(f"crt {certificates[key]}" for key in keys or ["ECDSA"])
         lines = [f"    {KEYWORDS[name]} {value}" for name, value in settings(**variables).items() if value]
         (tmp_path / "haproxy.cfg").write_text(
             "\n".join(["global", *lines, "defaults", "    mode http", "    timeout client 9s", "frontend tls"])
-            + f"\n    bind 127.0.0.1:{port} ssl crt {certificates[key]}\n    http-request return status 200\n"
+            + f"\n    bind 127.0.0.1:{port} ssl {shown}\n    http-request return status 200\n"
         )
         running.append(subprocess.Popen([os.environ.get("HAPROXY", "haproxy"), "-db", "-f", tmp_path / "haproxy.cfg"]))
         for _again in range(100):
@@ -153,6 +154,20 @@ def test_a_profile_is_what_mozilla_says(serve: t.Callable[..., int], profile: st
     assert set(re.findall(r"^ +\* (\w+): ", verdict, re.MULTILINE)) == {"certificate_path_validation", *remarks}, (
         verdict
     )
+
+
+@pytest.mark.parametrize(
+    ("signatures", "kind"), [("ECDSA+SHA256", "id-ecPublicKey"), ("RSA-PSS+SHA256:RSA+SHA256", "rsaEncryption")]
+)
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_of_two_certificates_a_client_gets_what_it_can_verify(
+    serve: t.Callable[..., int], signatures: str, kind: str, version: str
+) -> None:
+    port = serve("ECDSA", "RSA")
+    command = ["openssl", "s_client", "-connect", f"localhost:{port}", "-servername", "localhost", version]
+    shown = subprocess.run([*command, "-sigalgs", signatures], input=b"", capture_output=True, check=False).stdout
+    text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=shown, capture_output=True, check=True).stdout
+    assert f"Public Key Algorithm: {kind}" in text.decode()
 
 
 def test_a_single_variable_overrides_its_part(serve: t.Callable[..., int]) -> None:

@@ -27,6 +27,20 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+class UserCertificate(t.NamedTuple):
+    """A certificate that the user brings: paths on the setup host."""
+
+    cert: str
+    key: str
+    ca_cert: str = ""
+
+    @classmethod
+    def of(cls, entry: t.Mapping[str, t.Any], prefix: str = "") -> UserCertificate | None:
+        """Read it from keys of a bind, or from settings, which begin with C(haproxy_)."""
+        cert, key, ca_cert = (entry.get(f"{prefix}user_ssl_{name}") or "" for name in ("cert", "key", "ca_cert"))
+        return cls(cert, key, ca_cert) if cert and key else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Vip:
     """An address that services listen on, and the names it is known by."""
@@ -35,6 +49,7 @@ class Vip:
     interface: str = ""
     type: str = "external"
     names: tuple[str, ...] = ()
+    user_certificate: UserCertificate | None = None
 
     def subject_alternative_names(self) -> dict[str, list[str]]:
         """The names a certificate of this VIP holds: its own, and no other VIP's."""
@@ -103,7 +118,7 @@ def named_vip(entry: t.Mapping[str, t.Any], settings: Settings) -> Vip:
     if entry["address"] == "*" and not names:
         # Something must be on the certificate of a wildcard; the node's own name is true at least.
         names.append(settings["haproxy_host"])
-    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names))
+    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names), UserCertificate.of(entry))
 
 
 def service_binds(service: Service, settings: Settings) -> list[Bind]:
@@ -131,6 +146,7 @@ def bound_vip(entry: t.Mapping[str, t.Any]) -> Vip:
         entry.get("interface") or "",
         entry.get("type", "external"),
         tuple(entry.get("pki_san_records", ())),
+        UserCertificate.of(entry),
     )
 
 
@@ -177,8 +193,31 @@ def certificate_name(vip: Vip, settings: Settings) -> str:
     return f"haproxy_{settings['haproxy_host']}-{vip.address}{interface}"
 
 
-def certificate_path(vip: Vip, settings: Settings) -> str:
-    return f"{settings['haproxy_ssl_cert_path']}/{certificate_name(vip, settings)}.pem"
+def user_certificate(vip: Vip, settings: Settings) -> UserCertificate | None:
+    """The user's certificate for a VIP: its own, or the one for all."""
+    return vip.user_certificate or UserCertificate.of(settings, "haproxy_")
+
+
+def is_by_acme(vip: Vip, settings: Settings) -> bool:
+    """Whether an ACME server renews the certificate: it does so for all external VIPs."""
+    return bool(settings["haproxy_ssl_letsencrypt_enable"]) and vip.type == "external"
+
+
+def key_types(vip: Vip, settings: Settings) -> dict[str, str]:
+    """Names of a VIP's certificates with the kinds of their keys.
+
+    Of two that the authority makes, HAProxy chooses by what a client can verify.
+    """
+    name, kind = certificate_name(vip, settings), settings["haproxy_pki_key_type"]
+    if kind != "both":
+        return {name: kind}
+    if user_certificate(vip, settings) or is_by_acme(vip, settings):
+        return {name: "ECDSA"}
+    return {name: "ECDSA", f"{name}-rsa": "RSA"}
+
+
+def certificate_paths(vip: Vip, settings: Settings) -> list[str]:
+    return [f"{settings['haproxy_ssl_cert_path']}/{name}.pem" for name in key_types(vip, settings)]
 
 
 def has_nodes(service: Service) -> bool:

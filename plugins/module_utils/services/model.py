@@ -61,7 +61,9 @@ class Model:
     relays: list[Data]
     backends: list[Backend]
     maps: dict[str, str]
+    crt_lists: dict[str, str]
     certificates: list[Data]
+    user_certificates: list[Data]
     acme_certificates: list[str]
 
     def as_dict(self) -> Data:
@@ -101,7 +103,9 @@ def build(checked: Checked) -> Model:
         relays=relays,
         backends=[backend(service, settings) for service in services if has_backend(service)],
         maps=maps(services),
+        crt_lists=crt_lists(services, settings),
         certificates=certificates(services, settings),
+        user_certificates=user_certificates(services, settings),
         acme_certificates=acme_certificates(settings),
     )
 
@@ -134,12 +138,28 @@ def frontend(name: str, bind_lines: list[str], is_tls: bool, service: Data, sett
 def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) -> str:
     words = [endpoint]
     if bind.tls:
-        path = service["haproxy_ssl_path"] or binds.certificate_path(bind.vip, settings)
-        words += ["ssl", "crt", lines.quote(path)]
+        own = (
+            [service["haproxy_ssl_path"]]
+            if service["haproxy_ssl_path"]
+            else binds.certificate_paths(bind.vip, settings)
+        )
+        words += ["ssl", *(word for path in own for word in ("crt", lines.quote(path)))]
+        if service["haproxy_ssl_certificates"]:
+            words += ["crt-list", f"/etc/haproxy/{crt_list_name(service)}"]
+        words += client_certificates(service)
         if service["haproxy_balance_type"] == "http":
             # Said even where it is not wanted: newer HAProxy offers h2 unless told otherwise.
             words += ["alpn", "h2,http/1.1" if service["haproxy_frontend_h2"] else "http/1.1"]
     return " ".join([*words, *(service["haproxy_bind_options"] or ())])
+
+
+def client_certificates(service: Data) -> list[str]:
+    if not service["haproxy_ssl_client_ca"]:
+        return []
+    crl = service["haproxy_ssl_client_crl"]
+    revoked = ["crl-file", lines.quote(crl)] if crl else []
+    words = ["verify", service["haproxy_ssl_client_verify"], "ca-file", lines.quote(service["haproxy_ssl_client_ca"])]
+    return [*words, *revoked]
 
 
 def own_backend(service: Data) -> str:
@@ -328,8 +348,9 @@ def stats(settings: Data) -> Data:
     bind = binds.stats_bind(settings)
     words = [str(bind)]
     if bind.tls:
-        own = binds.certificate_path(binds.stats_certificate_vip(settings), settings)
-        words += ["ssl", "crt", lines.quote(settings["haproxy_stats_ssl_cert_path"] or own)]
+        own = binds.certificate_paths(binds.stats_certificate_vip(settings), settings)
+        paths = [settings["haproxy_stats_ssl_cert_path"]] if settings["haproxy_stats_ssl_cert_path"] else own
+        words += ["ssl", *(word for path in paths for word in ("crt", lines.quote(path)))]
         if settings["haproxy_stats_ssl_client_cert_ca"]:
             words += ["verify", "required", "ca-file", lines.quote(settings["haproxy_stats_ssl_client_cert_ca"])]
     user = f"{settings['haproxy_username']}:{settings['haproxy_stats_password'] or ''}"
@@ -350,8 +371,28 @@ def maps(services: t.Iterable[Data]) -> dict[str, str]:
     }
 
 
-def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
-    """The certificates that binds need and no path names: one for each VIP, with its names only."""
+def crt_list_name(service: Data) -> str:
+    return f"{service['haproxy_service_name']}.crt-list"
+
+
+def crt_lists(services: t.Iterable[Data], settings: Data) -> dict[str, str]:
+    """The text of each service's list of certificates by name (HAProxy's manual, 5.1, crt-list)."""
+    return {
+        crt_list_name(service): "".join(crt_list_line(entry, settings) for entry in service["haproxy_ssl_certificates"])
+        for service in services
+        if service["haproxy_ssl_certificates"]
+    }
+
+
+def crt_list_line(entry: Data, settings: Data) -> str:
+    name = entry["name"]
+    path = name if name.startswith("/") else f"{settings['haproxy_ssl_cert_path']}/{name}.pem"
+    options = [f"[{entry['options']}]"] if entry.get("options") else []
+    return " ".join([path, *options, *(entry.get("hosts") or ())]) + "\n"
+
+
+def certified_vips(services: t.Iterable[Data], settings: Data) -> list[binds.Vip]:
+    """The VIPs whose binds need a certificate that no path names."""
     needed: dict[str, binds.Vip] = {}
     for service in services:
         for bind in binds.service_binds(service, settings):
@@ -364,14 +405,32 @@ def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
     ):
         vip = binds.stats_certificate_vip(settings)
         needed[binds.certificate_name(vip, settings)] = vip
-    return [{"name": name, **subject(vip, settings)} for name, vip in needed.items()]
+    return list(needed.values())
+
+
+def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
+    """The certificates to make: one for each VIP, or one for each kind of key, with the VIP's names only."""
+    return [
+        {"name": name, "key_type": kind, **subject(vip, settings)}
+        for vip in certified_vips(services, settings)
+        for name, kind in binds.key_types(vip, settings).items()
+    ]
+
+
+def user_certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
+    """The user's certificates under the names of the VIPs that show them."""
+    return [
+        {"name": binds.certificate_name(vip, settings), **user._asdict()}
+        for vip in certified_vips(services, settings)
+        if (user := binds.user_certificate(vip, settings))
+    ]
 
 
 def acme_certificates(settings: Data) -> list[str]:
-    """The certificates that an ACME server renews: those of all external VIPs."""
-    if not settings["haproxy_ssl_letsencrypt_enable"]:
-        return []
-    return [binds.certificate_name(vip, settings) for vip in binds.tls_vips(settings) if vip.type == "external"]
+    """The certificates that an ACME server renews."""
+    return [
+        binds.certificate_name(vip, settings) for vip in binds.tls_vips(settings) if binds.is_by_acme(vip, settings)
+    ]
 
 
 def subject(vip: binds.Vip, settings: Data) -> Data:

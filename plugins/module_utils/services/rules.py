@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend, has_nodes, is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend, has_nodes, is_ip, vips
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import HOSTNAME, milliseconds
 
@@ -50,6 +50,8 @@ def check(service: Data, place: Place, settings: Data) -> None:
         port(service, place)
         allow_list(service, place)
         tls(service, place, settings)
+        known = [vip.address for vip in vips(settings)]
+        user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), known)
         redirect(service, place)
         tcp_acls(service, place)
     if has_backend(service) and not service["haproxy_frontend_only"]:
@@ -99,6 +101,22 @@ def allow_list(service: Data, place: Place) -> None:
         )
 
 
+def user_certificates(entries: t.Sequence[Data], place: Place, known: t.Collection[str] = ()) -> None:
+    """Certificates of the user's, in C(haproxy_bind) and C(haproxy_vip_binds)."""
+    for index, entry in enumerate(entries):
+        for name, other in (("user_ssl_key", "user_ssl_cert"), ("user_ssl_cert", "user_ssl_key")):
+            if entry.get(other) and not entry.get(name):
+                place.item(index).key(name).wrong(
+                    None, f"is missing, and {other} is not without it", "Give both paths."
+                )
+        if entry.get("user_ssl_cert") and entry["address"] in known:
+            place.item(index).key("user_ssl_cert").wrong(
+                entry["user_ssl_cert"],
+                f"is for one service, and the certificate of the VIP {entry['address']} is for all",
+                "Name it in haproxy_vip_binds, or in haproxy_ssl_path or haproxy_ssl_certificates of the service.",
+            )
+
+
 def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_accept_both_protocols"] and not service["haproxy_ssl"]:
         place.key("haproxy_accept_both_protocols").doubtful(None, "does nothing without haproxy_ssl")
@@ -107,6 +125,16 @@ def tls(service: Data, place: Place, settings: Data) -> None:
             place.service,
             "is too long for haproxy_accept_both_protocols, which makes names of sockets of it",
             f"Use at most {LONGEST_INNER_NAME} characters.",
+        )
+    if not service["haproxy_ssl"]:
+        for key in ("haproxy_ssl_certificates", "haproxy_ssl_client_ca"):
+            if service[key]:
+                place.key(key).doubtful(None, "does nothing without haproxy_ssl")
+    if service["haproxy_ssl_client_crl"] and not service["haproxy_ssl_client_ca"]:
+        place.key("haproxy_ssl_client_crl").wrong(
+            service["haproxy_ssl_client_crl"],
+            "is the list of a CA that is not named, so nobody would be asked for a certificate",
+            "Set haproxy_ssl_client_ca.",
         )
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(
@@ -226,6 +254,7 @@ def check_settings(settings: Data, place: Place) -> None:
         place.key("haproxy_stats_prometheus_enabled").doubtful(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
+    user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
     for name in ("haproxy_client_timeout", "haproxy_server_timeout"):
         worker_life(settings[name], place.key(name), settings)
     for name, why, hint in NO_TUNING:

@@ -85,6 +85,39 @@ BIND = Record(
             "Which VIP this is; only tells apart names on certificates.",
         ),
         Key("pki_san_records", ListOf(Text(r"\S+", "a name")), "Further names on the certificate of this bind."),
+        Key("user_ssl_cert", PATH, "Own certificate for this address, a path on the setup host; needs the next key."),
+        Key("user_ssl_key", PATH, "Its private key, a path on the setup host."),
+        Key("user_ssl_ca_cert", PATH, "The certificates between it and the root, a path on the setup host."),
+    ),
+)
+
+CERTIFICATE = Record(
+    what="a certificate for some names",
+    short_for="name",
+    keys=(
+        Key(
+            "name",
+            Text(r"/[^\s'\"\[\]]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path"),
+            "Name of a certificate of `haproxy_pki_extra_certificates` or `haproxy_user_certificates`, or a path on the"
+            " load balancer.",
+            required=True,
+        ),
+        Key(
+            "hosts",
+            ListOf(
+                Text(
+                    r"!?(\*\.)?[A-Za-z0-9_.-]+",
+                    "a host name",
+                    "Write www.example.org, *.example.org or !a.example.org.",
+                )
+            ),
+            "Names that clients ask for, instead of those on the certificate.",
+        ),
+        Key(
+            "options",
+            Text(r"[^\[\]\n]+", "options of a crt-list without brackets"),
+            "Options for these names alone, such as `verify required ca-file /etc/haproxy/clients.pem`.",
+        ),
     ),
 )
 
@@ -151,6 +184,21 @@ SERVICE = Record(
             follows="haproxy_ssl_all_vips",
         ),
         Key("haproxy_ssl_path", PATH, "Certificate file or directory, instead of the VIP's own certificate."),
+        Key(
+            "haproxy_ssl_certificates",
+            ListOf(CERTIFICATE),
+            "More certificates, chosen by the name that a client asks for (SNI); the one above serves all others.",
+        ),
+        Key(
+            "haproxy_ssl_client_ca", PATH, "CA file on the load balancer that clients' certificates have to come from."
+        ),
+        Key("haproxy_ssl_client_crl", PATH, "Revocation list of that CA, a file on the load balancer."),
+        Key(
+            "haproxy_ssl_client_verify",
+            Choice(("required", "optional")),
+            "Whether clients without a certificate are refused, or told apart by `ssl_c_used`.",
+            "required",
+        ),
         Key("haproxy_frontend_h2", Boolean(), "Offers HTTP/2 on TLS binds.", follows="haproxy_frontend_h2"),
         Key(
             "haproxy_accept_both_protocols",

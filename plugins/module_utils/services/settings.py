@@ -165,6 +165,15 @@ SETTINGS = Record(
         Key("haproxy_ssl_all_vips", Boolean(), "TLS on all VIPs.", False),
         Key("haproxy_ssl_cert_path", PATH, "Directory of the certificates.", "/etc/haproxy/ssl"),
         Key(
+            "haproxy_pki_key_type",
+            Choice(("ECDSA", "RSA", "both")),
+            "Keys of the certificates that are made.",
+            "ECDSA",
+        ),
+        Key("haproxy_user_ssl_cert", PATH, "The user's certificate for all VIPs."),
+        Key("haproxy_user_ssl_key", PATH, "Its key."),
+        Key("haproxy_user_ssl_ca_cert", PATH, "Its chain."),
+        Key(
             "haproxy_ssl_profile",
             Choice(("modern", "intermediate", "compatible"), gone=(("old", "It is called compatible here."),)),
             "Which clients are served, by Mozilla's guidelines.",

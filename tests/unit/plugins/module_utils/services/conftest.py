@@ -97,7 +97,7 @@ def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], lis
         for certificate in rendered.model["certificates"]:
             (tmp_path / f"{certificate['name']}.pem").write_text(pem)
         text = rendered.text
-        for name, content in rendered.model["maps"].items():
+        for name, content in {**rendered.model["maps"], **rendered.model["crt_lists"]}.items():
             (tmp_path / name).write_text(content)
             text = text.replace(f"/etc/haproxy/{name}", str(tmp_path / name))
         # The unit of HAProxy makes this file before every start; without it there is a warning.

@@ -295,6 +295,80 @@ def test_no_certificate_where_a_path_is_given_or_nothing_speaks_tls(render: Rend
     assert render(WEB).model["certificates"] == []
 
 
+def test_a_vip_shows_the_certificate_its_user_brings(render: Render) -> None:
+    own = {"user_ssl_cert": "/own/a.crt", "user_ssl_key": "/own/a.key", "user_ssl_ca_cert": "/own/chain.crt"}
+    binds = [{"address": "203.0.113.10", **own}, {"address": "10.0.0.10", "type": "internal"}]
+    service = {**WEB, "haproxy_ssl": True, "haproxy_ssl_all_vips": True}
+    brought = {
+        "name": "haproxy_lb1-203.0.113.10",
+        "cert": "/own/a.crt",
+        "key": "/own/a.key",
+        "ca_cert": "/own/chain.crt",
+    }
+    assert render(service, haproxy_vip_binds=binds).model["user_certificates"] == [brought]
+    alone = {**service, "haproxy_bind": [{**binds[0], "address": "203.0.113.99"}]}
+    assert render(alone).model["user_certificates"] == [{**brought, "name": "haproxy_lb1-203.0.113.99"}]
+    for_all = {"haproxy_user_ssl_cert": "/all.crt", "haproxy_user_ssl_key": "/all.key"}
+    assert render(service, haproxy_vip_binds=binds, **for_all).model["user_certificates"] == [
+        brought,
+        {"name": "haproxy_lb1-10.0.0.10", "cert": "/all.crt", "key": "/all.key", "ca_cert": ""},
+    ]
+
+
+def test_ecdsa_and_rsa_side_by_side(render: Render, haproxy_says: Says, tmp_path: pathlib.Path) -> None:
+    service = {**WEB, "haproxy_ssl": True, "haproxy_ssl_all_vips": True}
+    own = {"address": "203.0.113.10", "user_ssl_cert": "/own/a.crt", "user_ssl_key": "/own/a.key"}
+    rendered = render(
+        service, haproxy_pki_key_type="both", haproxy_vip_binds=[own, {"address": "10.0.0.10", "type": "internal"}]
+    )
+    assert [(each["name"], each["key_type"]) for each in rendered.model["certificates"]] == [
+        ("haproxy_lb1-203.0.113.10", "ECDSA"),
+        ("haproxy_lb1-10.0.0.10", "ECDSA"),
+        ("haproxy_lb1-10.0.0.10-rsa", "RSA"),
+    ]
+    name = f"{tmp_path}/haproxy_lb1-10.0.0.10"
+    (bind,) = [line for line in rendered.section("frontend web-front-2") if line.startswith("bind ")]
+    assert bind == f"bind 10.0.0.10:80 ssl crt {name}.pem crt {name}-rsa.pem alpn h2,http/1.1"
+    assert haproxy_says(rendered) == []
+
+
+def test_a_client_needs_a_certificate(render: Render, haproxy_says: Says, tmp_path: pathlib.Path, pem: str) -> None:
+    (tmp_path / "clients.pem").write_text(pem)
+    asked = {**WEB, "haproxy_ssl": True, "haproxy_ssl_client_ca": f"{tmp_path}/clients.pem"}
+    rendered = render({**asked, "haproxy_ssl_client_verify": "optional"})
+    assert f"verify optional ca-file {tmp_path}/clients.pem" in rendered.section(FRONT)[0]
+    assert haproxy_says(rendered) == []
+    rendered = render({**asked, "haproxy_ssl_client_crl": f"{tmp_path}/clients.crl"})
+    assert (
+        f"verify required ca-file {tmp_path}/clients.pem crl-file {tmp_path}/clients.crl" in rendered.section(FRONT)[0]
+    )
+    assert "verify" not in rendered.section("frontend web-front-2")[0]
+
+
+def test_names_have_certificates_of_their_own(
+    render: Render, haproxy_says: Says, tmp_path: pathlib.Path, pem: str
+) -> None:
+    for name in ("shop.pem", "brought.pem", "clients.pem"):
+        (tmp_path / name).write_text(pem)
+    certificates = [
+        "shop",
+        {"name": f"{tmp_path}/brought.pem", "hosts": ["*.example.org", "!b.example.org"]},
+        {
+            "name": "shop",
+            "hosts": "private.example.org",
+            "options": f"verify required ca-file {tmp_path}/clients.pem",
+        },
+    ]
+    rendered = render({**WEB, "haproxy_ssl": True, "haproxy_ssl_certificates": certificates})
+    assert rendered.model["crt_lists"] == {
+        "web.crt-list": f"{tmp_path}/shop.pem\n"
+        f"{tmp_path}/brought.pem *.example.org !b.example.org\n"
+        f"{tmp_path}/shop.pem [verify required ca-file {tmp_path}/clients.pem] private.example.org\n"
+    }
+    assert "crt-list /etc/haproxy/web.crt-list" in rendered.section(FRONT)[0]
+    assert haproxy_says(rendered) == []
+
+
 def test_an_acme_server_renews_what_is_external(render: Render) -> None:
     settings = {
         "external_lb_vip_address": "www.example.org",
