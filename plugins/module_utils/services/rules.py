@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines, sandbox
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend, has_nodes, is_ip, vips
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import HOSTNAME, milliseconds
 
 Data = dict[str, t.Any]
 
+SANDBOXED_KEYS = sandbox.looked_at(SERVICE.keys)
+SANDBOXED_SETTINGS = sandbox.looked_at(SETTINGS.keys)
 SHORTEST_SANE_INTERVAL_MS = 500
 # The name of a socket has 107 characters at most, and ours add a suffix to the service's.
 LONGEST_INNER_NAME = 80
@@ -46,6 +50,8 @@ def check(service: Data, place: Place, settings: Data) -> None:
     raw_lines(service, place)
     for kind in TIMEOUTS:
         worker_life(service[f"haproxy_timeout_{kind}"], place.key(f"haproxy_timeout_{kind}"), settings)
+    if settings["haproxy_systemd_hardening"]:
+        sandbox.check(service, SANDBOXED_KEYS, place)
     if not service["haproxy_backend_only"]:
         port(service, place)
         allow_list(service, place)
@@ -255,6 +261,7 @@ def check_settings(settings: Data, place: Place) -> None:
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
     user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
+    sandboxed(settings, place)
     for name in ("haproxy_client_timeout", "haproxy_server_timeout"):
         worker_life(settings[name], place.key(name), settings)
     for name, why, hint in NO_TUNING:
@@ -263,6 +270,14 @@ def check_settings(settings: Data, place: Place) -> None:
     for index, line in enumerate(settings["haproxy_global_raw"]):
         if line.split()[0] == "description":
             place.key("haproxy_global_raw").item(index).wrong(line, *TAKEN_DESCRIPTION)
+
+
+def sandboxed(settings: Data, place: Place) -> None:
+    if not settings["haproxy_systemd_hardening"]:
+        return
+    sandbox.check(settings, SANDBOXED_SETTINGS, place)
+    for index, page in enumerate(settings["haproxy_errorfiles"]):
+        sandbox.check_text(page["path"], place.key("haproxy_errorfiles").item(index).key("path"))
 
 
 def worker_life(timeout: str | None, place: Place, settings: Data) -> None:

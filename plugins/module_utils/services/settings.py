@@ -164,6 +164,7 @@ SETTINGS = Record(
         Key("haproxy_ssl", Boolean(), "Certificates are made and TLS is set up.", True),
         Key("haproxy_ssl_all_vips", Boolean(), "TLS on all VIPs.", False),
         Key("haproxy_ssl_cert_path", PATH, "Directory of the certificates.", "/etc/haproxy/ssl"),
+        Key("haproxy_systemd_hardening", Boolean(), "HAProxy's unit has a sandbox.", True),
         Key(
             "haproxy_pki_key_type",
             Choice(("ECDSA", "RSA", "both")),

@@ -22,7 +22,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate 
 TEMPLATES = pathlib.Path(__file__).parents[5] / "roles" / "haproxy_server" / "templates"
 NODES = [{"name": "w1", "ip_addr": "10.0.0.21"}, {"name": "w2", "ip_addr": "10.0.0.22"}]
 WEB = {"haproxy_service_name": "web", "haproxy_port": 80, "haproxy_backend_nodes": NODES}
-VIPS = {"external_lb_vip_address": "203.0.113.10", "internal_lb_vip_address": "10.0.0.10", "haproxy_host": "lb1"}
+# Files of tests lie in /tmp.
+VIPS = {
+    "external_lb_vip_address": "203.0.113.10",
+    "internal_lb_vip_address": "10.0.0.10",
+    "haproxy_host": "lb1",
+    "haproxy_systemd_hardening": False,
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,6 +85,12 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_bind[0].user_ssl_cert",
         "haproxy_vip_binds",
     ),
+    ({"haproxy_ssl_path": "/root/web.pem"}, "haproxy_ssl_path", "names /root/web.pem, which the sandbox"),
+    (
+        {"haproxy_backend_arguments": ["http-request return status 200 file /tmp/page"]},
+        "haproxy_backend_arguments[0]",
+        "/tmp/page",
+    ),
     ({"haproxy_ssl_client_ca": "ca.pem"}, "haproxy_ssl_client_ca", "absolute path"),
     ({"haproxy_ssl_client_crl": "/a.crl"}, "haproxy_ssl_client_crl", "CA that is not named"),
     ({"haproxy_ssl_client_verify": "maybe"}, "haproxy_ssl_client_verify", "required"),
@@ -409,6 +415,13 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     ),
     ({"haproxy_tuning_params": {"maxconn": 5}}, "haproxy_tuning_params.maxconn", "Use haproxy_maxconn"),
     ({"haproxy_tuning_params": {"description": "x"}}, "haproxy_tuning_params.description", "which release it runs"),
+    ({"haproxy_ssl_cert_path": "/home/ops/ssl"}, "haproxy_ssl_cert_path", "names /home/ops/ssl, which"),
+    ({"haproxy_errorfiles": [{"code": 503, "path": "/root/503.http"}]}, "haproxy_errorfiles[0].path", "/root/503.http"),
+    (
+        {"haproxy_global_raw": ["stats socket /run/haproxy/x.sock mode 660 group telegraf level operator"]},
+        "haproxy_global_raw[0]",
+        "gives a socket away with group",
+    ),
     ({"haproxy_global_raw": ["description x"]}, "haproxy_global_raw[0]", "which release it runs"),
     ({"haproxy_errorfiles": [{"code": 503, "path": "x"}]}, "haproxy_errorfiles[0].path", "is not an absolute path"),
     (

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long the certificates of all nodes, and the authorities behind them, are still valid."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from dataclasses import dataclass
+
+Data = t.Mapping[str, t.Any]
+
+_DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """A certificate, where it is, and how many whole days it has; one that has expired has less than none."""
+
+    days: int
+    name: str
+    hosts: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """A line for people."""
+        left = f"EXPIRED {-self.days} d ago" if self.days < 0 else f"{self.days} d left"
+        names = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{left:>16}  {self.name}{names} on {', '.join(self.hosts)}"
+
+
+def expiries(hosts: t.Mapping[str, t.Sequence[Data]], authorities: t.Sequence[Data], now: float) -> list[Expiry]:
+    """What expires first comes first; a certificate that is the same on several nodes comes once.
+
+    ``hosts`` has the ``certificates`` that haproxy_info tells of each node, ``authorities`` those that
+    pki_certificates tells. ``now`` is in seconds since 1970.
+    """
+    found: dict[tuple[str, str], tuple[Data, list[str]]] = {}
+    for host, certificates in hosts.items():
+        for certificate in certificates:
+            if certificate.get("days_left") is not None:
+                key = (certificate["path"], certificate["serial"])
+                found.setdefault(key, (certificate, []))[1].append(host)
+    listed = [
+        Expiry(certificate["days_left"], path, tuple(where), tuple(certificate["san"]))
+        for (path, _serial), (certificate, where) in found.items()
+    ]
+    listed += [
+        Expiry(_days(authority["not_after"], now), f"authority {authority['name']}", ("the setup host",))
+        for authority in authorities
+    ]
+    return sorted(listed, key=lambda each: (each.days, each.name, each.hosts))
+
+
+def _days(text: str, now: float) -> int:
+    end = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (end - datetime.datetime.fromtimestamp(now, datetime.timezone.utc)) // _DAY
