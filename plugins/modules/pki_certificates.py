@@ -253,8 +253,43 @@ options:
     type: list
     elements: str
     default: []
+  files:
+    description:
+      - Files to return for M(lbforge.haproxy.pki_install), as the variable C(pki_install_certificates) lists them.
+      - A task that uses this for private keys needs C(no_log=true).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of a certificate of O(certificates) or O(user_certificates). Required, or O(files[].src).
+        type: str
+      condition:
+        description: An entry whose condition is false is left out.
+        type: bool
+        default: true
+      type:
+        description:
+          - The part of it, V(certificate), V(certificate_chain) (without the root), V(ca_bundle) (the authorities above
+            it) or V(private_key).
+        type: str
+      src:
+        description: A file of the setup host, instead.
+        type: str
+      dest:
+        description: Its path on the node. Required.
+        type: str
+      owner:
+        description: Its user on the node. The default is V(root).
+        type: str
+      group:
+        description: Its group on the node. The default is V(root).
+        type: str
+      mode:
+        description: Its mode, in quotes. The default is V(0600) for keys and O(files[].src), V(0644) for the others.
+        type: str
   anchors:
-    description: Authorities to return as trust anchors, for M(lbforge.haproxy.pki_trust).
+    description: Authorities to return as trust anchors, for M(lbforge.haproxy.pki_install).
     type: list
     elements: dict
     default: []
@@ -285,7 +320,7 @@ options:
     type: str
     default: ""
 seealso:
-  - module: lbforge.haproxy.pki_trust
+  - module: lbforge.haproxy.pki_install
 """
 
 EXAMPLES = r"""
@@ -414,6 +449,27 @@ bundles:
     content:
       description: PEM text. Secret.
       type: str
+files:
+  description: Content, place, owner and mode of each of O(files).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    dest:
+      description: Path on the node.
+      type: str
+    owner:
+      description: User on the node.
+      type: str
+    group:
+      description: Group on the node.
+      type: str
+    mode:
+      description: Mode on the node.
+      type: str
+    content:
+      description: PEM text. Secret if it is a key.
+      type: str
 crls:
   description: The revocation lists of authorities that have O(authorities[].revoked).
   returned: success
@@ -477,7 +533,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import crl as revocation
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import Holding, Outcome, issue
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import Request, parse_request
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import (
+    InstalledFile,
+    PkiError,
+    Problem,
+    Request,
+    parse_request,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
     Store,
     authority_place,
@@ -535,6 +597,15 @@ CERTIFICATE_OPTIONS: dict[str, t.Any] = {
     "san": {"type": "raw"},
     "extended_key_usage": {"type": "list", "elements": "str", "no_log": False},
 }
+FILE_OPTIONS: dict[str, t.Any] = {
+    **ENTRY_OPTIONS,
+    "type": {"type": "str"},
+    "src": {"type": "str"},
+    "dest": {"type": "str"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str"},
+}
 USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
     **ENTRY_OPTIONS,
     "cert": {"type": "str"},
@@ -560,6 +631,7 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
         places = [authority_place(name) for name in names]
         places += [certificate_place(certificate.name) for certificate in request.certificates]
         users = load_user_certificates(request.user_certificates, lambda path: pathlib.Path(path).read_bytes(), now)
+        sources = {file.src: _read(file) for file in request.files if file.src}
         outcome = issue(request, store.read(places), now)
         retired = {name: pem for anchor in request.anchors for name, pem in store.retired(anchor).items()}
         if not check_mode:
@@ -586,6 +658,16 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
             outcome.certificates, lambda name: str(store.directory / certificate_place(name).certificate)
         ),
         "user_certificates": report(users, user_paths.__getitem__),
+        "files": [
+            {
+                "dest": file.dest,
+                "owner": file.owner,
+                "group": file.group,
+                "mode": file.mode,
+                "content": (sources[file.src] if file.src else holdings[file.name].part(file.part)).decode(),
+            }
+            for file in request.files
+        ],
         "bundles": [{"name": f"{name}.pem", "content": holdings[name].bundle().decode()} for name in request.bundles],
         "anchors": [
             {"name": name, "content": crypto.certificates_pem([certificate]).decode()}
@@ -601,6 +683,14 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
             for name, crl in outcome.crls.items()
         ],
     }
+
+
+def _read(file: InstalledFile) -> bytes:
+    try:
+        return pathlib.Path(file.src).read_bytes()
+    except OSError as error:
+        why = f"{file.src} cannot be read: {error.strerror}"
+        raise PkiError([Problem(f"{file.path}.src", file.src, why)]) from error
 
 
 def _anchors(
@@ -644,6 +734,7 @@ def main() -> t.NoReturn:
             "certificates": entries(CERTIFICATE_OPTIONS),
             "user_certificates": entries(USER_CERTIFICATE_OPTIONS),
             "bundles": {"type": "list", "elements": "str", "default": []},
+            "files": entries(FILE_OPTIONS),
             "anchors": entries(ENTRY_OPTIONS),
             "regen_ca": {"type": "str", "default": ""},
             "regen_cert": {"type": "str", "default": ""},

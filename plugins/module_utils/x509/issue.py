@@ -52,6 +52,17 @@ class Holding:
         """What a server sends after its own certificate: clients have the root, or do not trust it."""
         return [certificate for certificate in self.above if not crypto.is_self_signed(certificate)]
 
+    def part(self, name: str) -> bytes:
+        """Return a part of it by the name that users know: one of C(PARTS)."""
+        if name == "private_key":
+            return crypto.key_pem(self.key)
+        parts = {
+            "certificate": [self.certificate],
+            "certificate_chain": [self.certificate, *self.intermediates],
+            "ca_bundle": self.above,
+        }
+        return crypto.certificates_pem(parts[name])
+
     def bundle(self) -> bytes:
         """Return certificate, chain and key in one PEM text, as HAProxy reads them."""
         return crypto.certificates_pem([self.certificate, *self.intermediates]) + crypto.key_pem(self.key)

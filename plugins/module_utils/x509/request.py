@@ -35,6 +35,8 @@ KEY_USAGES = (
 )
 EXTENDED_KEY_USAGES = ("serverAuth", "clientAuth")
 SAN_TYPES = ("dns", "ip", "uri")
+# What a node may get of a certificate.
+PARTS = ("certificate", "certificate_chain", "ca_bundle", "private_key")
 # An Ed25519 key (RFC 8410) has one size, which nobody gives.
 KEY_SIZES: dict[str, tuple[int, ...]] = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096, 8192), "Ed25519": ()}
 # RFC 5280, 5.3.1, without those that mean nothing outside of a large authority.
@@ -157,6 +159,20 @@ class UserCertificate:
 
 
 @dataclasses.dataclass(frozen=True)
+class InstalledFile:
+    """A file for a node: a part of a certificate, or any file of the setup host."""
+
+    path: str
+    name: str
+    part: str
+    src: str
+    dest: str
+    owner: str
+    group: str
+    mode: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Request:
     """Everything that one call asks for; an authority comes after the one that signs it."""
 
@@ -164,6 +180,7 @@ class Request:
     certificates: tuple[Wanted, ...]
     user_certificates: tuple[UserCertificate, ...]
     bundles: tuple[str, ...]
+    files: tuple[InstalledFile, ...]
     anchors: tuple[str, ...]
     regen: frozenset[tuple[bool, str]]
     # How long before its end a certificate is due; None for a third of its lifetime.
@@ -197,6 +214,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
     user_certificates = [_user_certificate(entry) for entry in entries("user_certificates")]
     brought = {user.name for user in user_certificates}
     certificates = [_certificate(entry, known) for entry in entries("certificates")]
+    files = [_installed_file(entry) for entry in entries("files")]
     anchors = [(entry.path, entry.text("name", "the name of the authority to trust")) for entry in entries("anchors")]
 
     problems += _duplicates(authorities) + _duplicates(certificates) + _duplicates(user_certificates)
@@ -204,6 +222,11 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
     bundles = list(enumerate(params.get("bundles") or ()))
     issued = brought | {certificate.name for certificate in certificates}
     problems += [_unknown(f"bundles[{at}]", name, issued, "certificate") for at, name in bundles if name not in issued]
+    problems += [
+        _unknown(f"{file.path}.name", file.name, issued, "certificate")
+        for file in files
+        if file.name and file.name not in issued
+    ]
     problems += [
         _unknown(f"{path}.name", name, known, "authority") for path, name in anchors if name not in {*known, ""}
     ]
@@ -237,6 +260,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
         certificates=tuple(certificate for certificate in certificates if certificate.name not in brought),
         user_certificates=tuple(user_certificates),
         bundles=tuple(dict.fromkeys(name for _at, name in bundles)),
+        files=tuple(files),
         anchors=tuple(dict.fromkeys(name for _path, name in anchors)),
         regen=frozenset(again),
         renew_before=renew_before,
@@ -511,6 +535,17 @@ def _user_certificate(entry: _Entry) -> UserCertificate:
         key=entry.text("key", "the path of the private key on the setup host"),
         ca_cert=entry.text("ca_cert"),
     )
+
+
+def _installed_file(entry: _Entry) -> InstalledFile:
+    src, part = entry.text("src"), entry.text("type")
+    name = "" if src else entry.text("name", "the name of a certificate, or src")
+    if not src and part not in PARTS:
+        entry.wrong("type", f"{part!r} is none of {', '.join(PARTS)}")
+    dest = entry.text("dest", "the path of the file on the node")
+    mode = entry.text("mode") or ("0600" if part == "private_key" or src else "0644")
+    owner, group = (entry.text(key) or "root" for key in ("owner", "group"))
+    return InstalledFile(entry.path, name, part, src, dest, owner, group, mode)
 
 
 def _unknown(path: str, name: str, known: t.Collection[str], kind: str) -> Problem:

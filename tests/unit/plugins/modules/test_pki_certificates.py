@@ -605,6 +605,41 @@ def test_the_old_root_is_trusted_beside_the_new_one(store: pathlib.Path, tmp_pat
     assert len(call(store, **asked)["anchors"]) == 1
 
 
+def test_a_node_gets_the_parts_it_asks_for(store: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "any").write_text("any file")
+    dest = {"owner": "nobody", "mode": "0640"}
+    files = [
+        {"name": ONE["name"], "type": "certificate", "dest": "/etc/a.crt"},
+        {"name": ONE["name"], "type": "certificate_chain", "dest": "/etc/chain.crt"},
+        {"name": ONE["name"], "type": "ca_bundle", "dest": "/etc/ca.crt"},
+        {"name": ONE["name"], "type": "private_key", "dest": "/etc/a.key", **dest},
+        {"src": str(tmp_path / "any"), "dest": "/etc/any"},
+        {"name": ONE["name"], "type": "certificate", "dest": "/etc/nothing", "condition": False},
+    ]
+    got = {file["dest"]: file for file in call(store, **EVERYTHING, files=files)["files"]}
+    assert {path: (file["owner"], file["group"], file["mode"]) for path, file in got.items()} == {
+        "/etc/a.crt": ("root", "root", "0644"),
+        "/etc/chain.crt": ("root", "root", "0644"),
+        "/etc/ca.crt": ("root", "root", "0644"),
+        "/etc/a.key": ("nobody", "root", "0640"),
+        "/etc/any": ("root", "root", "0600"),
+    }
+    assert got["/etc/a.crt"]["content"] == (store / ONE_CRT).read_text()
+    assert got["/etc/chain.crt"]["content"] == (store / ONE_CRT).read_text() + (store / INTERMEDIATE_CRT).read_text()
+    assert got["/etc/ca.crt"]["content"] == (store / INTERMEDIATE_CRT).read_text() + (store / ROOT_CRT).read_text()
+    assert got["/etc/any"]["content"] == "any file"
+    (tmp_path / "a.key").write_text(got["/etc/a.key"]["content"])
+    assert openssl("pkey", "-in", tmp_path / "a.key", "-pubout") == public_key(store / ONE_CRT)
+
+
+def test_a_file_of_the_setup_host_that_cannot_be_read_is_told_before_anything_is_written(
+    tmp_path: pathlib.Path,
+) -> None:
+    with pytest.raises(PkiError, match=r"files\[0\]\.src: /nowhere cannot be read: No such file"):
+        call(tmp_path / "pki", **EVERYTHING, files=[{"src": "/nowhere", "dest": "/a"}])
+    assert not list((tmp_path / "pki").rglob("*.pem"))
+
+
 def test_another_kind_of_key_for_an_authority_needs_regen_ca(store: pathlib.Path) -> None:
     wanted = {"authorities": [ROOT, {**INTERMEDIATE, "key_size": 384}]}
     with pytest.raises(PkiError, match=r"^authorities\[1\]\.key_type: .* ECDSA 256, wanted ECDSA 384: only regen_ca"):
