@@ -12,6 +12,7 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Checks the types, the bounds and the key names of C(keepalived_*) dictionaries and reports all mistakes at once.
   - Returns the blocks of C(keepalived.conf) in the order in which they are written.
+  - What C(global_settings) sets takes the place of a line of C(global_defs) with the same keyword.
 positional: _input
 options:
   _input:
@@ -23,6 +24,29 @@ options:
     type: list
     elements: str
     default: []
+  global_settings:
+    description: The value of C(keepalived_global_settings).
+    type: dict
+    default: {}
+  linkbeat_interfaces:
+    description: The value of C(keepalived_linkbeat_interfaces).
+    type: list
+    elements: str
+    default: []
+  interface_delays:
+    description: The value of C(keepalived_interface_delays).
+    type: list
+    elements: str
+    default: []
+  garp_groups:
+    description: The value of C(keepalived_garp_groups).
+    type: list
+    elements: dict
+    default: []
+  bfd_instances:
+    description: The value of C(keepalived_bfd_instances).
+    type: dict
+    default: {}
   scripts:
     description: The value of C(keepalived_scripts).
     type: dict
@@ -39,6 +63,44 @@ options:
     description: The value of C(keepalived_sync_groups).
     type: dict
     default: {}
+  track_groups:
+    description: The value of C(keepalived_track_groups).
+    type: dict
+    default: {}
+  static_addresses:
+    description: The value of C(keepalived_static_addresses).
+    type: list
+    elements: str
+    default: []
+  static_routes:
+    description: The value of C(keepalived_static_routes).
+    type: list
+    elements: str
+    default: []
+  static_rules:
+    description: The value of C(keepalived_static_rules).
+    type: list
+    elements: str
+    default: []
+  ssl:
+    description: The value of C(keepalived_ssl).
+    type: dict
+    default: {}
+  virtual_server_groups:
+    description: The value of C(keepalived_virtual_server_groups).
+    type: list
+    elements: dict
+    default: []
+  virtual_servers:
+    description: The value of C(keepalived_virtual_servers).
+    type: list
+    elements: dict
+    default: []
+  raw:
+    description: The value of C(keepalived_raw).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -51,7 +113,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The blocks. Each has C(title), C(settings) (whole lines) and C(blocks) (blocks within it).
+    - The blocks. Each has C(title), C(settings) (whole lines) and C(blocks) (blocks within it). Lines that stand in no
+      block have no title.
   type: list
   elements: dict
 """
@@ -65,18 +128,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.model import keepalived_model
 
 
-def keepalived_model_filter(
-    instances: dict[str, t.Any],
-    global_defs: list[str] | None = None,
-    scripts: dict[str, t.Any] | None = None,
-    track_files: dict[str, t.Any] | None = None,
-    track_processs: dict[str, t.Any] | None = None,
-    sync_groups: dict[str, t.Any] | None = None,
-) -> list[dict[str, t.Any]]:
+def keepalived_model_filter(instances: dict[str, t.Any], **variables: t.Any) -> list[dict[str, t.Any]]:
     try:
-        model = keepalived_model(
-            global_defs or [], scripts or {}, track_files or {}, track_processs or {}, sync_groups or {}, instances
-        )
+        model = keepalived_model({**variables, "instances": instances})
     except VrrpError as error:
         raise AnsibleFilterError(str(error)) from error
     return [asdict(block) for block in model]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: vrrp_instances
-short_description: Turn virtual addresses and hosts into the keepalived instances of one host
+short_description: Turn virtual addresses and hosts into keepalived instances
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -18,21 +18,27 @@ description:
   - Peers are addresses in the network of the instance's interface. The inventory address (C(ansible_host)) is taken
     when it lies there, otherwise the host's address by its facts. The variable C(keepalived_unicast_address) of a host
     overrides both.
+  - Members of a sync group track nothing themselves, because their group does it for them, see
+    P(lbforge.haproxy.vrrp_sync_groups#filter).
 positional: _input
 options:
   _input:
     description:
       - The virtual addresses. Each has the keys C(name), C(cidr) (one address with prefix length, or a list with any
-        number of IPv4 and IPv6 addresses), C(interface), C(virtual_router_id) and C(advert_int) (seconds, 0.25 if
-        missing).
+        number of IPv4 and IPv6 addresses), C(interface), and, all optional, C(virtual_router_id), C(advert_int)
+        (seconds, 0.25 if missing), C(hosts) (those that are to have it before all others, the preferred one first) and
+        C(sync_group) (the name of a group whose members move together).
+      - Without a C(virtual_router_id) it gets one that follows from its name and that no other of them has.
       - An entry with an empty C(cidr) makes no instance.
     type: list
     elements: dict
     required: true
   host:
-    description: The inventory name of the host whose instances are wanted.
+    description:
+      - The inventory name of the host whose instances are wanted.
+      - Without it the instances of all hosts are returned, as far as one host can know them, with the variables
+        C(keepalived_instances) and C(keepalived_instances_overrides) that the inventory gives each of them.
     type: str
-    required: true
   hosts:
     description: The inventory names of all keepalived hosts, the preferred one first.
     type: list
@@ -52,6 +58,19 @@ options:
     description: The value of C(keepalived_track_files), with the same meaning of C(instance).
     type: dict
     default: {}
+  track_processs:
+    description: The value of C(keepalived_track_processs), with the same meaning of C(instance).
+    type: dict
+    default: {}
+  spread:
+    description:
+      - Whether the virtual addresses prefer different hosts, instead of all the first one.
+      - Every host is preferred by as many as any other, give or take one; those of a host that is gone are shared
+        evenly by the others, and all return with it. Another address at the end of the list moves none of those before
+        it, and another host at the end takes its share and moves few others.
+      - A sync group counts as one address, and addresses with C(hosts) do not count.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -63,42 +82,73 @@ EXAMPLES = r"""
           'virtual_router_id': 10}]
         | lbforge.haproxy.vrrp_instances(host=inventory_hostname, hosts=groups['haproxy'], hostvars=hostvars)
       }}
+
+- name: Show which priorities the hosts have for two addresses that share the load
+  ansible.builtin.debug:
+    msg: >-
+      {{
+        [{'name': 'one', 'cidr': '192.0.2.10/24', 'interface': 'eth0'},
+         {'name': 'two', 'cidr': '192.0.2.11/24', 'interface': 'eth0'}]
+        | lbforge.haproxy.vrrp_instances(hosts=groups['haproxy'], hostvars=hostvars, spread=true)
+      }}
+  run_once: true
 """
 
 RETURN = r"""
 _value:
   description:
-    - The instances by name, with the key names of C(keepalived_instances).
-    - IPv6 addresses form an instance of their own, whose name ends in C(_ipv6).
+    - The instances by name, with the key names of C(keepalived_instances). IPv6 addresses form an instance of their
+      own, whose name ends in C(_ipv6).
+    - Without O(host), such a dictionary for every host.
   type: dict
 """
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.utils.vars import merge_hash
+from jinja2 import TemplateError
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import (
-    node_from_vars,
-    vip_from_dict,
-    vrrp_instances,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
+
+Entries = dict[str, dict[str, t.Any]]
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def vrrp_instances_filter(
     vips: list[dict[str, t.Any]],
-    host: str,
     hosts: list[str],
-    hostvars: t.Mapping[str, t.Mapping[str, t.Any]],
-    scripts: dict[str, dict[str, t.Any]] | None = None,
-    track_files: dict[str, dict[str, t.Any]] | None = None,
-) -> dict[str, dict[str, t.Any]]:
+    hostvars: HostVars,
+    host: str | None = None,
+    scripts: Entries | None = None,
+    track_files: Entries | None = None,
+    track_processs: Entries | None = None,
+    spread: bool = False,
+) -> dict[str, t.Any]:
     try:
         wanted = [vip for vip in map(vip_from_dict, vips) if vip]
-        nodes = [node_from_vars(name, hostvars[name]) for name in hosts]
-        return vrrp_instances(wanted, nodes, host, scripts or {}, track_files or {}) if wanted else {}
+        nodes = [node_from_vars(name, hostvars[name]) for name in hosts] if wanted else []
+        cluster = Cluster(wanted, nodes, Trackers(scripts or {}, track_files or {}, track_processs or {}), spread)
+        if host is not None:
+            return cluster.instances(host) if wanted else {}
+        derived = cluster.all_instances() if wanted else {name: {} for name in hosts}
+        return {name: _as_overridden(instances, hostvars[name]) for name, instances in derived.items()}
     except VrrpError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def _as_overridden(derived: Instances, variables: t.Mapping[str, t.Any]) -> Instances:
+    """The instances of a host whose inventory may know better."""
+    try:
+        instances = variables.get("keepalived_instances", derived)
+        merged: Instances = merge_hash(instances, variables.get("keepalived_instances_overrides") or {})
+    except (AnsibleError, TemplateError):
+        # A template of another host may need what only that host knows in its own run.
+        return derived
+    return merged
 
 
 class FilterModule:

@@ -11,9 +11,12 @@ short_description: Bring a keepalived configuration into service
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Writes O(content) next to O(path), lets C(keepalived -t) check it there, switches with one rename, reloads the
-    running daemon and proves that it read the file and lives.
-  - When the daemon does not take the file, the old one is put back and reloaded.
+  - Lints O(content) against the addresses, files and programs of this host and against the other O(nodes), because
+    C(keepalived -t) accepts much that never fails over. Errors end the module before anything is written, warnings are
+    warned of. The rules are in the file C(docs/keepalived-rules.md) of the collection.
+  - Writes O(files), writes O(content) next to O(path), lets C(keepalived -t) check it there, switches with one rename,
+    reloads the running daemon and proves that it read the file and lives.
+  - When the check refuses the file or the daemon does not take it, the old files are put back, and reloaded.
   - A running daemon is never restarted, because a restart gives its virtual addresses away. A daemon that does not run
     is started.
   - The proof uses what the running configuration declares with C(reload_file) and C(reload_check_config). Without them
@@ -24,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The check by C(keepalived -t) takes place in check mode too.
+      - The linter and the check by C(keepalived -t) run in check mode too, the latter when all O(files) are there.
   diff_mode:
     support: full
     details:
@@ -34,6 +37,34 @@ options:
     description: The whole text of the configuration file.
     type: str
     required: true
+  state:
+    description:
+      - With V(linted) the text is only linted, and nothing is changed. keepalived, scripts and directories may be
+        missing yet.
+    type: str
+    choices: [present, linted]
+    default: present
+  files:
+    description:
+      - Check and notify scripts by path, with their texts. They belong to root and have mode 0755.
+      - Whether a script changed or the text, the daemon is reloaded, because it drops a script that it did not find.
+    type: dict
+    default: {}
+  nodes:
+    description:
+      - The instances of all nodes of the cluster by host name, in the form of the variable C(keepalived_instances) of
+        the role. Without them, the rules that compare nodes are silent.
+    type: dict
+    default: {}
+  node:
+    description: The name of this host in O(nodes).
+    type: str
+    default: ""
+  ignore_rules:
+    description: The names of rules of the linter that do not apply.
+    type: list
+    elements: str
+    default: []
   secrets:
     description: Values within O(content) that must not appear in a result, a diff or a log.
     type: list
@@ -66,6 +97,18 @@ EXAMPLES = r"""
   lbforge.haproxy.keepalived_config:
     content: "{{ lookup('ansible.builtin.template', 'keepalived.conf.j2') }}"
     secrets: "{{ [vrrp_password] }}"
+
+- name: Only say what is wrong with it
+  lbforge.haproxy.keepalived_config:
+    state: linted
+    content: "{{ lookup('ansible.builtin.template', 'keepalived.conf.j2') }}"
+    ignore_rules: [address-outside-networks]
+
+- name: Bring keepalived.conf and its check script into service
+  lbforge.haproxy.keepalived_config:
+    content: "{{ lookup('ansible.builtin.template', 'keepalived.conf.j2') }}"
+    files:
+      /etc/keepalived/check_disk.sh: "{{ lookup('ansible.builtin.file', 'check_disk.sh') }}"
 """
 
 RETURN = r"""
@@ -73,16 +116,46 @@ action:
   description: What was done, or would be done in check mode.
   type: str
   choices: [nothing, start, reload]
-  returned: success
+  returned: when the state is present
 path:
   description: The file that the daemon reads.
   type: str
   returned: success
+findings:
+  description: What the linter found, in the order of the lines.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    rule:
+      description: The name of the rule.
+      type: str
+    severity:
+      description: An error surely breaks something or surely surprises, a warning may.
+      type: str
+      choices: [error, warning]
+    line:
+      description: The number of the line, 0 when it is about the whole text.
+      type: int
+    where:
+      description: The line with its number, without passwords.
+      type: str
+    what:
+      description: What stands there and what would happen.
+      type: str
+    instead:
+      description: What to write instead.
+      type: str
+errors:
+  description: The errors among the findings, in words.
+  type: list
+  elements: str
+  returned: when the linter refused the text
 remarks:
   description: What C(keepalived -t) remarked on the accepted text, one line of text each.
   type: list
   elements: str
-  returned: success
+  returned: when the state is present
 rc:
   description: The return code of C(keepalived -t).
   type: int
@@ -95,30 +168,77 @@ lines:
 """
 
 import typing as t
+from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import bring_into_service
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.host import HostFacts
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import lint, refuse, subject_of, unknown_rules
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.masking import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
+
+ARGUMENTS = {
+    "content": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "linted"], "default": "present"},
+    "files": {"type": "dict", "default": {}},
+    "nodes": {"type": "dict", "default": {}},
+    "node": {"type": "str", "default": ""},
+    "ignore_rules": {"type": "list", "elements": "str", "default": []},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "path": {"type": "path", "default": "/etc/keepalived/keepalived.conf"},
+    "pid_file": {"type": "path", "default": "/run/keepalived.pid"},
+    "binary": {"type": "str", "default": "keepalived"},
+    "service": {"type": "str", "default": "keepalived"},
+    "timeout": {"type": "float", "default": 10},
+}
+
+
+class QuietModule(AnsibleModule):
+    """A module whose arguments do not go to the log of the system: the texts may hold passwords."""
+
+    def _log_invocation(self) -> None:
+        """Say nothing."""
+
+
+def problems(params: dict[str, t.Any]) -> list[str]:
+    """Say everything that is wrong with the options."""
+    found = [
+        f"Option ignore_rules: there is no rule {name}; docs/keepalived-rules.md lists them."
+        for name in unknown_rules(params["ignore_rules"])
+    ]
+    found += [f"Option files: {path} is no full path." for path in params["files"] if not path.startswith("/")]
+    if params["nodes"] and params["node"] not in params["nodes"]:
+        found.append(f"Option node: {params['node']!r} is none of the nodes ({', '.join(params['nodes'])}).")
+    return found
+
+
+def difference(params: dict[str, t.Any], outcome: Outcome) -> list[dict[str, str]]:
+    """What changes, file by file, with nothing in it that is secret."""
+    texts = {params["path"]: (outcome.before, params["content"]), **outcome.scripts}
+    return [
+        {
+            "before_header": path,
+            "before": masked(before, params["secrets"]),
+            "after_header": path,
+            "after": masked(after, params["secrets"]),
+        }
+        for path, (before, after) in texts.items()
+    ]
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
-        argument_spec={
-            "content": {"type": "str", "required": True},
-            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-            "path": {"type": "path", "default": "/etc/keepalived/keepalived.conf"},
-            "pid_file": {"type": "path", "default": "/run/keepalived.pid"},
-            "binary": {"type": "str", "default": "keepalived"},
-            "service": {"type": "str", "default": "keepalived"},
-            "timeout": {"type": "float", "default": 10},
-        },
-        supports_check_mode=True,
-    )
+    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
+    path, content, is_linted = Path(params["path"]), params["content"], params["state"] == "linted"
+    # Ansible returns the arguments with every result.
+    shown = {"content": "", "secrets": [], "files": list(params["files"]), "nodes": list(params["nodes"])}
+    invocation = {"module_args": {**params, **shown}}
+    if wrong := problems(params):
+        module.fail_json(msg=" ".join(wrong), errors=wrong, invocation=invocation)
     module.run_command_environ_update = {"LC_ALL": "C"}
 
     def run(command: list[str]) -> tuple[int, str, str]:
@@ -126,23 +246,28 @@ def main() -> t.NoReturn:
         return rc, out, err
 
     daemon = Keepalived(params["binary"], params["service"], Path(params["pid_file"]), run, params["timeout"])
+    subject = subject_of(content, params["nodes"], params["node"])
+    host = HostFacts(daemon, path, is_ready=not (is_linted or module.check_mode)).gather(subject, params["files"])
+    findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
+    answer = {"path": params["path"], "findings": [asdict(finding) for finding in findings], "invocation": invocation}
+    for finding in findings:
+        if finding.severity == "warning":
+            module.warn(str(finding))
     try:
-        outcome = bring_into_service(daemon, Path(params["path"]), params["content"], module.check_mode)
+        refuse(findings, params["path"])
+        if is_linted:
+            module.exit_json(changed=False, **answer)
+        outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
     except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
+        module.fail_json(msg=str(error), **answer, **error.details)
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(
         changed=outcome.action != "nothing",
         action=outcome.action,
-        path=params["path"],
         remarks=list(outcome.remarks),
-        diff={
-            "before_header": params["path"],
-            "before": masked(outcome.before, params["secrets"]),
-            "after_header": params["path"],
-            "after": masked(params["content"], params["secrets"]),
-        },
+        diff=difference(params, outcome),
+        **answer,
     )
 
 

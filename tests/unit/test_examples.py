@@ -15,7 +15,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = ROOT / "tests" / "seed"
-EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/inventory.yml"))
+INVENTORIES = sorted(ROOT.glob("examples/*/inventory.yml"))
+EXAMPLES = [path.parent for path in INVENTORIES if "haproxy:" in path.read_text()]
 PRINTED = sorted(SEED.glob("chapter-1/*.yml"))
 
 
@@ -78,12 +79,20 @@ def test_our_examples(example: pathlib.Path, tmp_path: pathlib.Path) -> None:
         example / "inventory.yml",
         ROOT / "playbooks" / "haproxy_validate.yml",
         "-e",
-        f"haproxy_render_to={tmp_path}",
+        f"haproxy_render_to={tmp_path} vault_haproxy_stats_password=only-an-example",
     )
     assert "[WARNING]: haproxy" not in output
     hosts = sorted(path.name for path in tmp_path.iterdir())
-    assert len(hosts) >= 2
+    assert hosts
     assert haproxy_says(tmp_path / hosts[0]) == ""
+
+
+@pytest.mark.parametrize("example", ["lvs-dr", "lvs-nat", "web-pair", "web-proxy"])
+def test_the_documentation_prints_an_example_as_it_is(example: str) -> None:
+    """tests/lvs brings those of keepalived to life."""
+    printed = (ROOT / "docs" / "lvs.md").read_text()
+    for path in sorted((ROOT / "examples" / example).rglob("*.yml")):
+        assert f"```yaml\n# {path.relative_to(ROOT / 'examples' / example)}\n{path.read_text()}```" in printed
 
 
 @pytest.mark.parametrize("variables", PRINTED, ids=lambda path: path.stem)

@@ -10,11 +10,12 @@ import os
 import tempfile
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import ChangeFailed
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
 
 Action = t.Literal["nothing", "start", "reload"]
 
@@ -25,12 +26,14 @@ class Outcome:
 
     action: Action
     before: str
+    scripts: t.Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The text before and after of every script that changed."""
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def bring_into_service(daemon: Keepalived, path: Path, content: str, check_mode: bool) -> Outcome:
-    """Stage, check, switch, reload and prove; put the old text back if the proof fails.
+def bring_into_service(daemon: Keepalived, path: Path, content: str, scripts: Scripts, check_mode: bool) -> Outcome:
+    """Write the scripts, stage, check, switch, reload and prove; put everything back if the check or the proof fails.
 
     ``PATH.previous`` exists from the switch until the proof. A run that was cut off in between leaves it behind, which
     tells the next run that the daemon may not know the text yet.
@@ -38,20 +41,17 @@ def bring_into_service(daemon: Keepalived, path: Path, content: str, check_mode:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     previous = path.with_name(f"{path.name}.previous")
     pid = daemon.pid()
-    if content == before and pid and not previous.exists():
+    changes = scripts.changes()
+    is_proven = not previous.exists() and not scripts.are_unproven
+    if content == before and pid and not changes and is_proven:
         return Outcome("nothing", before)
+    # A script that was missing was dropped at the last reload, so a new one needs another.
     action: Action = "reload" if pid else "start"
-    if check_mode and not daemon.installed:
-        return Outcome(action, before, warnings=("keepalived is not installed yet and could not check the text.",))
-    with _staged(path, content) as staged:
-        remarks = daemon.check(staged, path)
-        if check_mode:
-            return Outcome(action, before, tuple(remarks))
-        existed = path.exists()
-        if content != before:
-            if existed and not previous.exists():
-                os.link(path, previous)
-            staged.replace(path)
+    if check_mode:
+        remarks, warnings = _foreseen(daemon, path, content, scripts)
+        return Outcome(action, before, changes, remarks, warnings)
+    existed = path.exists()
+    remarks = _switch(daemon, path, content, scripts)
     try:
         if pid:
             running_text = previous.read_text(encoding="utf-8") if previous.exists() else before
@@ -59,11 +59,45 @@ def bring_into_service(daemon: Keepalived, path: Path, content: str, check_mode:
         else:
             daemon.start(content)
     except ChangeFailed as error:
+        scripts.put_back()
         if not existed:
             path.unlink()
         raise ChangeFailed(f"{error} {_back(daemon, path, previous, content)}", **error.details) from error
     previous.unlink(missing_ok=True)
-    return Outcome(action, before, tuple(remarks))
+    scripts.settle()
+    return Outcome(action, before, changes, remarks)
+
+
+def _foreseen(
+    daemon: Keepalived, path: Path, content: str, scripts: Scripts
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the check remarks on a text that is not to be written, and why it could not be made."""
+    if not daemon.installed:
+        return (), ("keepalived is not installed yet and could not check the text.",)
+    if scripts.missing:
+        missing = ", ".join(scripts.missing)
+        return (), (f"keepalived could not check the text, because these scripts are missing yet: {missing}.",)
+    with _staged(path, content) as staged:
+        return tuple(daemon.check(staged, path)), ()
+
+
+def _switch(daemon: Keepalived, path: Path, content: str, scripts: Scripts) -> tuple[str, ...]:
+    """Put scripts and text in place, or nothing if keepalived refuses the text."""
+    previous = path.with_name(f"{path.name}.previous")
+    try:
+        scripts.write()
+        with _staged(path, content) as staged:
+            remarks = daemon.check(staged, path)
+            if not path.exists():
+                staged.replace(path)
+            elif path.read_text(encoding="utf-8") != content:
+                if not previous.exists():
+                    os.link(path, previous)
+                staged.replace(path)
+    except BaseException:
+        scripts.put_back()
+        raise
+    return tuple(remarks)
 
 
 def _back(daemon: Keepalived, path: Path, previous: Path, content: str) -> str:

@@ -26,7 +26,7 @@ _SETTLE = 0.5
 _SETTLE_UNANNOUNCED = 2.0
 _POLL = 0.02
 
-_LINE = re.compile(r"^\((?P<path>.*): Line (?P<number>\d+)\) (?P<message>.*)$")
+_LINE = re.compile(r"^\((?:.*: )?Line (?P<number>\d+)\) (?P<message>.*)$")
 _ANNOUNCED = re.compile(r"^\s*(reload_file|reload_check_config)\s+\"?(/[^\s\"]+)", re.MULTILINE)
 # What keepalived has working processes for.
 _WORK = re.compile(r"^\s*(vrrp_instance|virtual_server)\s", re.MULTILINE)
@@ -147,7 +147,8 @@ def explain(lines: t.Sequence[str], text: str) -> list[str]:
             line = f"line {number} ({quoted}): {found['message']}"
         if line:
             explained.append(line + _INSECURE_HINT if line.endswith("due to insecure") else line)
-    return explained
+    # Each of its processes reads the text and says the same.
+    return [*dict.fromkeys(explained)]
 
 
 def _message(line: str) -> str:

@@ -23,3 +23,11 @@ class CheckRefused(LbforgeError):
 
 class ChangeFailed(LbforgeError):
     """The text was accepted, but the daemon did not take it; the text before it is back in place."""
+
+
+class NoState(LbforgeError):
+    """A running keepalived does not tell its state."""
+
+
+class ProbeRefused(LbforgeError):
+    """The probing cannot begin."""

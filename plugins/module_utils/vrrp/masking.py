@@ -10,7 +10,9 @@ import re
 import typing as t
 
 _MASK = "********"
-_SECRET_KEYWORDS = re.compile(r"(?m)^(\s*(?:auth_pass|auth_hmac\w*|password)\s+).*$")
+# A block may stand on one line. The key of auth_hmac has a number before it, which tells it from the path of a key for
+# SSL.
+_SECRET_KEYWORDS = re.compile(r"(?m)^((?:.*[\s{])?(?:auth_pass|password|key\s+\d+)\s+).*$")
 
 
 def masked(text: str, secrets: t.Iterable[str] = ()) -> str:

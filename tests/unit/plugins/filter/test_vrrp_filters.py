@@ -6,12 +6,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lbforge.haproxy.plugins.filter import keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_model import keepalived_model_filter
+from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_uploads import keepalived_uploads_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.vrrp_instances import vrrp_instances_filter
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.schema import FILE
 
+ROLE = Path(__file__).parents[4] / "roles" / "keepalived"
 HOSTVARS = {f"lb{n}": {"ansible_host": f"10.0.0.{n}"} for n in (1, 2, 3)}
 VIP = {"name": "external", "cidr": "10.0.0.100/24", "interface": "eth0", "virtual_router_id": 10}
 
@@ -46,3 +53,28 @@ def test_keepalived_model() -> None:
 def test_keepalived_model_mistake() -> None:
     with pytest.raises(AnsibleFilterError, match=r"keepalived_instances\.one\.interface: is missing"):
         keepalived_model_filter({"one": {}})
+
+
+def test_the_filter_and_the_role_know_every_variable() -> None:
+    """Tables, documentation, defaults and what the role hands over name the same."""
+    tables = {row.name for row in FILE.rows} | {"global_defs"}
+    documented = yaml.safe_load(keepalived_model.DOCUMENTATION)["options"]
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    passed = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__keepalived_variables"]
+
+    assert set(documented) - {"_input"} | {"instances"} == tables
+    assert set(passed) | {"instances"} == tables
+    assert passed == {name: f"{{{{ keepalived_{name} }}}}" for name in passed}
+    assert {f"keepalived_{name}" for name in tables} <= set(defaults)
+
+
+def test_keepalived_uploads() -> None:
+    script = {"check_script": "/etc/keepalived/c.sh", "src_check_script": "c.sh"}
+
+    assert keepalived_uploads_filter({}, {"scripts": {"c": script}}) == {"/etc/keepalived/c.sh": "c.sh"}
+    assert keepalived_uploads_filter({}) == {}
+
+
+def test_keepalived_uploads_mistake() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"keepalived_instances\.one\.src_notify_stop: '' is no full path"):
+        keepalived_uploads_filter({"one": {"src_notify_stop": "n.sh"}})

@@ -25,6 +25,12 @@ def test_explain(line: str, words: str) -> None:
     assert explain([line, ""], TEXT) == [words]
 
 
+def test_explain_says_it_once() -> None:
+    assert explain(["(Line 2) Unknown keyword", "(/x: Line 2) Unknown keyword"], TEXT) == [
+        "line 2 (priorty 100): Unknown keyword"
+    ]
+
+
 def test_explain_says_what_insecure_means() -> None:
     (explained,) = explain(["Disabling track script ping due to insecure"], TEXT)
 
@@ -39,6 +45,9 @@ def test_explain_says_what_insecure_means() -> None:
         ("script /x abc", ["abc"], "script /x ********"),
         ("abcd abc", ["abc", "abcd", ""], "******** ********"),
         ("priority 100", ["x"], "priority 100"),
+        ("    key 1 hex:00ff\n    active_key 1", [], "    key 1 ********\n    active_key 1"),
+        ("    password x\n    key /etc/ssl/key.pem", [], "    password ********\n    key /etc/ssl/key.pem"),
+        ("authentication { auth_pass abc }", [], "authentication { auth_pass ********"),
     ],
 )
 def test_masked(text: str, secrets: list[str], result: str) -> None:

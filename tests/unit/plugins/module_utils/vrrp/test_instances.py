@@ -7,13 +7,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import (
-    node_from_vars,
-    vip_from_dict,
-    vrrp_instances,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Trackers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
 
 Vars = dict[str, t.Any]
 
@@ -43,10 +43,14 @@ def vip(**changes: t.Any) -> Vars:
     return {"name": "external", "cidr": "10.0.0.100/24", "interface": "eth0", "virtual_router_id": 10, **changes}
 
 
-def instances(vips: list[Vars], hostvars: dict[str, Vars], this: str = "lb1", **trackers: t.Any) -> dict[str, Vars]:
+def cluster(vips: list[Vars], hostvars: dict[str, Vars], spread: bool = False, **trackers: t.Any) -> Cluster:
     wanted = [found for found in map(vip_from_dict, vips) if found]
     nodes = [node_from_vars(name, variables) for name, variables in hostvars.items()]
-    return vrrp_instances(wanted, nodes, this, trackers.get("scripts", {}), trackers.get("track_files", {}))
+    return Cluster(wanted, nodes, Trackers(**trackers), spread)
+
+
+def instances(vips: list[Vars], hostvars: dict[str, Vars], this: str = "lb1", **trackers: t.Any) -> dict[str, Vars]:
+    return cluster(vips, hostvars, **trackers).instances(this)
 
 
 INVENTORY_ONLY: dict[str, Vars] = {f"lb{n}": {"ansible_host": f"10.0.0.{n}"} for n in (1, 2, 3)}
@@ -160,8 +164,219 @@ def test_whole_instance() -> None:
             "vips": ["10.0.0.100/24 dev eth0"],
             "track_scripts": ["all", "mine"],
             "track_files": ["ready"],
+            "track_processs": [],
         }
     }
+
+
+WEIGHTED = {
+    "scripts": {"ping": {"weight": -60}, "one": {"instance": "external", "weight": "-70"}},
+    "track_files": {"maintenance": {"weight": -80}, "value": {}},
+    "track_processs": {"agent": {"weight": "20 reverse"}, "daemon": {"weight": 0}},
+}
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(nodes=st.integers(2, 20), vips=st.integers(1, 30))
+def test_each_node_is_preferred_by_its_share(nodes: int, vips: int) -> None:
+    names = [f"lb{n}" for n in range(1, nodes + 1)]
+    hostvars: dict[str, Vars] = {name: {"ansible_host": f"10.0.0.{n}"} for n, name in enumerate(names, 1)}
+    wanted = [vip(name=f"v{n}", cidr=f"10.0.1.{n}/16", virtual_router_id=None) for n in range(vips)]
+    found = cluster(wanted, hostvars, spread=True, track_files={"maintenance": {"weight": -100}}).all_instances()
+
+    priorities = {f"v{n}": [found[name][f"v{n}"]["priority"] for name in names] for n in range(vips)}
+    assert all(len(set(levels)) == nodes for levels in priorities.values())
+    preferred = [levels.index(max(levels)) for levels in priorities.values()]
+    shares = [preferred.count(index) for index in range(nodes)]
+    assert set(shares) <= {vips // nodes, -(-vips // nodes)}
+
+
+def order(found: dict[str, dict[str, Vars]], instance: str) -> list[str]:
+    """The names of the nodes as their priorities have them."""
+    return sorted(found, key=lambda name: -found[name][instance]["priority"])
+
+
+def test_hosts_of_a_vip_go_before_all() -> None:
+    wanted = [
+        vip(hosts=["lb3"]),
+        vip(name="b", cidr="10.0.0.101/24", virtual_router_id=11),
+        vip(name="c", cidr="10.0.0.102/24", virtual_router_id=12, hosts=["lb2", "lb3", "lb1"]),
+        vip(name="d", cidr="10.0.0.103/24", virtual_router_id=13),
+    ]
+
+    found = cluster(wanted, INVENTORY_ONLY, spread=True).all_instances()
+    assert order(found, "external") == ["lb3", "lb1", "lb2"]
+    # The first two that are spread: those with hosts do not count.
+    assert order(found, "b") == ["lb1", "lb2", "lb3"]
+    assert order(found, "c") == ["lb2", "lb3", "lb1"]
+    assert order(found, "d") == ["lb2", "lb3", "lb1"]
+    assert order(cluster(wanted, INVENTORY_ONLY).all_instances(), "d") == ["lb1", "lb2", "lb3"]
+
+
+def test_all_weights_count() -> None:
+    found = cluster([vip(), vip(name="b", cidr="10.0.0.101/24", virtual_router_id=11)], INVENTORY_ONLY, **WEIGHTED)
+
+    # -60 - 70 - 80 - 20 leave 254 - 230 - 1 levels, and the smallest weight 19 between first and last.
+    assert [found.instances(name)["external"]["priority"] for name in INVENTORY_ONLY] == [254, 250, 246]
+    with pytest.raises(VrrpError, match="25 nodes with tracker weights -60, -80, 0, -20, 0 do not fit"):
+        nodes = {f"lb{n}": {"ansible_host": f"10.0.0.{n}"} for n in range(1, 26)}
+        cluster([vip(name="b")], nodes, **WEIGHTED).instances("lb1")
+
+
+def test_a_weight_that_is_none_is_left_to_the_model() -> None:
+    assert instances([vip()], INVENTORY_ONLY, scripts={"ping": {"weight": "heavy"}})["external"]["priority"] == 254
+
+
+def test_a_sync_group_tracks_what_belongs_to_any_member() -> None:
+    wanted = [
+        vip(cidr=["10.0.0.100/24", "2001:db8::100/64"], sync_group="both"),
+        vip(name="internal", cidr="10.0.0.101/24", virtual_router_id=11, sync_group="both"),
+        vip(name="other", cidr="10.0.0.102/24", virtual_router_id=12),
+    ]
+    trackers = {
+        "scripts": {
+            "all": {"weight": 0},
+            "ping_e": {"instance": "external", "weight": -60},
+            "ping_i": {"instance": "internal", "weight": -70},
+            "ping_o": {"instance": "other", "weight": -80},
+        },
+        "track_files": {"maintenance": {"weight": -50}},
+    }
+    found = cluster(wanted, CHOSEN | {"lb3": {"keepalived_unicast_address": ["10.0.0.3", "2001:db8::3"]}}, **trackers)
+
+    assert found.sync_groups() == {
+        "both": {
+            "instances": ["external", "external_ipv6", "internal"],
+            "track_scripts": ["all", "ping_e", "ping_i"],
+            "track_files": ["maintenance"],
+            "track_processs": [],
+        }
+    }
+    instances = found.instances("lb1")
+    assert [instances[name]["track_scripts"] for name in instances] == [[], [], [], ["all", "ping_o"]]
+    assert [instances[name]["track_files"] for name in instances] == [[], [], [], ["maintenance"]]
+
+
+def test_a_sync_group_moves_as_one() -> None:
+    wanted = [
+        vip(name=f"v{n}", cidr=f"10.0.0.{100 + n}/24", virtual_router_id=n, sync_group=group)
+        for n, group in enumerate(["a", "b", "", "a", "b"], 1)
+    ]
+    found = cluster(wanted, INVENTORY_ONLY, spread=True).all_instances()
+
+    assert order(found, "v1") == order(found, "v4") == ["lb1", "lb2", "lb3"]
+    assert order(found, "v2") == order(found, "v5") == ["lb2", "lb3", "lb1"]
+    assert order(found, "v3") == ["lb3", "lb1", "lb2"]
+
+
+def test_a_group_of_one_instance_is_none() -> None:
+    found = cluster([vip(sync_group="alone")], INVENTORY_ONLY, scripts={"ping": {"weight": -60}})
+
+    assert found.sync_groups() == {}
+    assert found.instances("lb1")["external"]["track_scripts"] == ["ping"]
+
+
+# By name, from the CRC-32 that gzip writes: it must never change, or a cluster would split while it is upgraded.
+ROUTER_IDS = [("external", 6), ("internal", 32), ("b", 27)]
+
+
+@pytest.mark.parametrize("name, number", ROUTER_IDS)
+def test_a_router_id_follows_from_the_name(name: str, number: int) -> None:
+    found = instances([vip(name=name, virtual_router_id="")], INVENTORY_ONLY)
+
+    assert found[name]["virtual_router_id"] == number
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["eth0", "eth1"]), st.sampled_from("46d"), st.none() | st.integers(1, 255)),
+        max_size=60,
+    )
+)
+def test_router_ids(wanted: list[tuple[str, str, int | None]]) -> None:
+    """Given ones are kept, no two are the same on an interface, and VIPs that come later change nothing."""
+    nodes = {"lb1": {"ansible_host": "10.0.0.1"}}
+    vips = []
+    seen: set[tuple[str, str, int]] = set()
+    for n, (interface, families, number) in enumerate(wanted, 1):
+        versions = "46" if families == "d" else families
+        if number and any((interface, version, number) in seen for version in versions):
+            number = None
+        seen |= {(interface, version, number or 0) for version in versions}
+        cidr = {"4": f"10.0.1.{n}/16", "6": f"2001:db8::{n}/64"}
+        vips.append(
+            vip(
+                name=f"v{n}",
+                interface=interface,
+                virtual_router_id=number,
+                cidr=[cidr[version] for version in versions],
+            )
+        )
+    found = instances(vips, nodes)
+
+    used = [(entry["interface"], ":" in entry["vips"][0], entry["virtual_router_id"]) for entry in found.values()]
+    assert len(used) == len(set(used))
+    for entry in vips:
+        ids = {found[name]["virtual_router_id"] for name in (entry["name"], f"{entry['name']}_ipv6") if name in found}
+        assert len(ids) == 1
+        assert entry["virtual_router_id"] in (None, *ids)
+    given_ones = [entry for entry in vips if entry["virtual_router_id"]]
+    derived = [entry for entry in vips if not entry["virtual_router_id"]]
+    if derived:
+        before = instances([*given_ones, *derived[:-1]], nodes)
+        after = instances([*given_ones, *derived], nodes)
+        assert {name: after[name] for name in before} == before
+
+
+def test_ipv4_and_ipv6_may_share_a_router_id() -> None:
+    found = instances([vip(), vip(name="b", cidr="2001:db8::9/64")], {"lb1": {"ansible_host": "10.0.0.1"}})
+
+    assert {entry["virtual_router_id"] for entry in found.values()} == {10}
+
+
+def test_no_router_id_is_left() -> None:
+    vips = [vip(name=f"v{n}", cidr=f"10.0.{n // 200}.{n % 200 + 1}/16", virtual_router_id=None) for n in range(256)]
+
+    assert len(instances(vips[:255], {"lb1": {"ansible_host": "10.0.0.1"}})) == 255
+    with pytest.raises(VrrpError, match="VIP v255: all 255 router ids are taken"):
+        instances(vips, {"lb1": {"ansible_host": "10.0.0.1"}})
+
+
+OTHER_NAMES: dict[str, Vars] = {
+    "lb1": {"ansible_host": "10.0.0.1", "ansible_facts": facts(eth0=["10.0.0.1/24"])},
+    "lb2": {"ansible_host": "10.0.0.2", "ansible_facts": facts(ens3=["10.9.9.9/24"], ens4=["10.0.0.2/24"])},
+}
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.100/24", "10.0.0.100/32"])
+def test_another_node_may_name_the_interface_differently(cidr: str) -> None:
+    found = cluster([vip(cidr=cidr)], OTHER_NAMES).all_instances()
+
+    assert found["lb1"]["external"]["vips"] == [f"{cidr} dev eth0"]
+    assert found["lb2"]["external"]["vips"] == [f"{cidr} dev ens4"]
+    assert found["lb2"]["external"]["unicast_src_ip"] == "10.0.0.2"
+
+
+def test_what_only_another_node_knows_is_left_out() -> None:
+    """As with --limit: lb2 finds its own address by facts, and lb1, whose facts are not here, would find it too."""
+    hostvars: dict[str, Vars] = {
+        "lb1": {"keepalived_unicast_address": "10.0.0.1"},
+        "lb2": {"ansible_host": "lb2.example.org", "ansible_facts": facts(eth0=["10.0.0.2/24"])},
+    }
+    found = cluster([vip()], hostvars)
+
+    assert found.instances("lb2")["external"]["unicast_peers"] == ["10.0.0.1"]
+    assert found.all_instances()["lb2"] == found.instances("lb2")
+    assert "unicast_peers" not in found.all_instances()["lb1"]["external"]
+    assert found.all_instances()["lb1"]["external"]["priority"] == 254
+
+
+def test_all_hosts_are_what_each_host_is() -> None:
+    wanted = [vip(cidr=["10.0.0.100/24", "2001:db8::100/64"], interface="br-flat")]
+    found = cluster(wanted, OTHER_NETWORK, spread=True)
+
+    assert found.all_instances() == {name: found.instances(name) for name in OTHER_NETWORK}
 
 
 def test_single_node_has_no_peers() -> None:
@@ -193,6 +408,21 @@ def test_vip_without_address(cidr: t.Any) -> None:
         ([vip()], {"lb1": {"ansible_host": "10.0.0.1"}, "lb2": {}}, "lb1", "gather facts"),
         ([vip(), vip(cidr="10.0.0.101/24")], INVENTORY_ONLY, "lb1", "external is defined twice"),
         ([vip(), vip(name="b", cidr="10.0.0.101/24")], INVENTORY_ONLY, "lb1", "share virtual_router_id 10"),
+        (
+            [vip(hosts=["lb2", "lb9"])],
+            INVENTORY_ONLY,
+            "lb1",
+            "lb9 in hosts is none of the keepalived hosts (lb1, lb2, lb3)",
+        ),
+        (
+            [
+                vip(sync_group="g"),
+                vip(name="b", cidr="10.0.0.101/24", virtual_router_id=11, sync_group="g", hosts="lb2"),
+            ],
+            INVENTORY_ONLY,
+            "lb1",
+            "VIPs external and b are in the sync group g, so they move together: give both the same hosts",
+        ),
         ([vip(), vip(name="b", virtual_router_id=11)], INVENTORY_ONLY, "lb1", "belongs to both VIPs external and b"),
     ],
 )

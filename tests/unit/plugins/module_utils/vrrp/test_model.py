@@ -4,40 +4,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import typing as t
-from dataclasses import asdict
 from pathlib import Path
 
-import jinja2
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import (
-    node_from_vars,
-    vip_from_dict,
-    vrrp_instances,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.model import Block, keepalived_model
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
 
-TEMPLATES = Path(__file__).parents[5] / "roles" / "keepalived" / "templates"
 INSTANCE = {"interface": "eth0", "state": "BACKUP", "virtual_router_id": 10, "priority": 100, "vips": ["192.0.2.10/24"]}
 SCRIPT = {"check_script": "/usr/bin/true"}
+REAL = {"ip": "192.0.2.20", "port": 80}
+VIRTUAL = {"ip": "192.0.2.10", "port": 80, "real_servers": [REAL]}
+HMAC = {"key": {1: "file:/etc/keepalived/hmac"}, "active_key": 1}
 
 
 def model(**variables: t.Any) -> tuple[Block, ...]:
-    names = ("global_defs", "scripts", "track_files", "track_processs", "sync_groups", "instances")
-    return keepalived_model(**{name: variables.get(name, {}) for name in names})
-
-
-def rendered(blocks: tuple[Block, ...]) -> str:
-    # The settings of Ansible's template lookup.
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True)
-    environment.filters["comment"] = lambda text: f"# {text}"
-    template = environment.get_template("keepalived.conf.j2")
-    return template.render(__keepalived_model=[asdict(block) for block in blocks], ansible_managed="Ansible managed")
+    return keepalived_model(variables)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +53,78 @@ def rendered(blocks: tuple[Block, ...]) -> str:
         ({"track_files": {"f": {"file": "/f", "weight": 255}}}, "keepalived_track_files.f.weight", "-254 to 254"),
         ({"global_defs": ["a\nb"]}, "keepalived_global_defs[0]", "line break"),
         ({"sync_groups": {"g": {}}}, "keepalived_sync_groups.g.instances", "is missing"),
+        ({"global_settings": {"smtp_sever": "x"}}, "keepalived_global_settings.smtp_sever", "mean smtp_server?"),
+        ({"global_settings": ["x"]}, "keepalived_global_settings", "must be a dictionary, not a list"),
+        ({"global_settings": {"router_id": "a#b"}}, "settings.router_id", "begin a comment"),
+        ({"global_settings": {"smtp_alert": "maybe"}}, "settings.smtp_alert", "true or false"),
+        ({"nonsense": {"a": 1}}, "keepalived_nonsense", "no such key"),
+        ({"instances": ["one"]}, "keepalived_instances", "must be a dictionary by name, not a list"),
+        ({"scripts": "check", "instances": {}}, "keepalived_scripts", "must be a dictionary by name"),
+        ({"instances": {"one": {**INSTANCE, "version": 4}}}, "one.version", "from 2 to 3, not 4"),
+        ({"instances": {"one": {**INSTANCE, "unicast_src_ip": "lb1"}}}, "one.unicast_src_ip", "must be an address"),
+        (
+            {"instances": {"one": {**INSTANCE, "unicast_peers": ["lb2"]}}},
+            "one.unicast_peers[0]",
+            "begin with an address",
+        ),
+        ({"instances": {"one": {**INSTANCE, "vips": ["eth0 192.0.2.1"]}}}, "one.vips[0]", "not 'eth0 192.0.2.1'"),
+        ({"instances": {"one": {**INSTANCE, "unicast_min_ttl": 256}}}, "one.unicast_min_ttl", "from 0 to 255, not 256"),
+        ({"instances": {"one": {**INSTANCE, "no_virtual_ipaddress": True}}}, "no_virtual_ipaddress", "beside vips"),
+        (
+            {"instances": {"one": {**INSTANCE, "version": 2, "authentication_password": "ninechars"}}},
+            "one.authentication_password",
+            "the first 8 characters only; it has 9",
+        ),
+        ({"instances": {"one": {**INSTANCE, "auth_hmac": "x"}}}, "one.auth_hmac", "must be a dictionary"),
+        (
+            {"instances": {"one": {**INSTANCE, "auth_hmac": {**HMAC, "key": {0: "x"}}}}},
+            "auth_hmac.key",
+            "1 to 255, not 0",
+        ),
+        ({"instances": {"one": {**INSTANCE, "auth_hmac": {**HMAC, "key": "x"}}}}, "auth_hmac.key", "by number"),
+        (
+            {"instances": {"one": {**INSTANCE, "auth_hmac": {**HMAC, "mode": "off"}}}},
+            "hmac.mode",
+            "enforce or permissive",
+        ),
+        ({"instances": {"one": {**INSTANCE, "raw": [{"a": 1}]}}}, "one.raw[0]", "must be text"),
+        ({"raw": ["a\nb"]}, "keepalived_raw[0]", "line break"),
+        ({"track_files": {"f": {"file": "/f", "weight": "5 backwards"}}}, "f.weight", "perhaps with reverse"),
+        ({"bfd_instances": {"b": {"neighbor_ip": "far"}}}, "keepalived_bfd_instances.b.neighbor_ip", "not 'far'"),
+        ({"garp_groups": [{"garp_interval": 0.1}]}, "keepalived_garp_groups[0].interface", "missing (or interfaces)"),
+        ({"garp_groups": {"a": 1}}, "keepalived_garp_groups", "a list of dictionaries, not a dictionary"),
+        ({"static_addresses": ["dev eth0"]}, "keepalived_static_addresses[0]", "begin with an address"),
+        ({"virtual_servers": [{"real_servers": [REAL]}]}, "keepalived_virtual_servers[0].ip", "missing (or fwmark)"),
+        ({"virtual_servers": [{**VIRTUAL, "fwmark": 1}]}, "keepalived_virtual_servers[0].fwmark", "beside ip"),
+        ({"virtual_servers": [{**VIRTUAL, "real_servers": []}]}, "servers[0].real_servers", "is missing"),
+        ({"virtual_servers": [{**VIRTUAL, "real_servers": [{}]}]}, "real_servers[0].ip", "is missing"),
+        ({"virtual_servers": [{**VIRTUAL, "lvs_method": "DSR"}]}, "[0].lvs_method", "NAT or DR or TUN, not 'DSR'"),
+        (
+            {"virtual_servers": [VIRTUAL, {**VIRTUAL, "real_servers": [{**REAL, "tcp_checks": [{"conect_port": 1}]}]}]},
+            "keepalived_virtual_servers[1].real_servers[0].tcp_checks[0].conect_port",
+            "did you mean connect_port?",
+        ),
+        (
+            {
+                "virtual_servers": [
+                    {**VIRTUAL, "real_servers": [{**REAL, "http_get": [{"url_path": "/", "urls": [1]}]}]}
+                ]
+            },
+            "http_get[0].urls: cannot",
+            "beside url_path",
+        ),
+        (
+            {"virtual_servers": [{**VIRTUAL, "real_servers": [{**REAL, "ssl_get": [{"urls": [{}]}]}]}]},
+            "ssl_get[0].urls[0].path",
+            "is missing",
+        ),
+        ({"virtual_server_groups": [{"real_servers": [REAL], "vips": ["x"]}]}, "groups[0].name", "is missing"),
+        (
+            {"virtual_server_groups": [{"name": "g", "real_servers": [REAL], "vips": [{"ipp": "x"}]}]},
+            "keepalived_virtual_server_groups[0].vips[0].ipp",
+            "did you mean ip?",
+        ),
+        ({"virtual_server_groups": [{"name": "g", "real_servers": [REAL], "zzz": 1}]}, "groups[0].zzz", "no such key"),
     ],
 )
 def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
@@ -88,6 +146,11 @@ def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
         {**INSTANCE, "authentication_password": "S3cret", "priority": 0},
         {**INSTANCE, "authentication_pasword": "S3cret"},
         {**INSTANCE, "priority": {"authentication_password": "S3cret"}},
+        {**INSTANCE, "authentication_password": "S3cret and long"},
+        {**INSTANCE, "auth_hmac": {**HMAC, "key": "S3cret"}},
+        {**INSTANCE, "auth_hmac": {**HMAC, "key": {1: "S3cret S3cret"}}},
+        {**INSTANCE, "auth_hmac": {**HMAC, "key": {1: ["S3cret"]}}},
+        {**INSTANCE, "auth_hmac": ["S3cret"]},
         [{"authentication_password": "S3cret"}],
     ],
 )
@@ -104,6 +167,48 @@ def test_a_password_does_not_vanish_unseen() -> None:
         model(instances={"one": instance}, global_defs=["vrrp_version  3"])
 
     assert "S3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "global_defs, settings, instance, is_refused",
+    [
+        (["vrrp_version 3"], {}, {}, True),
+        (["vrrp_version 3"], {}, {"version": 2}, False),
+        (["vrrp_version 3"], {"vrrp_version": 2}, {}, False),
+        ([], {"vrrp_version": 3}, {}, True),
+        ([], {}, {}, False),
+        (["vrrp_version 2"], {}, {"version": 3}, True),
+        (["vrrp_version 2"], {}, {"auth_hmac": HMAC}, True),
+    ],
+)
+def test_where_a_password_would_vanish(
+    global_defs: list[str], settings: dict[str, t.Any], instance: dict[str, t.Any], is_refused: bool
+) -> None:
+    entry = {**INSTANCE, "authentication_type": "PASS", "authentication_password": "S3cret", **instance}
+    variables = {"global_defs": global_defs, "global_settings": settings, "instances": {"one": entry}}
+    if is_refused:
+        with pytest.raises(VrrpError, match="authentication_password: "):
+            model(**variables)
+    else:
+        model(**variables)
+
+
+def test_settings_take_the_place_of_lines() -> None:
+    lines = ["vrrp_version 3", "vrrp_no_swap", "vrrp_garp_master_refresh 30", "smtp_alert", "a_keyword of tomorrow"]
+    settings = {"vrrp_garp_master_refresh": 60, "vrrp_no_swap": False, "smtp_alert": False, "raw": ["x 1"]}
+
+    (block,) = model(global_defs=lines, global_settings=settings)
+
+    assert block == Block(
+        "global_defs",
+        (
+            "vrrp_version 3",
+            "a_keyword of tomorrow",
+            "smtp_alert false",
+            "vrrp_garp_master_refresh 60",
+            "x 1",
+        ),
+    )
 
 
 def test_all_mistakes_at_once() -> None:
@@ -125,7 +230,7 @@ def test_unused_scripts_are_left_out() -> None:
     ]
 
 
-def test_text() -> None:
+def test_text(rendered: t.Callable[..., str]) -> None:
     instance = {
         **INSTANCE,
         "advert_int": "0.25",
@@ -138,7 +243,7 @@ def test_text() -> None:
         "track_scripts": ["check"],
     }
     text = rendered(
-        model(global_defs=["vrrp_version 2"], scripts={"check": {**SCRIPT, "interval": 1}}, instances={"one": instance})
+        global_defs=["vrrp_version 2"], scripts={"check": {**SCRIPT, "interval": 1}}, instances={"one": instance}
     )
 
     assert (
@@ -176,111 +281,13 @@ vrrp_instance one {
     )
 
 
-@pytest.fixture(scope="module")
-def namespace() -> t.Iterator[str]:
-    """A network namespace with the interface eth0; keepalived looks at it even to check a text."""
-    if os.geteuid() or not shutil.which("keepalived") or not shutil.which("ip"):
-        pytest.skip("needs root, keepalived and ip")
-    name = f"lbforge-unit-{os.getpid()}"
-    commands = (
-        f"ip netns add {name}",
-        f"ip -n {name} link add eth0 type veth peer name eth1",
-        f"ip -n {name} address add 192.0.2.1/24 dev eth0",
-        f"ip -n {name} address add 2001:db8::1/64 dev eth0 nodad",
-        f"ip -n {name} link set eth1 up",
-        f"ip -n {name} link set eth0 up",
-    )
-    try:
-        for command in commands:
-            subprocess.run(command.split(), check=True, capture_output=True, text=True)
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
-
-
-def keepalived_says(namespace: str, text: str, directory: Path) -> tuple[int, str]:
-    path = directory / "keepalived.conf"
-    path.write_text(text, encoding="utf-8")
-    command = ["ip", "netns", "exec", namespace, "keepalived", "-t", "-f", str(path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
-
-
-FULL_INSTANCE = {
-    **INSTANCE,
-    "advert_int": 2,
-    "preempt_delay": 5,
-    "dont_track_primary": True,
-    "authentication_type": "PASS",
-    "authentication_password": "12345678",
-    "unicast_src_ip": "192.0.2.1",
-    "unicast_peers": ["192.0.2.2"],
-    "vips": ["192.0.2.10/24 dev eth0", "192.0.2.11/32"],
-    "vips_excluded": ["2001:db8::10/64 dev eth0"],
-    "virtual_routes": ["198.51.100.0/24 via 192.0.2.9 dev eth0"],
-    "virtual_rules": ["from 192.0.2.10 table 100 preference 100"],
-    "track_interfaces": ["eth1 weight -10"],
-    "track_scripts": ["check"],
-    "track_files": ["file"],
-    "track_processs": ["init"],
-    "notify_script": "/usr/bin/true all",
-    "notify_master": "/usr/bin/true master",
-    "notify_backup": "/usr/bin/true backup",
-    "notify_fault": "/usr/bin/true fault",
-    "notify_stop": "/usr/bin/true stop",
-    "notify_master_rx_lower_pri": "/usr/bin/true lower",
-    "smtp_alert": True,
-}
-
-
-def test_keepalived_accepts_every_key(namespace: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("0\n", encoding="ascii")
-    vmac = {
-        **INSTANCE,
-        "virtual_router_id": 11,
-        "vips": ["192.0.2.12/24"],
-        "use_vmac": "vrrp11",
-        "vmac_xmit_base": True,
-    }
-    native = {**INSTANCE, "virtual_router_id": 12, "vips": ["2001:db8::12/64"], "native_ipv6": True, "nopreempt": True}
-    blocks = model(
-        global_defs=["vrrp_version 2", "enable_script_security", "script_user root"],
-        scripts={
-            "check": {
-                "check_script": "/usr/bin/true 1",
-                "interval": 1,
-                "timeout": 1,
-                "fall": 2,
-                "rise": 2,
-                "weight": -5,
-            }
-            | {"user": "root", "init_fail": True}
-        },
-        track_files={"file": {"file": str(tmp_path / "file"), "weight": 1, "init_file": "0 overwrite"}},
-        track_processs={
-            "init": {"process": "init", "param_match": "initial", "weight": 1, "quorum": 1, "quorum_max": 9}
-            | {"fork_delay": 1, "terminate_delay": 1, "full_command": True}
-        },
-        sync_groups={
-            "group": {"instances": ["one", "two"], "notify_script": "/usr/bin/true", "smtp_alert": True}
-            | {"notify_master": "/usr/bin/true", "notify_backup": "/usr/bin/true", "notify_fault": "/usr/bin/true"}
-            | {"track_interfaces": ["eth1"]}
-        },
-        instances={
-            "full": FULL_INSTANCE,
-            "one": vmac,
-            "two": native,
-        },
-    )
-
-    rc, remarks = keepalived_says(namespace, rendered(blocks), tmp_path)
-
-    assert rc == 0, remarks
-    assert "keyword" not in remarks
-
-
 @pytest.mark.parametrize("count", [1, 2, 3, 20, 50])
-def test_keepalived_accepts_the_default_instances(namespace: str, tmp_path: Path, count: int) -> None:
+def test_keepalived_accepts_the_default_instances(
+    rendered: t.Callable[..., str],
+    keepalived_says: t.Callable[[str], tuple[int, str]],
+    tmp_path: Path,
+    count: int,
+) -> None:
     (tmp_path / "ready").write_text("0\n", encoding="ascii")
     scripts = {"haproxy": {**SCRIPT, "weight": 0}, "ping": {**SCRIPT, "weight": -100}}
     track_files = {"ready": {"file": str(tmp_path / "ready"), "weight": 0}}
@@ -292,11 +299,104 @@ def test_keepalived_accepts_the_default_instances(namespace: str, tmp_path: Path
         node_from_vars(f"lb{n}", {"keepalived_unicast_address": [f"192.0.2.{n}", f"2001:db8::{n}"]})
         for n in range(1, count + 1)
     ]
-    blocks = model(
+    text = rendered(
         global_defs=["vrrp_version 3", "enable_script_security", "script_user root"],
         scripts=scripts,
         track_files=track_files,
-        instances=vrrp_instances([vip], nodes, "lb1", scripts, track_files),
+        instances=Cluster([vip], nodes, Trackers(scripts, track_files)).instances("lb1"),
     )
 
-    assert keepalived_says(namespace, rendered(blocks), tmp_path) == (0, "")
+    assert keepalived_says(text) == (0, "")
+
+
+def test_text_of_a_director(rendered: t.Callable[..., str]) -> None:
+    """Blocks within blocks, titles of several words, and raw lines."""
+    text = rendered(
+        virtual_servers=[
+            {
+                **VIRTUAL,
+                "lvs_sched": "wrr",
+                "persistence_timeout": 60,
+                "quorum_up": "/usr/local/bin/told up",
+                "notify_user": "nobody nogroup",
+                "raw": ["# as it is"],
+                "real_servers": [
+                    {
+                        **REAL,
+                        "weight": 2,
+                        "http_get": [{"url_path": "/ready", "status_code": 200, "connect_timeout": 1}],
+                        "misc_check": [{"misc_path": "/usr/local/bin/look at it"}],
+                    }
+                ],
+            },
+            {"fwmark": 5, "real_servers": [{"ip": "192.0.2.21"}]},
+        ],
+        virtual_server_groups=[{"name": "web", "vips": [{"ip": "192.0.2.60-62", "port": 80}], "real_servers": [REAL]}],
+        raw=["static_routes {", "}"],
+    )
+
+    assert (
+        text
+        == """# Ansible managed
+
+virtual_server_group web {
+    192.0.2.60-62 80
+}
+
+virtual_server group web {
+    lvs_sched rr
+    lvs_method DR
+    protocol TCP
+    real_server 192.0.2.20 80 {
+    }
+}
+
+virtual_server 192.0.2.10 80 {
+    lvs_sched wrr
+    lvs_method DR
+    protocol TCP
+    persistence_timeout 60
+    quorum_up "/usr/local/bin/told up" nobody nogroup
+    # as it is
+    real_server 192.0.2.20 80 {
+        weight 2
+        HTTP_GET {
+            connect_timeout 1
+            url {
+                path /ready
+                status_code 200
+            }
+        }
+        MISC_CHECK {
+            misc_path "/usr/local/bin/look at it"
+        }
+    }
+}
+
+virtual_server fwmark 5 {
+    lvs_sched rr
+    lvs_method DR
+    real_server 192.0.2.21 {
+    }
+}
+
+static_routes {
+}
+"""
+    )
+
+
+def test_hop_limits_stand_behind_every_peer() -> None:
+    instance = {
+        **INSTANCE,
+        "unicast_src_ip": "192.0.2.1",
+        "unicast_peers": ["192.0.2.2", "192.0.2.3"],
+        "unicast_min_ttl": 254,
+        "unicast_max_ttl": 255,
+    }
+
+    (block,) = model(instances={"one": instance})
+
+    assert block.blocks[0] == Block(
+        "unicast_peer", ("192.0.2.2 min_ttl 254 max_ttl 255", "192.0.2.3 min_ttl 254 max_ttl 255")
+    )

@@ -7,6 +7,8 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.priorities import priorities
@@ -34,6 +36,29 @@ def test_priorities(count: int, weights: tuple[int, ...]) -> None:
         if weight:
             failing = tuple(position == index for position in range(len(weights)))
             assert effective(found[0], weights, failing) < effective(found[-1], weights, content)
+
+
+@settings(deadline=None, derandomize=True)
+@given(count=st.integers(1, 50), weights=st.lists(st.integers(-254, 254), max_size=5))
+def test_what_fits_is_in_order_whatever_fails(count: int, weights: list[int]) -> None:
+    """The same as above for any weights: where they do not fit, there must be no room for them."""
+    moving = [abs(weight) for weight in weights if weight]
+    try:
+        found = priorities(count, weights)
+    except VrrpError:
+        assert min(moving) <= count - 1 or 254 - sum(moving) < count
+        return
+    for failing in product((False, True), repeat=len(weights)):
+        now = [effective(priority, tuple(weights), failing) for priority in found]
+        assert all(1 <= priority <= 254 for priority in now)
+        assert now == sorted(set(now), reverse=True)
+    assert all(found[0] - weight < found[-1] for weight in moving)
+
+
+# Maintenance and a ping check, as the role has them, with another one.
+@pytest.mark.parametrize("count", range(2, 51))
+def test_the_weights_of_the_role_fit(count: int) -> None:
+    assert len(priorities(count, [0, 0, -100, -100])) == count
 
 
 @pytest.mark.parametrize(

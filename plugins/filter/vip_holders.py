@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: vip_holders
+short_description: Tell from all nodes' views who holds which virtual address
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Takes what M(lbforge.haproxy.keepalived_info) returned on each node. One node alone cannot know whether another one
+    has the same address, or whether anybody has it at all.
+positional: _input
+options:
+  _input:
+    description: The results of M(lbforge.haproxy.keepalived_info) by host. Results of hosts that failed are left out.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Say where the virtual addresses are
+  ansible.builtin.debug:
+    msg: "{{ views | lbforge.haproxy.vip_holders | map(attribute='sentence') }}"
+  vars:
+    # Registered by a task with lbforge.haproxy.keepalived_info.
+    views: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'keepalived'))) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: An entry for each virtual address.
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: The address.
+      type: str
+    instances:
+      description: The names of its VRRP instance, usually one.
+      type: list
+      elements: str
+    state:
+      description:
+        - V(ok) if one node has it and its keepalived says so.
+        - V(absent) if no node has it, V(doubled) if two have it or a stranger answers for it as well, V(orphan) if a
+          node has it whose keepalived does not claim it.
+      type: str
+    holders:
+      description: The hosts whose kernel has it.
+      type: list
+      elements: str
+    orphans:
+      description: Those of the holders whose keepalived does not claim it.
+      type: list
+      elements: str
+    strangers:
+      description: Hardware addresses that answer for it and belong to none of the hosts.
+      type: list
+      elements: str
+    wanted:
+      description: The host with the highest priority by configuration; V(null) if two have the same.
+      type: str
+    sentence:
+      description: All that in words.
+      type: str
+"""
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.holders import vip_holders
+
+
+def vip_holders_filter(views: dict[str, dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    return [holding.as_dict() for holding in vip_holders(views)]
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"vip_holders": vip_holders_filter}

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All nodes' views together: who has which virtual address, and who should."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+
+View = t.Mapping[str, t.Any]
+"""What M(lbforge.haproxy.keepalived_info) returned for one node."""
+
+State = t.Literal["ok", "absent", "doubled", "orphan"]
+
+
+@dataclass(frozen=True)
+class Vip:
+    """A virtual address; only together with its interface is a link-local one one of a kind."""
+
+    address: str
+    interface: str
+
+    @classmethod
+    def of(cls, item: t.Mapping[str, t.Any]) -> Vip:
+        return cls(item["address"], item["interface"] if ip_address(item["address"]).is_link_local else "")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Where a virtual address is. ``orphans`` are those of the holders whose keepalived does not claim it."""
+
+    address: str
+    instances: tuple[str, ...]
+    holders: tuple[str, ...]
+    orphans: tuple[str, ...]
+    strangers: tuple[str, ...]
+    wanted: str | None
+
+    @property
+    def state(self) -> State:
+        if len(self.holders) > 1 or (self.holders and self.strangers):
+            return "doubled"
+        if not self.holders:
+            return "absent"
+        return "orphan" if self.orphans else "ok"
+
+    @property
+    def sentence(self) -> str:
+        where = " and ".join([*self.holders, *(f"the unknown {mac}" for mac in self.strangers)])
+        left = f" keepalived on {' and '.join(self.orphans)} does not claim it." if self.orphans else ""
+        if not self.holders:
+            return f"{self.address} is on none of the nodes" + (f", but {where} answers for it." if where else ".")
+        return f"{self.address} is held by {where}.{left}"
+
+    def as_dict(self) -> dict[str, t.Any]:
+        fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {**fields, "state": self.state, "sentence": self.sentence}
+
+
+def vip_holders(views: t.Mapping[str, View]) -> list[Holding]:
+    """One entry for each address that a keepalived of any node has, or should have according to its file."""
+    views = {host: view for host, view in views.items() if "links" in view}
+    macs = {link["mac"] for view in views.values() for link in view["links"]}
+    vips = {Vip.of(item): None for view in views.values() for item in view["addresses"]}
+    return [_holding(vip, views, macs) for vip in vips]
+
+
+def _holding(vip: Vip, views: t.Mapping[str, View], macs: set[str]) -> Holding:
+    items = [(host, item) for host, view in views.items() for item in view["addresses"] if Vip.of(item) == vip]
+    holders = [host for host, view in views.items() if _holds(vip, view)]
+    claimed = {
+        host for host, item in items if views[host]["instances"][item["instance"]]["state"] == "MASTER" and item["held"]
+    }
+    answers = {mac for _host, item in items for mac in item.get("answered_by", [])}
+    return Holding(
+        address=vip.address,
+        instances=tuple(sorted({item["instance"] for _host, item in items})),
+        holders=tuple(holders),
+        orphans=tuple(host for host in holders if host not in claimed),
+        strangers=tuple(sorted(answers - macs)),
+        wanted=_wanted([(views[host]["instances"][item["instance"]]["priority"], host) for host, item in items]),
+    )
+
+
+def _holds(vip: Vip, view: View) -> bool:
+    """Also on a node whose keepalived does not know the address at all."""
+    items = [item for item in view["addresses"] if Vip.of(item) == vip]
+    if items or vip.interface:
+        return any(item["held"] for item in items)
+    return any(cidr.partition("/")[0] == vip.address for link in view["links"] for cidr in link["addresses"])
+
+
+def _wanted(ranks: list[tuple[int, str]]) -> str | None:
+    """Who has the highest priority by configuration; nobody if that are two."""
+    best = max(priority for priority, _host in ranks)
+    hosts = [host for priority, host in ranks if priority == best]
+    return hosts[0] if len(hosts) == 1 else None

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the kernel knows: links with their hardware addresses and the addresses on them."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network interface."""
+
+    interface: str
+    mac: str
+    addresses: tuple[str, ...]
+    """With prefix lengths."""
+    parent: str = ""
+    """What a VLAN or a macvlan stands on."""
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        return tuple(cidr.partition("/")[0] for cidr in self.addresses)
+
+
+def links(text: str) -> tuple[Link, ...]:
+    """The links of ``ip -json address``, without lo: what is there cannot be reached from outside."""
+    return tuple(
+        Link(
+            interface=link["ifname"],
+            mac=link.get("address", ""),
+            addresses=tuple(
+                f"{ip_address(entry['local'])}/{entry['prefixlen']}"
+                for entry in link.get("addr_info", [])
+                if entry.get("local")
+            ),
+            parent=link.get("link") or "",
+        )
+        for link in t.cast("list[dict[str, t.Any]]", json.loads(text or "[]"))
+        if link and "LOOPBACK" not in link["flags"]
+    )
+
+
+def holds(all_links: t.Iterable[Link], address: str, interface: str) -> bool:
+    """Whether this node has an address. A link-local one only counts on the interface that it belongs on."""
+    local = ip_address(address).is_link_local
+    return any(address in link.bare for link in all_links if not local or interface in (link.interface, link.parent))

@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: keepalived_info
+short_description: Tell what keepalived does on a node, and which virtual addresses the node has
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Asks the running keepalived for the state of its VRRP instances, the kernel for the addresses of the node, and with
+    O(probe) the network for who answers for each virtual address. Nothing is changed.
+  - Where keepalived does not run, the instances are those of its configuration file, without a state. So an address
+    that a dead keepalived left behind is found too.
+  - The filter P(lbforge.haproxy.vip_holders#filter) puts the results of all nodes together and tells which address is
+    held twice, by nobody, or by a node that should not.
+  - A keepalived that was built without JSON is asked for its text dump instead.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  probe:
+    description:
+      - Whether to ask each network by ARP or Neighbour Discovery who has the virtual addresses. That finds holders that
+        are in no inventory. It needs the capability C(CAP_NET_RAW).
+      - A node does not hear itself, so an address of its own that is answered has another holder.
+    type: bool
+    default: false
+  probe_time:
+    description: For how many seconds O(probe) listens.
+    type: float
+    default: 1
+  path:
+    description: The file that the daemon reads.
+    type: path
+    default: /etc/keepalived/keepalived.conf
+  pid_file:
+    description: The file into which the daemon writes its process id.
+    type: path
+    default: /run/keepalived.pid
+  binary:
+    description: The program of keepalived.
+    type: str
+    default: keepalived
+  timeout:
+    description: How many seconds the daemon may take to tell its state.
+    type: float
+    default: 5
+seealso:
+  - module: lbforge.haproxy.keepalived_config
+  - plugin: lbforge.haproxy.vip_holders
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Ask each node
+  lbforge.haproxy.keepalived_info:
+    probe: true
+  register: keepalived
+
+- name: Stop unless each virtual address is where it should be
+  ansible.builtin.assert:
+    that: holders | rejectattr('state', 'eq', 'ok') | length == 0
+    fail_msg: "{{ holders | rejectattr('state', 'eq', 'ok') | map(attribute='sentence') | join(' ') }}"
+  vars:
+    views: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'keepalived'))) }}"
+    holders: "{{ views | lbforge.haproxy.vip_holders }}"
+  run_once: true
+"""
+
+RETURN = r"""
+daemon:
+  description: The daemon of this node.
+  type: dict
+  returned: success
+  contains:
+    installed:
+      description: Whether the program is there.
+      type: bool
+    running:
+      description: Whether the daemon runs.
+      type: bool
+    pid:
+      description: Its process; V(null) if it does not run.
+      type: int
+    version:
+      description: The version of the program; V(null) if there is none.
+      type: str
+      sample: 2.2.7
+instances:
+  description: The VRRP instances by name.
+  type: dict
+  returned: success
+  contains:
+    state:
+      description: V(MASTER), V(BACKUP), V(FAULT), or V(INIT) while it starts; V(null) if keepalived does not run.
+      type: str
+    interface:
+      description: The interface of its adverts.
+      type: str
+    virtual_router_id:
+      description: Its router id.
+      type: int
+    priority:
+      description: The priority by configuration.
+      type: int
+    effective_priority:
+      description: The priority with what the trackers found; V(null) if keepalived does not run.
+      type: int
+    version:
+      description: The version of VRRP.
+      type: int
+    addresses:
+      description: Its virtual addresses with prefix lengths, the excluded ones too.
+      type: list
+      elements: str
+addresses:
+  description: The virtual addresses of all instances.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    address:
+      description: The address without a prefix length.
+      type: str
+    interface:
+      description: Where it belongs; for a VMAC the interface below it.
+      type: str
+    instance:
+      description: Its instance.
+      type: str
+    held:
+      description: Whether the kernel of this node has it.
+      type: bool
+    answered_by:
+      description: The hardware addresses of others that answer for it.
+      type: list
+      elements: str
+      returned: when O(probe) is true
+links:
+  description: The interfaces of this node but C(lo), and what the kernel has there.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    interface:
+      description: Its name.
+      type: str
+    mac:
+      description: Its hardware address.
+      type: str
+    addresses:
+      description: Its addresses with prefix lengths.
+      type: list
+      elements: str
+problems:
+  description: What is not as it should be on this node, in sentences.
+  type: list
+  elements: str
+  returned: success
+  sample:
+    - 192.0.2.10 is on this node, although keepalived does not run.
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.facts import NodeFacts
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "probe": {"type": "bool", "default": False},
+            "probe_time": {"type": "float", "default": 1},
+            "path": {"type": "path", "default": "/etc/keepalived/keepalived.conf"},
+            "pid_file": {"type": "path", "default": "/run/keepalived.pid"},
+            "binary": {"type": "str", "default": "keepalived"},
+            "timeout": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    module.run_command_environ_update = {"LC_ALL": "C"}
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        rc, out, err = module.run_command(command)
+        return rc, out, err
+
+    daemon = Keepalived(params["binary"], "keepalived", Path(params["pid_file"]), run, params["timeout"])
+    wait = params["probe_time"] if params["probe"] else 0
+    try:
+        found = NodeFacts(daemon, Path(params["path"]), wait).gather()
+    except (LbforgeError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take away the virtual addresses that a keepalived left behind when it died. The unit of keepalived runs it:
+
+    addresses.py start [CONFIG [RECORD]]    before keepalived: remember the addresses that this node has without it
+    addresses.py stop [CONFIG [RECORD]]     after keepalived: remove the virtual addresses of CONFIG
+    addresses.py adopt [CONFIG [RECORD]]    beside a keepalived that runs already: remember what it did not add
+
+Never removed are addresses that were there before keepalived was, and those of an instance with priority 255, which is
+VRRP's word for the owner of an address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+# The collection's own reader, which the role installs beside this file.
+from keepalived_conf import Statement, parse
+
+RECORD = Path("/run/keepalived-addresses.json")
+CONFIG = Path("/etc/keepalived/keepalived.conf")
+OWNER = 255
+
+
+def main(what: str, config: Path = CONFIG, record: Path = RECORD) -> None:
+    # The second one exists while keepalived is being moved from one configuration to the next.
+    configs = (config, config.with_name(f"{config.name}.previous"))
+    virtual = {address for path in configs for address in virtual_addresses(path)}
+    if what == "adopt" and record.exists():
+        return
+    if record.exists():
+        remove(virtual - set(json.loads(record.read_text(encoding="ascii"))))
+    if what != "stop":
+        present = {address for _link, _cidr, address in held()}
+        record.write_text(json.dumps(sorted(present - virtual if what == "adopt" else present)), encoding="ascii")
+
+
+def virtual_addresses(config: Path) -> set[str]:
+    """The virtual addresses of a configuration and of all that it includes."""
+    statements = list(read(config))
+    owned = {address for statement in statements for address in addresses(statement) if is_owner(statement)}
+    return {address for statement in statements for address in addresses(statement)} - owned
+
+
+def read(config: Path) -> t.Iterator[Statement]:
+    if not config.is_file():
+        return
+    for statement in parse(config.read_text(encoding="utf-8", errors="replace")):
+        yield statement
+        for inner in statement.walk():
+            if inner.keyword.startswith("include"):
+                pattern = config.absolute().parent / inner.name
+                for path in sorted(Path("/").glob(str(pattern.relative_to("/")))):
+                    yield from read(path)
+
+
+def addresses(statement: Statement) -> t.Iterator[str]:
+    for block in statement.walk():
+        if block.keyword in ("virtual_ipaddress", "virtual_ipaddress_excluded"):
+            for entry in block.body:
+                try:
+                    yield str(ipaddress.ip_interface(entry.keyword).ip)
+                except ValueError:  # keepalived says so itself
+                    continue
+
+
+def is_owner(statement: Statement) -> bool:
+    return statement.keyword == "vrrp_instance" and statement.number("priority", 0) == OWNER
+
+
+def held() -> t.Iterator[tuple[str, str, str]]:
+    """The link, the address with its prefix length, and the bare address. What is on lo is never keepalived's."""
+    output = subprocess.run(["ip", "-json", "address", "show"], check=True, capture_output=True).stdout
+    for link in json.loads(output or "[]"):
+        for entry in link.get("addr_info", []):
+            if "LOOPBACK" not in link["flags"] and entry.get("local"):
+                yield link["ifname"], f"{entry['local']}/{entry['prefixlen']}", entry["local"]
+
+
+def remove(unwanted: set[str]) -> None:
+    left = [(link, cidr) for link, cidr, address in held() if address in unwanted]
+    if not left:
+        return
+    for link in {link for link, _cidr in left}:
+        # Otherwise the other addresses of a network go with its first one.
+        Path(f"/proc/sys/net/ipv4/conf/{link}/promote_secondaries").write_text("1\n", encoding="ascii")
+    sys.stderr.write(f"keepalived left behind: {', '.join(f'{cidr} on {link}' for link, cidr in left)}\n")
+    commands = "".join(f"address delete {cidr} dev {link}\n" for link, cidr in left)
+    subprocess.run(["ip", "-force", "-batch", "-"], input=commands.encode(), check=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(Path, sys.argv[2:]))
