@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
 import sys
@@ -16,7 +17,9 @@ import config
 import failover
 import pki
 import runtime
+import soak
 import throughput
+import tls
 from row import Row
 
 SUITES = {
@@ -26,21 +29,27 @@ SUITES = {
     "change": change.rows,
     "runtime": runtime.rows,
     "throughput": throughput.rows,
+    "tls": tls.rows,
+    "soak": soak.rows,
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure what the collection promises.")
-    parser.add_argument("suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)}; all if none is named")
+    parser.add_argument(
+        "suites", nargs="*", metavar="suite", help=f"{', '.join(SUITES)}; all but soak if none is named"
+    )
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the rows here too")
+    parser.add_argument("--minutes", type=float, default=soak.MINUTES, help="how long soak lasts (%(default)g)")
     arguments = parser.parse_args()
     if unknown := set(arguments.suites) - set(SUITES):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
 
+    suites = SUITES | {"soak": functools.partial(soak.rows, arguments.minutes)}
     measured: list[Row] = []
-    for name in arguments.suites or SUITES:
+    for name in arguments.suites or (name for name in SUITES if name != "soak"):
         print(f"\n{name}", flush=True)
-        for row in SUITES[name]():
+        for row in suites[name]():
             print(row, flush=True)
             measured.append(row)
     if arguments.json:

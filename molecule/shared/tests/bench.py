@@ -101,6 +101,15 @@ class Node:
             if path.read_text().strip() == index
         )
 
+    def pin_bridge(self, interface: str) -> None:
+        """Let the bridge behind a cable keep its address, which is the router's and the clients' here.
+
+        By itself it takes the lowest one of its ports, so it might have another one when a node dies.
+        """
+        bridge = pathlib.Path("/sys/class/net", self.link(interface), "master").resolve()
+        address = (bridge / "address").read_text().strip()
+        subprocess.run(["ip", "link", "set", bridge.name, "address", address], check=True)
+
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
@@ -167,19 +176,30 @@ class Bench:
             and all(self.fetch(f"http://{brackets(vip)}:8001/").status == 200 for vip in self.vips)
         )
 
-    @contextlib.contextmanager
-    def probing(self, vip: str, patience: float = 0.25) -> t.Iterator[dict[str, int]]:
-        """Probe a VIP meanwhile; the report is there when the block has ended."""
-        command = [sys.executable, str(pathlib.Path(__file__).with_name("prober.py")), vip, "8001", str(patience)]
-        report: dict[str, int] = {}
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as prober:
-            try:
-                time.sleep(0.5)
-                yield report
-            finally:
-                output, _nothing = prober.communicate()
-        report.update(json.loads(output))
-
 
 def brackets(address: str) -> str:
     return f"[{address}]" if ":" in address else address
+
+
+@dataclasses.dataclass
+class Probed:
+    """What clients of these addresses saw; see prober.py."""
+
+    lag: float = 0.0
+    addresses: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def probing(port: int, *addresses: str) -> t.Iterator[Probed]:
+    """Ask every address all the time meanwhile; the report is there when the block has ended."""
+    command = [sys.executable, str(pathlib.Path(__file__).with_name("prober.py")), str(port), *addresses]
+    report = Probed()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as prober:
+        try:
+            assert prober.stdout and prober.stdout.readline() == "ready\n"
+            time.sleep(0.2)
+            yield report
+        finally:
+            output, _nothing = prober.communicate()
+    said = json.loads(output)
+    report.lag, report.addresses = said["lag"], said["addresses"]

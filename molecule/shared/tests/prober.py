@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the lbforge.haproxy authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask a URL's host every 20 ms over a new connection, and say what a client would have missed.
+"""Ask every address every 20 ms over a new connection, and say what a client would have missed.
 
-    prober.py ADDRESS PORT [PATIENCE]
+    prober.py PORT ADDRESS...
 
-Runs until its standard input ends, then prints one JSON object: how many requests were sent and lost, and the longest
-outage: from the first lost request to the first one answered again. A request is lost without a status line of a 2xx
-answer within PATIENCE seconds, 0.25 by default; so nothing here can wait for long, whatever the other side does.
+Says "ready" and runs until its standard input ends, then prints one JSON object: by address how many requests were
+sent, how many were lost (no 2xx answer within two seconds, in which TCP repeats what went missing once), and the
+outages: from the first request without an answer within 250 ms to the next one that has it, as times of the clock.
 """
 
 from __future__ import annotations
@@ -18,24 +18,32 @@ import dataclasses
 import json
 import os
 import sys
+import time
+import typing as t
 
 PERIOD = 0.020
+# How long a client waits happily, and how long at all; so nothing here waits for long, whatever the other side does.
 PATIENCE = 0.250
+LIMIT = 2.0
 
 
 @dataclasses.dataclass
 class Probe:
     sent: float
-    answered: bool = False
+    seconds: float = LIMIT
+    answer: str = ""
 
 
-async def ask(probe: Probe, address: str, port: int, patience: float) -> None:
+async def ask(probe: Probe, address: str, port: int) -> None:
     writer = None
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(LIMIT):
             reader, writer = await asyncio.open_connection(address, port)
             writer.write(b"GET / HTTP/1.1\r\nHost: prober\r\nConnection: close\r\n\r\n")
-            probe.answered = (await reader.readline()).startswith(b"HTTP/1.1 2")
+            answer = await reader.read()
+        if answer.startswith(b"HTTP/1.1 2"):
+            probe.seconds = time.time() - probe.sent
+            probe.answer = answer.rpartition(b"\r\n\r\n")[2].decode().strip()
     except OSError:  # refused, reset, unreachable, timed out
         pass
     finally:
@@ -49,49 +57,57 @@ async def end_of_input() -> None:
     await reader.read()
 
 
-async def probe_until_told(address: str, port: int, patience: float) -> tuple[list[Probe], float]:
-    loop = asyncio.get_running_loop()
+async def probe_until_told(port: int, addresses: list[str]) -> tuple[dict[str, list[Probe]], float]:
     stop = asyncio.create_task(end_of_input())
-    probes: list[Probe] = []
+    probes: dict[str, list[Probe]] = {address: [] for address in addresses}
     running: set[asyncio.Task[None]] = set()
     lag = 0.0
-    due = loop.time()
+    due = time.time()
+    print("ready", flush=True)
     while not stop.done():
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        lag = max(lag, loop.time() - due)
-        probe = Probe(loop.time())
-        probes.append(probe)
-        task = asyncio.create_task(ask(probe, address, port, patience))
-        running.add(task)
-        task.add_done_callback(running.discard)
-        due = max(due + PERIOD, loop.time())
+        for address in addresses:
+            # Not all at the same moment.
+            await asyncio.sleep(max(0.0, due - time.time()))
+            lag = max(lag, time.time() - due)
+            probe = Probe(time.time())
+            probes[address].append(probe)
+            task = asyncio.create_task(ask(probe, address, port))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            due = max(due + PERIOD / len(addresses), time.time())
     if running:
         await asyncio.wait(running)
     return probes, lag
 
 
-def report(probes: list[Probe], lag: float) -> dict[str, int]:
-    outage = 0.0
+def outages(probes: list[Probe]) -> list[tuple[float, float]]:
+    found = []
     since: float | None = None
     for probe in probes:
-        if not probe.answered:
+        if not probe.answer or probe.seconds > PATIENCE:
             since = since or probe.sent
         elif since:
-            outage = max(outage, probe.sent - since)
+            found.append((since, probe.sent))
             since = None
     if since:  # not over yet
-        outage = max(outage, probes[-1].sent + PATIENCE - since)
+        found.append((since, probes[-1].sent + PATIENCE))
+    return found
+
+
+def report(probes: list[Probe]) -> dict[str, t.Any]:
     return {
         "sent": len(probes),
-        "lost": sum(not probe.answered for probe in probes),
-        "outage_ms": round(outage * 1000),
-        # How late the prober itself ever was: figures of a machine without breath are not about failover.
-        "lag_ms": round(lag * 1000),
+        "lost": [probe.sent for probe in probes if not probe.answer],
+        "outages": outages(probes),
+        # What the last of them was told.
+        "answer": probes[-1].answer if probes else "",
     }
 
 
 if __name__ == "__main__":
     with contextlib.suppress(PermissionError):
         os.nice(-10)
-    patience = float(sys.argv[3]) if len(sys.argv) > 3 else PATIENCE
-    print(json.dumps(report(*asyncio.run(probe_until_told(sys.argv[1], int(sys.argv[2]), patience)))))
+    probes, lag = asyncio.run(probe_until_told(int(sys.argv[1]), sys.argv[2:]))
+    # How late the prober itself ever was: figures of a machine without breath are not about failover.
+    said = {"lag": lag, "addresses": {address: report(made) for address, made in probes.items()}}
+    print(json.dumps(said))

@@ -1,0 +1,1 @@
+../../shared/tests/prober.py
