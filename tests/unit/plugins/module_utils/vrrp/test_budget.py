@@ -104,7 +104,7 @@ V2 = {"advert_int": 1, "version": 2}
         (instance(150, **V2), instance(100, **V2), "planned_stop", 0.609375),
         (instance(150, **V2), instance(100, **V2), "node_dead", 3.609375),
         (instance(150, **V2), instance(100, **V2 | {"advert_int": 2}), "node_dead", 6.609375),
-        (instance(150, **V2), instance(100, **V2), "haproxy_hung", 3.109375),
+        (instance(150, **V2), instance(100, **V2), "haproxy_hung", 3.509375),
         # VRRPv3: the holder's interval counts, for the skew as well: 156/256 x 0.1 s
         (instance(150, advert_int=0.1), instance(100, advert_int=1), "node_dead", 0.3609375),
         (instance(150, advert_int=0.1), instance(100), "planned_stop", 0.0609375),
