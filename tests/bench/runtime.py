@@ -34,7 +34,6 @@ defaults
     timeout server 50s
 frontend front
     bind abns@{home}
-    use_backend %[path,map({home}/paths.map,back0)]
 """
 
 
@@ -82,19 +81,26 @@ def haproxy() -> t.Iterator[pathlib.Path]:
     """The directory of an HAProxy with many servers that nobody will find (RFC 5737), and an empty map."""
     with tempfile.TemporaryDirectory() as name:
         home = pathlib.Path(name)
-        text = HEAD.format(home=home)
+        text = f"    use_backend %[path,map({home}/paths.map,back0)]\n"
         for backend in range(BACKENDS):
             lines = [f"    server server{server} 198.51.100.{server + 1}:80 weight 100" for server in range(SERVERS)]
             text += "\n".join([f"backend back{backend}", *lines, ""])
-        (home / "haproxy.cfg").write_text(text)
         (home / "paths.map").write_text("")
-        program = subprocess.Popen([os.environ.get("HAPROXY", "haproxy"), "-db", "-q", "-f", home / "haproxy.cfg"])
-        try:
-            wait_for(home / "admin.sock")
+        with serving(home, text):
             yield home
-        finally:
-            program.terminate()
-            program.wait()
+
+
+@contextlib.contextmanager
+def serving(home: pathlib.Path, text: str) -> t.Iterator[None]:
+    """An HAProxy with a socket in the directory, whose only frontend the text goes on with."""
+    (home / "haproxy.cfg").write_text(HEAD.format(home=home) + text)
+    program = subprocess.Popen([os.environ.get("HAPROXY", "haproxy"), "-db", "-q", "-f", home / "haproxy.cfg"])
+    try:
+        wait_for(home / "admin.sock")
+        yield
+    finally:
+        program.terminate()
+        program.wait()
 
 
 def wait_for(path: pathlib.Path) -> None:
