@@ -177,7 +177,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.host import HostFacts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import lint, refuse, subject_of, unknown_rules
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
+    lint,
+    refuse,
+    subject_of,
+    unheard,
+    unknown_rules,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.masking import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
 
@@ -253,6 +259,13 @@ def main() -> t.NoReturn:
     for finding in findings:
         if finding.severity == "warning":
             module.warn(str(finding))
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if names := unheard(before, content):
+        module.warn(
+            f"{', '.join(names)}: the adverts change (first address, router id, version or password), and a node that"
+            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses."
+            " Change all nodes at once, with -e haproxy_serial=100%."
+        )
     try:
         refuse(findings, params["path"])
         if is_linted:

@@ -165,6 +165,9 @@ class Cluster:
         interface = interface_of(vip, node, self.nodes) if from_afar else vip.interface
         found: Instances = {}
         for name, version in vip.instances().items():
+            # A node drops adverts with other addresses than its own, so while one is added on node after node two of
+            # them would serve. Adverts name the first address only.
+            first, *others = [f"{address} dev {interface}" for address in vip.of_version(version)]
             addressing: dict[str, t.Any] = {}
             try:
                 addressing = unicast(self.nodes, node, interface, version, self._taken)
@@ -178,7 +181,8 @@ class Cluster:
                 "priority": priority,
                 "advert_int": vip.advert_int,
                 **addressing,
-                "vips": [f"{address} dev {interface}" for address in vip.of_version(version)],
+                "vips": [first],
+                **({"vips_excluded": others} if others else {}),
                 **trackers,
             }
         return found

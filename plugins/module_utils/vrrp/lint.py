@@ -51,6 +51,24 @@ def rules_of(chapter: ModuleType) -> list[Rule]:
 RULES: tuple[Rule, ...] = tuple(rule for chapter in CHAPTERS.values() for rule in rules_of(chapter))
 
 
+def unheard(before: str, after: str) -> list[str]:
+    """The instances whose adverts a node with the text before does not take: it serves beside their sender."""
+
+    def adverts(text: str) -> dict[str, tuple[t.Any, ...]]:
+        return {
+            one.name: (
+                one.router_id,
+                one.version,
+                frozenset(address.ip for address in one.addresses),
+                tuple(entry.words for entry in one.statement.entries("authentication")) if one.statement else (),
+            )
+            for one in subject_of(text, {}, "").instances
+        }
+
+    old, new = adverts(before), adverts(after)
+    return [name for name in new if name in old and new[name] != old[name]]
+
+
 def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
     """What the rules look at, still without a host."""
     fellows = {name: instances for name, instances in (nodes or {}).items() if name != node}

@@ -142,7 +142,8 @@ def test_families() -> None:
     found = instances([vip(cidr=cidrs, interface="br-flat")], OTHER_NETWORK, "lb2")
 
     assert list(found) == ["external", "external_ipv6"]
-    assert found["external"]["vips"] == ["10.0.0.100/24 dev br-flat", "10.0.0.101/32 dev br-flat"]
+    assert found["external"]["vips"] == ["10.0.0.100/24 dev br-flat"]
+    assert found["external"]["vips_excluded"] == ["10.0.0.101/32 dev br-flat"]
     assert found["external_ipv6"]["vips"] == ["2001:db8::100/64 dev br-flat"]
     assert found["external_ipv6"]["unicast_src_ip"] == "2001:db8::2"
     assert found["external_ipv6"]["unicast_peers"] == ["2001:db8::1", "2001:db8::3"]
@@ -167,6 +168,14 @@ def test_whole_instance() -> None:
             "track_processs": [],
         }
     }
+
+
+def test_one_more_address_changes_no_advert() -> None:
+    """A node that has it not yet would drop adverts that name it, and serve beside their sender."""
+    first = instances([vip()], INVENTORY_ONLY, "lb1")["external"]
+    more = instances([vip(cidr=["10.0.0.100/24", "10.0.0.101/24"])], INVENTORY_ONLY, "lb1")["external"]
+    assert more.pop("vips_excluded") == ["10.0.0.101/24 dev eth0"]
+    assert more == first
 
 
 WEIGHTED = {

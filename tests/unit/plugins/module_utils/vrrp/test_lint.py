@@ -18,6 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
     lint,
     refuse,
     subject_of,
+    unheard,
     unknown_rules,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.rule import Finding
@@ -316,6 +317,27 @@ WHOLE_TEXTS = [
 
 def broken(text: str, host: Host = HOST, nodes: t.Any = None) -> list[str]:
     return [finding.rule for finding in lint(subject_of(text, nodes, "lb1"), host, text)]
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (("192.0.2.10/24", "192.0.2.10/24"), []),
+        (("priority 100", "priority 90"), []),
+        (("virtual_router_id 51", "virtual_router_id 52"), ["one"]),
+        (("192.0.2.10/24", "192.0.2.11/24"), ["one"]),
+        (("192.0.2.10/24", "192.0.2.10/24\n192.0.2.11/24"), ["one"]),
+        (("vrrp_instance one", "vrrp_instance two"), []),
+    ],
+)
+def test_adverts_that_others_do_not_take(change: tuple[str, str], names: list[str]) -> None:
+    before = (
+        "vrrp_instance one {\ninterface eth0\nvirtual_router_id 51\npriority 100\n"
+        "virtual_ipaddress {\n192.0.2.10/24\n}\nvirtual_ipaddress_excluded {\n192.0.2.20/24\n}\n}\n"
+    )
+    assert change[0] in before
+    assert unheard(before, before.replace(*change).replace("192.0.2.20", "192.0.2.21")) == names
+    assert unheard("", before) == []
 
 
 def test_a_good_text_breaks_nothing() -> None:
