@@ -200,6 +200,12 @@ WHOLE: dict[str, Strategy] = {
         ),
         max_size=3,
     ),
+    "haproxy_ssl_letsencrypt_certificates": st.lists(
+        st.fixed_dictionaries(
+            {"name": st.sampled_from(["shop", "more"]), "domains": st.just(["a.example.org", "b.example.org"])}
+        ),
+        max_size=2,
+    ),
     # There is no list of an authority that made itself for this test.
     "haproxy_ssl_client_crl": st.none(),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),

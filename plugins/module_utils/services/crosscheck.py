@@ -119,15 +119,21 @@ def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, 
 def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
     """Somebody must send the CA's requests to certbot."""
     port = settings["haproxy_ssl_letsencrypt_certbot_backend_port"]
-    if settings["haproxy_ssl_letsencrypt_enable"] and not any(
-        (node.get("backend_port") or item.service["haproxy_backend_port"]) == port
-        for item in items
-        for node in item.service["haproxy_backend_nodes"] or ()
+    is_http = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "http-01"
+    if (
+        settings["haproxy_ssl_letsencrypt_enable"]
+        and is_http
+        and not any(
+            (node.get("backend_port") or item.service["haproxy_backend_port"]) == port
+            for item in items
+            for node in item.service["haproxy_backend_nodes"] or ()
+        )
     ):
         Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").doubtful(
             port,
             "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
-            "Add a service for them, and haproxy_ssl_letsencrypt_acl to the haproxy_frontend_acls of one on port 80.",
+            "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
+            " haproxy_frontend_acls of one on port 80.",
         )
 
 

@@ -409,11 +409,22 @@ def certified_vips(services: t.Iterable[Data], settings: Data) -> list[binds.Vip
 
 
 def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
-    """The certificates to make: one for each VIP, or one for each kind of key, with the VIP's names only."""
+    """The certificates to make: one for each VIP, or one for each kind of key, with the VIP's names only.
+
+    Those that an ACME server is to issue are made too, for HAProxy to start with.
+    """
     return [
         {"name": name, "key_type": kind, **subject(vip, settings)}
         for vip in certified_vips(services, settings)
         for name, kind in binds.key_types(vip, settings).items()
+    ] + [
+        {
+            "name": entry["name"],
+            "key_type": "RSA" if settings["haproxy_pki_key_type"] == "RSA" else "ECDSA",
+            "cn": next((name for name in entry["domains"] if len(name) <= 64), settings["haproxy_host"]),
+            "san": {"dns": list(entry["domains"]), "ip": []},
+        }
+        for entry in settings["haproxy_ssl_letsencrypt_certificates"]
     ]
 
 
@@ -427,7 +438,7 @@ def user_certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
 
 
 def acme_certificates(settings: Data) -> list[str]:
-    """The certificates that an ACME server renews."""
+    """The certificates of VIPs that an ACME server renews."""
     return [
         binds.certificate_name(vip, settings) for vip in binds.tls_vips(settings) if binds.is_by_acme(vip, settings)
     ]

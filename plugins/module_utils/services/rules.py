@@ -10,7 +10,14 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines, sandbox
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend, has_nodes, is_ip, vips
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
+    certificate_name,
+    has_backend,
+    has_nodes,
+    is_ip,
+    tls_vips,
+    vips,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
@@ -252,6 +259,7 @@ def check_settings(settings: Data, place: Place) -> None:
     """What role variables say must fit together."""
     if settings["haproxy_ssl_letsencrypt_enable"]:
         letsencrypt(settings, place)
+    acme_certificates(settings, place.key("haproxy_ssl_letsencrypt_certificates"))
     if settings["haproxy_stats_enabled"] and not settings["haproxy_stats_password"]:
         place.key("haproxy_stats_password").wrong(
             None, "is missing, and haproxy_stats_enabled is true", "Set one from a vault; there is no default."
@@ -302,12 +310,38 @@ def letsencrypt(settings: Data, place: Place) -> None:
             "needs haproxy_ssl, for the certificate that HAProxy starts with",
             "Set haproxy_ssl: true.",
         )
-    domains = place.key("haproxy_ssl_letsencrypt_domains")
-    for index, name in enumerate(settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]):
-        if name.startswith("*."):
-            domains.item(index).wrong(name, "is a wildcard, which http-01 cannot prove", "List every name.")
-        elif is_ip(name) or not HOSTNAME.fullmatch(name):
-            domains.item(index).wrong(
+    is_dns = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "dns-01"
+    if is_dns and settings["haproxy_ssl_letsencrypt_certbot_authenticator"] == "standalone":
+        place.key("haproxy_ssl_letsencrypt_certbot_authenticator").wrong(
+            "standalone", "cannot answer dns-01", "Name a plugin of certbot that can, such as dns-rfc2136."
+        )
+    own = settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]
+    domains(own, place.key("haproxy_ssl_letsencrypt_domains"), is_dns=is_dns)
+
+
+def acme_certificates(settings: Data, place: Place) -> None:
+    """Until an ACME server issues them, the authority makes them, also where none is asked."""
+    first = settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]
+    taken = {first[0].removeprefix("*."), *(certificate_name(vip, settings) for vip in tls_vips(settings))}
+    for index, entry in enumerate(settings["haproxy_ssl_letsencrypt_certificates"]):
+        here = place.item(index)
+        if entry["name"] in taken:
+            here.key("name").wrong(entry["name"], "is the name of another certificate already", "Choose another.")
+        if not entry["domains"]:
+            here.key("domains").wrong(None, "is empty, and a certificate is for names", "List them.")
+        taken.add(entry["name"])
+        is_dns = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "dns-01"
+        domains(entry["domains"], here.key("domains"), is_dns=is_dns)
+
+
+def domains(names: t.Sequence[str], place: Place, *, is_dns: bool) -> None:
+    for index, name in enumerate(names):
+        if name.startswith("*.") and not is_dns:
+            place.item(index).wrong(
+                name, "is a wildcard, which http-01 cannot prove", "List every name, or set the challenge to dns-01."
+            )
+        elif is_ip(name) or not HOSTNAME.fullmatch(name.removeprefix("*.")):
+            place.item(index).wrong(
                 name,
                 "is no DNS name, and the certificate is for names",
                 "Set external_lb_vip_address to the external DNS name, or list names here.",

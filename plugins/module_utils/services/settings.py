@@ -13,6 +13,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema im
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
     CONNECTIONS,
     COUNT,
+    FILE_NAME,
     INTERFACE,
     LINE,
     NAME,
@@ -71,6 +72,15 @@ STATIC_FILE = Record(
         Key("content", Anything(), "Its text."),
         Key("src", LINE, "File on the controller that it is a copy of, where it has no content."),
         Key("condition", Anything(), "Whether it is wanted."),
+    ),
+)
+
+
+ACME_CERTIFICATE = Record(
+    what="a certificate by ACME",
+    keys=(
+        Key("name", FILE_NAME, "Name of it, for `haproxy_ssl_certificates` of services.", required=True),
+        Key("domains", ListOf(LINE), "Names on it.", required=True),
     ),
 )
 
@@ -195,12 +205,12 @@ SETTINGS = Record(
         Key("haproxy_ssl_letsencrypt_enable", Boolean(), "The external VIP's certificate comes by ACME.", False),
         Key("haproxy_ssl_letsencrypt_email", LINE, "Where the CA writes to."),
         Key("haproxy_ssl_letsencrypt_domains", ListOf(LINE), "Names on the certificate.", []),
+        Key("haproxy_ssl_letsencrypt_certificates", ListOf(ACME_CERTIFICATE), "More certificates by ACME.", []),
+        Key("haproxy_ssl_letsencrypt_key_type", Choice(("ecdsa", "rsa")), "Keys of them.", "ecdsa"),
         Key(
-            "haproxy_ssl_letsencrypt_certbot_challenge",
-            Choice(("http-01",), gone=(("dns-01", "Only http-01 works here, with a service that leads to certbot."),)),
-            "Kind of challenge.",
-            "http-01",
+            "haproxy_ssl_letsencrypt_certbot_challenge", Choice(("http-01", "dns-01")), "Kind of challenge.", "http-01"
         ),
+        Key("haproxy_ssl_letsencrypt_certbot_authenticator", NAME, "What answers challenges.", "standalone"),
         Key("haproxy_ssl_letsencrypt_certbot_bind_address", Address(wildcard=True), "Where certbot listens."),
         Key("haproxy_ssl_letsencrypt_certbot_backend_port", PORT, "The port of it.", 8888),
         Key("haproxy_ssl_letsencrypt_pre_hook_timeout", Integer(0, 300, "seconds"), "Head start of the checks.", 5),

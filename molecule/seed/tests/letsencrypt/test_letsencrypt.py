@@ -117,7 +117,7 @@ def test_plain_requests_are_redirected_but_challenges_are_not(balancer: Node) ->
 
 
 def test_a_timer_renews(balancer: Node) -> None:
-    timer = balancer.host.service("certbot.timer")
+    timer = balancer.host.service("haproxy-acme.timer")
     assert timer.is_running and timer.is_enabled
 
 

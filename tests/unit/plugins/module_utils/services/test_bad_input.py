@@ -383,8 +383,26 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     ),
     (
         {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certbot_challenge": "dns-01"},
-        "haproxy_ssl_letsencrypt_certbot_challenge",
-        "Only http-01 works here",
+        "haproxy_ssl_letsencrypt_certbot_authenticator",
+        "'standalone' cannot answer dns-01",
+    ),
+    (
+        {
+            **LETSENCRYPT,
+            "haproxy_ssl_letsencrypt_certificates": [{"name": "www.example.org", "domains": ["a.example"]}],
+        },
+        "haproxy_ssl_letsencrypt_certificates[0].name",
+        "is the name of another certificate already",
+    ),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certificates": [{"name": "shop", "domains": ["shop", "192.0.2.1"]}]},
+        "haproxy_ssl_letsencrypt_certificates[0].domains[1]",
+        "is no DNS name",
+    ),
+    (
+        {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certificates": [{"name": "shop", "domains": []}]},
+        "haproxy_ssl_letsencrypt_certificates[0].domains",
+        "is empty",
     ),
     (
         {

@@ -381,6 +381,20 @@ def test_an_acme_server_renews_what_is_external(render: Render) -> None:
     assert rendered.model["acme_certificates"] == ["haproxy_lb1-203.0.113.10", "haproxy_lb1-203.0.113.11"]
 
 
+def test_haproxy_starts_with_a_certificate_for_each_that_an_acme_server_is_to_issue(render: Render) -> None:
+    shop = {"name": "shop", "domains": ["shop.example.org", "*.shop.example.org"]}
+    for kind, key_type in (("ECDSA", "ECDSA"), ("RSA", "RSA"), ("both", "ECDSA")):
+        rendered = render(
+            WEB,
+            haproxy_ssl_letsencrypt_certificates=[shop],
+            haproxy_ssl_letsencrypt_certbot_challenge="dns-01",
+            haproxy_pki_key_type=kind,
+        )
+        (made,) = (entry for entry in rendered.model["certificates"] if entry["name"] == "shop")
+        assert (made["key_type"], made["cn"]) == (key_type, "shop.example.org")
+        assert made["san"] == {"dns": shop["domains"], "ip": []}
+
+
 def test_both_protocols_on_one_port(render: Render, haproxy_says: Says) -> None:
     rendered = render(
         {
