@@ -269,7 +269,7 @@ def _get(address: str, path: str, patience: float) -> str | None:
                 answer += received
     except OSError:
         return None
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, _blank, body = answer.partition(b"\r\n\r\n")
     return body.decode().strip() if b" 200 " in head.splitlines()[0] else None
 
 
@@ -280,7 +280,7 @@ def fetch(node: Node, address: str, path: str = "/", patience: float = 1.0) -> s
 
 def fetch_many(node: Node, address: str, times: int) -> list[str | None]:
     with node.network():
-        return [_get(address, "/", 1.0) for _ in range(times)]
+        return [_get(address, "/", 1.0) for _again in range(times)]
 
 
 class Prober:

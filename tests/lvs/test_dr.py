@@ -48,7 +48,7 @@ def test_weights_are_respected_and_answers_pass_the_director_by(lab: Lab) -> Non
 def test_only_the_director_answers_for_the_vip(lab: Lab) -> None:
     """Three nodes have the address, and one may say so."""
     link = json.loads(lab["proxy1"].run("ip", "-json", "link", "show", "eth0"))[0]["address"]
-    for _ in range(5):
+    for _again in range(5):
         lab["client"].run("ip", "neighbour", "flush", "all")
         assert fetch(lab["client"], VIP)
         assert link in lab["client"].run("ip", "neighbour", "show", VIP)
@@ -75,7 +75,7 @@ def test_the_other_director_takes_over(lab: Lab, measured: dict[str, float]) -> 
         until(lambda: len(prober.answers) > seen + 30, 10)
     measured["DR: director dead, no answer for"] = prober.outage
     assert 0 < prober.outage < 2.5
-    assert {answer for _, answer in prober.answers[-12:]} == {"web1", "web2"}
+    assert {answer for _at, answer in prober.answers[-12:]} == {"web1", "web2"}
     with Prober(lab["client"], VIP) as prober:
         lab.boot_director("proxy1")
         until(lambda: lab["proxy1"].holds(VIP), 10)

@@ -40,7 +40,7 @@ def test_weights_are_respected_and_answers_pass_the_director_by(lab: Lab) -> Non
 
 def test_only_the_director_says_that_it_has_the_address(lab: Lab) -> None:
     link = json.loads(lab["proxy1"].run("ip", "-json", "link", "show", "eth0"))[0]["address"]
-    for _ in range(5):
+    for _again in range(5):
         lab["client"].run("ip", "neighbour", "flush", "all")
         assert fetch(lab["client"], VIP)
         assert link in lab["client"].run("ip", "neighbour", "show", VIP)

@@ -136,7 +136,8 @@ def addresses(
     instances: dict[str, dict[str, dict[str, t.Any]]], budget: dict[str, dict[str, float]]
 ) -> t.Iterator[tuple[str, Address]]:
     """From the instances of each node."""
-    for name, instance in next(iter(instances.values())).items():
+    first, *_others = instances.values()
+    for name, instance in first.items():
         best = max(instances, key=lambda node: int(instances[node][name]["priority"]))
         for vip in instance["vips"]:
             yield vip.partition("/")[0], Address(name, instance["interface"], best, budget[name])

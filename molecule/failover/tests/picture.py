@@ -21,7 +21,7 @@ class Bar(t.Protocol):
 
 
 def picture(title: str, version: str, bars: t.Sequence[Bar]) -> str:
-    longest = max([1.0, *(max(bar.limit, bar.outage) for bar in bars)])
+    longest = max([1.0, *(max(each.limit, each.outage) for each in bars)])
     scale = WIDTH / longest
     bottom = TOP + ROW * len(bars)
     parts = [
@@ -34,17 +34,19 @@ def picture(title: str, version: str, bars: t.Sequence[Bar]) -> str:
         ),
         *axis(longest, scale, bottom),
     ]
-    for number, bar in enumerate(bars):
+    for number, each in enumerate(bars):
         y = TOP + ROW * number
         middle = y + ROW / 2 + 4
-        color = TOO_MUCH if bar.too_much else MEASURED
-        said = f"{bar.outage * 1000:.0f} ms of {bar.limit * 1000:.0f}" if bar.limit else f"{bar.outage * 1000:.0f} ms"
-        end = LEFT + max(bar.limit, bar.outage) * scale
+        color = TOO_MUCH if each.too_much else MEASURED
+        said = (
+            f"{each.outage * 1000:.0f} ms of {each.limit * 1000:.0f}" if each.limit else f"{each.outage * 1000:.0f} ms"
+        )
+        end = LEFT + max(each.limit, each.outage) * scale
         parts += [
-            text(LEFT - 10, middle, bar.fault.replace("_", " "), anchor="end"),
-            rectangle(LEFT, y + 4, bar.limit * scale, ROW - 8, ALLOWED),
-            rectangle(LEFT, y + 8, max(bar.outage * scale, 1.5), ROW - 16, color),
-            text(end + 8, middle, said if bar.lost else f"{said}, none lost", fill=GREY, size=11),
+            text(LEFT - 10, middle, each.fault.replace("_", " "), anchor="end"),
+            rectangle(LEFT, y + 4, each.limit * scale, ROW - 8, ALLOWED),
+            rectangle(LEFT, y + 8, max(each.outage * scale, 1.5), ROW - 16, color),
+            text(end + 8, middle, said if each.lost else f"{said}, none lost", fill=GREY, size=11),
         ]
     legend = bottom + BOTTOM - 14
     for x, fill, said in (
@@ -62,7 +64,8 @@ def picture(title: str, version: str, bars: t.Sequence[Bar]) -> str:
 
 
 def axis(longest: float, scale: float, bottom: float) -> t.Iterator[str]:
-    step = next(step for step in (0.25, 0.5, 1, 5, 10, 60) if longest / step <= 8 or step == 60)
+    steps = (0.25, 0.5, 1, 5, 10, 60)
+    step = next((step for step in steps if longest / step <= 8), steps[-1])
     for number in range(int(longest / step) + 1):
         x = LEFT + number * step * scale
         yield f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}" stroke="{ALLOWED}"/>'

@@ -113,8 +113,8 @@ def test_what_cannot_be_right(damage: t.Callable[[Made, Made], str], words: str,
         acme.Bundle.read(damage(leaf, root))
 
 
-def problem(pem: str, names: t.Sequence[str] = NAMES) -> str:
-    return str(acme.Bundle.read(pem).problem(names, NOW.timestamp()))
+def problem(pem: str, names: t.Sequence[str] = ()) -> str:
+    return str(acme.Bundle.read(pem).problem(names or NAMES, NOW.timestamp()))
 
 
 def test_problems_of_a_bundle(leaf: Made, root: Made) -> None:

@@ -105,7 +105,7 @@ class Lan:
 
     def says(self, name: str, words: str, times: int = 1) -> bool:
         """Whether the log of a node comes to hold these words."""
-        for _ in range(200):
+        for _again in range(200):
             if (self.home / f"{name}.log").read_text().count(words) >= times:
                 return True
             time.sleep(0.05)
