@@ -88,13 +88,15 @@ class Contender:
     turns: dict[str, list[float]] = dataclasses.field(default_factory=lambda: {"http": [], "https": []})
 
     def take_turn(self, scheme: str) -> None:
-        before = self._cpu_seconds()
+        before = cpu_seconds(self.pid)
         requests = ask(f"{scheme}://127.0.0.1:{self.ports[scheme]}/")
-        self.turns[scheme].append(requests / (self._cpu_seconds() - before))
+        self.turns[scheme].append(requests / (cpu_seconds(self.pid) - before))
 
-    def _cpu_seconds(self) -> float:
-        words = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, in user and system mode."""
+    words = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS
 
 
 def rows() -> t.Iterator[Row]:

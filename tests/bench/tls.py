@@ -21,7 +21,7 @@ import typing as t
 import yaml
 from playbook import REPO
 from row import Row, at_least, figure
-from throughput import TICKS, free_port, listens, start, until
+from throughput import cpu_seconds, free_port, listens, start, until
 
 ROUNDS = 5
 SECONDS = 2
@@ -55,13 +55,9 @@ class Contender:
     turns: list[float] = dataclasses.field(default_factory=list)
 
     def take_turn(self) -> None:
-        before = self._cpu_seconds()
+        before = cpu_seconds(self.pid)
         handshakes = shake_hands(self.port)
-        self.turns.append(handshakes / (self._cpu_seconds() - before))
-
-    def _cpu_seconds(self) -> float:
-        words = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS
+        self.turns.append(handshakes / (cpu_seconds(self.pid) - before))
 
 
 def rows() -> t.Iterator[Row]:

@@ -217,7 +217,12 @@ def key_types(vip: Vip, settings: Settings) -> dict[str, str]:
 
 
 def certificate_paths(vip: Vip, settings: Settings) -> list[str]:
-    return [f"{settings['haproxy_ssl_cert_path']}/{name}.pem" for name in key_types(vip, settings)]
+    return [stored(name, settings) for name in key_types(vip, settings)]
+
+
+def stored(name: str, settings: Settings) -> str:
+    """Where the load balancer keeps a certificate."""
+    return f"{settings['haproxy_ssl_cert_path']}/{name}.pem"
 
 
 def has_nodes(service: Service) -> bool:

@@ -138,12 +138,7 @@ def frontend(name: str, bind_lines: list[str], is_tls: bool, service: Data, sett
 def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) -> str:
     words = [endpoint]
     if bind.tls:
-        own = (
-            [service["haproxy_ssl_path"]]
-            if service["haproxy_ssl_path"]
-            else binds.certificate_paths(bind.vip, settings)
-        )
-        words += ["ssl", *(word for path in own for word in ("crt", lines.quote(path)))]
+        words += shown_certificates(service["haproxy_ssl_path"], bind.vip, settings)
         if service["haproxy_ssl_certificates"]:
             words += ["crt-list", f"/etc/haproxy/{crt_list_name(service)}"]
         words += client_certificates(service)
@@ -151,6 +146,12 @@ def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) ->
             # Said even where it is not wanted: newer HAProxy offers h2 unless told otherwise.
             words += ["alpn", "h2,http/1.1" if service["haproxy_frontend_h2"] else "http/1.1"]
     return " ".join([*words, *(service["haproxy_bind_options"] or ())])
+
+
+def shown_certificates(path: str | None, vip: binds.Vip, settings: Data) -> list[str]:
+    """What a bind shows: the certificate at a path, else those of its VIP."""
+    paths = [path] if path else binds.certificate_paths(vip, settings)
+    return ["ssl", *(word for each in paths for word in ("crt", lines.quote(each)))]
 
 
 def client_certificates(service: Data) -> list[str]:
@@ -348,9 +349,9 @@ def stats(settings: Data) -> Data:
     bind = binds.stats_bind(settings)
     words = [str(bind)]
     if bind.tls:
-        own = binds.certificate_paths(binds.stats_certificate_vip(settings), settings)
-        paths = [settings["haproxy_stats_ssl_cert_path"]] if settings["haproxy_stats_ssl_cert_path"] else own
-        words += ["ssl", *(word for path in paths for word in ("crt", lines.quote(path)))]
+        words += shown_certificates(
+            settings["haproxy_stats_ssl_cert_path"], binds.stats_certificate_vip(settings), settings
+        )
         if settings["haproxy_stats_ssl_client_cert_ca"]:
             words += ["verify", "required", "ca-file", lines.quote(settings["haproxy_stats_ssl_client_cert_ca"])]
     user = f"{settings['haproxy_username']}:{settings['haproxy_stats_password'] or ''}"
@@ -386,7 +387,7 @@ def crt_lists(services: t.Iterable[Data], settings: Data) -> dict[str, str]:
 
 def crt_list_line(entry: Data, settings: Data) -> str:
     name = entry["name"]
-    path = name if name.startswith("/") else f"{settings['haproxy_ssl_cert_path']}/{name}.pem"
+    path = name if name.startswith("/") else binds.stored(name, settings)
     options = [f"[{entry['options']}]"] if entry.get("options") else []
     return " ".join([path, *options, *(entry.get("hosts") or ())]) + "\n"
 

@@ -63,8 +63,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
         port(service, place)
         allow_list(service, place)
         tls(service, place, settings)
-        known = [vip.address for vip in vips(settings)]
-        user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), known)
+        user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), settings)
         redirect(service, place)
         tcp_acls(service, place)
     if has_backend(service) and not service["haproxy_frontend_only"]:
@@ -114,15 +113,15 @@ def allow_list(service: Data, place: Place) -> None:
         )
 
 
-def user_certificates(entries: t.Sequence[Data], place: Place, known: t.Collection[str] = ()) -> None:
-    """Certificates of the user's, in C(haproxy_bind) and C(haproxy_vip_binds)."""
+def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | None = None) -> None:
+    """Certificates of the user's, in C(haproxy_bind), which goes with settings, and in C(haproxy_vip_binds)."""
     for index, entry in enumerate(entries):
         for name, other in (("user_ssl_key", "user_ssl_cert"), ("user_ssl_cert", "user_ssl_key")):
             if entry.get(other) and not entry.get(name):
                 place.item(index).key(name).wrong(
                     None, f"is missing, and {other} is not without it", "Give both paths."
                 )
-        if entry.get("user_ssl_cert") and entry["address"] in known:
+        if settings and entry.get("user_ssl_cert") and entry["address"] in {vip.address for vip in vips(settings)}:
             place.item(index).key("user_ssl_cert").wrong(
                 entry["user_ssl_cert"],
                 f"is for one service, and the certificate of the VIP {entry['address']} is for all",

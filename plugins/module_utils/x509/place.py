@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import grp
-import os
 import pathlib
 import pwd
 import re
-import tempfile
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import write_file
 
 _MODE = re.compile(r"0?[0-7]{3}")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -58,19 +57,7 @@ class Wanted:
     def write(self) -> None:
         """Put it there, whole and with its owner and mode from its first moment."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        temporary = pathlib.Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchown(file.fileno(), self.owned.uid, self.owned.gid)
-                os.fchmod(file.fileno(), self.owned.mode)
-                file.write(self.content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_file(self.path, self.content, self.owned.mode, (self.owned.uid, self.owned.gid))
 
 
 def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:

@@ -173,12 +173,14 @@ class Store:
         directory.chmod(mode)  # Whatever the umask took away.
 
 
-def write_file(path: pathlib.Path, content: bytes, mode: int) -> None:
-    """Write a file that has its content and its mode from the first moment that it has its name."""
+def write_file(path: pathlib.Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Write a file that has its content, its mode and its user and group from the first moment that it has its name."""
     descriptor, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
     temporary = pathlib.Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if owner:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
