@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -37,6 +38,22 @@ def until(question: t.Callable[[], T], seconds: float = 20) -> T:
     while not (answer := question()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return answer
+
+
+def ansible_playbook(playbook: pathlib.Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook with the inventory of the scenario."""
+    inventories = [f"--inventory={MOLECULE / 'shared' / 'inventory'}", f"--inventory={scenario() / 'inventory.yml'}"]
+    command = ["ansible-playbook", *inventories, *arguments, str(playbook)]
+    # Molecule forces colours, which stand between a word and the next.
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def changes(output: str) -> dict[str, int]:
+    """How many tasks of a playbook changed something, by host."""
+    return {
+        host: int(changed) for host, changed in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", output, re.MULTILINE)
+    }
 
 
 @dataclasses.dataclass(frozen=True)

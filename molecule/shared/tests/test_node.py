@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 
 import pytest
-from bench import MOLECULE, Bench, Node, scenario
+from bench import MOLECULE, Bench, Node, ansible_playbook, changes
 
 
 @pytest.fixture(params=range(3), ids=lambda index: f"lb{index + 1}")
@@ -54,6 +52,81 @@ def test_haproxy_logs_requests_to_the_journal(bench: Bench) -> None:
     assert any("find-me-in-the-log" in node.run("journalctl --no-pager --since=-60s") for node in bench.balancers)
 
 
+# The sandboxes of the units
+
+
+@pytest.mark.parametrize(("unit", "most"), [("haproxy", 2.6), ("keepalived", 5.0)])
+def test_units_are_little_exposed(balancer: Node, unit: str, most: float) -> None:
+    report = balancer.run(f"systemd-analyze security --no-pager {unit}.service")
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", report)
+    assert exposure and float(exposure[1]) <= most, report
+
+
+LOOK_INSIDE = """
+main=$(systemctl show --property=MainPID --value {0})
+for process in $main $(pgrep --parent $main {0}); do
+    sed -n 's/^\\(NoNewPrivs\\|Seccomp\\|CapBnd\\):\\s*//p' /proc/$process/status
+    nsenter --target $process --mount touch /usr/from-inside 2>&1
+done
+"""
+
+
+@pytest.mark.parametrize(("unit", "privileges_stay"), [("haproxy", "1"), ("keepalived", "0")])
+def test_processes_are_in_their_sandboxes(balancer: Node, unit: str, privileges_stay: str) -> None:
+    told = balancer.host.run(LOOK_INSIDE.format(unit)).stdout.splitlines()
+    assert len(told) >= 8, "the main process and another one"
+    for capabilities, privileges, seccomp, written in zip(told[::4], told[1::4], told[2::4], told[3::4]):
+        # capabilities(7): CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_PTRACE, CAP_SYS_ADMIN
+        assert not [number for number in (16, 17, 19, 21) if int(capabilities, 16) & 1 << number]
+        assert (privileges, seccomp) == (privileges_stay, "2")
+        assert "Read-only file system" in written
+
+
+# As the README says.
+IN_KEEPALIVEDS_SANDBOX = """
+cat > /run/script <<'EOF'
+{}
+EOF
+mkdir -p /run/systemd/system/try.service.d
+ln -sf /etc/systemd/system/keepalived.service.d/hardening.conf /run/systemd/system/try.service.d/
+systemd-run --quiet --unit=try --pipe --wait --collect sh /run/script
+"""
+
+ALLOWED = [
+    "ip address add 203.0.113.9/32 dev lo && ip address delete 203.0.113.9/32 dev lo",
+    "ip rule add from 203.0.113.9 priority 999 && ip rule delete priority 999",
+    "echo 1 > /proc/sys/net/ipv4/conf/lo/promote_secondaries",
+    "systemctl is-active haproxy",
+    'systemd-run --quiet --pipe --wait --collect sh -c "touch /usr/touched && rm /usr/touched"',
+    "ping -n -q -c 1 -W 1 127.0.0.1",
+    "ping -n -q -c 1 -W 1 ::1",
+    "runuser -u nobody true",
+    "su -s /bin/true nobody",
+    "pidof haproxy && pgrep haproxy && kill -0 $(pidof haproxy)",
+    'test -n "$(echo show version | nc -N -U /run/haproxy/admin.sock)"',
+    "touch /etc/touched /var/lib/touched /run/touched /root/touched",
+    "rm /etc/touched /var/lib/touched /run/touched /root/touched",
+    "logger from a script",
+]
+REFUSED = [
+    ("touch /usr/touched", "Read-only file system"),
+    ("mount -t tmpfs none /mnt", "permission denied"),
+    ("unshare --mount true", "Operation not permitted"),
+    ("chroot / true", "Operation not permitted"),
+    ("head -c 1 /dev/kmsg", "No such file or directory"),
+]
+
+
+def test_scripts_of_keepalived_can_do_what_the_readme_says(bench: Bench) -> None:
+    node = bench.balancers[0]
+    lines = [f"( {command} ) >/dev/null 2>&1 || echo {number}" for number, command in enumerate(ALLOWED)]
+    failed = node.run(IN_KEEPALIVEDS_SANDBOX.format("\n".join([*lines, "true"])))
+    assert [ALLOWED[int(number)] for number in failed.split()] == []
+    lines = [f"{command} 2>&1" for command, _why in REFUSED]
+    refused = node.run(IN_KEEPALIVEDS_SANDBOX.format("\n".join([*lines, "true"])))
+    assert [command for command, why in REFUSED if why not in refused] == [], refused
+
+
 @pytest.mark.parametrize(
     ("arguments", "nodes"),
     [
@@ -63,15 +136,10 @@ def test_haproxy_logs_requests_to_the_journal(bench: Bench) -> None:
     ],
 )
 def test_another_run_in_check_mode_would_change_nothing(arguments: tuple[str, ...], nodes: set[str]) -> None:
-    shared = MOLECULE / "shared"
-    inventories = [f"--inventory={shared / 'inventory'}", f"--inventory={scenario() / 'inventory.yml'}"]
-    command = ["ansible-playbook", *inventories, "--check", "--diff", *arguments, str(shared / "converge.yml")]
-    # Molecule forces colours, which stand between a word and the next.
-    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    result = ansible_playbook(MOLECULE / "shared" / "converge.yml", "--check", "--diff", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Apply the release" in result.stdout
     assert "Bring keepalived.conf into service" in result.stdout
-    recap = re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", result.stdout, re.MULTILINE)
-    assert nodes <= {host for host, _changed in recap}
-    assert all(changed == "0" for _host, changed in recap), result.stdout
+    changed = changes(result.stdout)
+    assert nodes <= set(changed)
+    assert not any(changed.values()), result.stdout
