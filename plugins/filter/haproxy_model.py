@@ -80,9 +80,9 @@ _value:
       type: list
       elements: dict
     acme_certificates:
-      description: Names of the certificates that an ACME server renews.
+      description: Certificates that an ACME server renews, each with name, domains and files (names in the store).
       type: list
-      elements: str
+      elements: dict
 """
 
 import typing as t

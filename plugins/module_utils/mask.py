@@ -31,3 +31,14 @@ def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _CREDENTIALS.sub(lambda match: f"{match[match.lastgroup or 0]}{MASK}", text)
+
+
+def masked_data(data: t.Any, secrets: t.Collection[str] = ()) -> t.Any:
+    """The same for all texts in lists and dictionaries."""
+    if isinstance(data, str):
+        return masked(data, secrets)
+    if isinstance(data, t.Mapping):
+        return {key: masked_data(value, secrets) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [masked_data(value, secrets) for value in data]
+    return data

@@ -60,6 +60,8 @@ options:
         description:
           - V(cert) is a certificate with its key. V(ca) is a file of authorities for C(ca-file), and V(crl) one of CRLs
             for C(crl-file); these need HAProxy 2.6 or newer.
+          - After a change of these, a client that has lost its right can resume a TLS session from before, for as long
+            as C(tune.ssl.lifetime) says (five minutes). After a reload it cannot.
         type: str
         choices: [cert, ca, crl]
         default: cert
@@ -228,6 +230,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.certificate_changes import (
     KINDS,
     Change,
@@ -254,11 +257,8 @@ CERTIFICATE: dict[str, dict[str, t.Any]] = {
 }
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system: Ansible's masks miss a PEM inside a list."""
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 class Problem(t.NamedTuple):

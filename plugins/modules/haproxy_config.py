@@ -232,6 +232,8 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import (
     Host,
     Outcome,
@@ -242,7 +244,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import (
@@ -279,15 +280,8 @@ ARGUMENTS = {
 }
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system.
-
-    Ansible's masks miss a PEM inside a list and a password inside a text, and its option no_log is overridden by the
-    task's.
-    """
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 def problems(params: dict[str, t.Any]) -> list[str]:

@@ -33,12 +33,12 @@ options:
   gather:
     description:
       - What to read.
-      - V(sessions), V(certificates) and V(drift) need a socket of C(level operator) or C(level admin), and V(drift)
-        reads files that belong to root.
+      - V(sessions), V(certificates), V(ca_files) and V(drift) need a socket of C(level operator) or C(level admin), and
+        V(drift) reads files that belong to root.
       - If a subset cannot be read, the module fails at its end, says why in RV(errors), and returns all others.
     type: list
     elements: str
-    choices: [processes, info, stats, servers, sessions, tables, maps, certificates, drift, status]
+    choices: [processes, info, stats, servers, sessions, tables, maps, certificates, ca_files, drift, status]
     default: [info, status]
   backend:
     description:
@@ -292,6 +292,30 @@ maps:
     entries:
       description: How many entries HAProxy counts. It counts an entry once for each use of the file.
       type: int
+ca_files:
+  description: The CA files and lists of revoked certificates (CRLs) that HAProxy has loaded. It needs HAProxy 2.6.
+  type: list
+  elements: dict
+  returned: when V(ca_files) is in O(gather)
+  contains:
+    path:
+      description: The file it came from.
+      type: str
+    kind:
+      description: V(ca) or V(crl).
+      type: str
+    entries:
+      description: How many authorities or lists are in it.
+      type: int
+    revoked:
+      description: How many certificates its lists revoke.
+      type: int
+    not_after:
+      description: When the first of them ends, in seconds since 1970. After the end of a list all clients are refused.
+      type: int
+    days_left:
+      description: Whole days until then; negative when it has expired.
+      type: int
 certificates:
   description: The certificates that HAProxy has loaded.
   type: list
@@ -332,6 +356,12 @@ certificates:
     days_left:
       description: How many whole days it is still valid; negative if it has expired.
       type: int
+    ocsp_update:
+      description:
+        - How the last update of its OCSP response ended, in HAProxy's words; V(null) where HAProxy updates none. It
+          needs HAProxy 2.8.
+      type: str
+      sample: Update successful
 drift:
   description: How the host differs from its release.
   type: dict

@@ -180,6 +180,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem, report
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.lock import locked
@@ -213,11 +214,8 @@ ARGUMENTS = {
 NOTHING = Change([], [])
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system: 100,000 entries would fill it."""
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 def read_json(module: AnsibleModule, path: str) -> t.Any:

@@ -43,6 +43,13 @@ options:
   stats_password:
     description: The variable C(haproxy_stats_password).
     type: str
+  secrets:
+    description:
+      - Values within the services and settings that must not be shown in a result or a log.
+      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are masked in any case.
+    type: list
+    elements: str
+    default: []
   hosts:
     description: Addresses of the inventory's hosts by their names, for backend nodes that are only a name.
     type: dict
@@ -77,7 +84,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 services:
-  description: The services that this load balancer gets, in their normal form with all defaults.
+  description: The services that this load balancer gets, in their normal form with all defaults, without passwords.
+  returned: success
+  type: list
+  elements: dict
+user_certificates:
+  description: The certificates of the user's own that VIPs show, as M(lbforge.haproxy.pki_certificates) takes them.
   returned: success
   type: list
   elements: dict
@@ -123,7 +135,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import user_certificates
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+
+
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system: lines of services may hold passwords."""
 
 
 def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -133,31 +152,42 @@ def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
         params["hosts"],
         params["variable_names"],
         params["known_variables"],
+        params["secrets"],
     ).or_raise()
     doubts = [problem.as_dict() for problem in checked.problems.warnings]
-    return {"changed": False, "services": checked.services, "doubts": doubts}
+    return {
+        "changed": False,
+        "services": checked.services,
+        "user_certificates": user_certificates(checked.services, checked.settings),
+        "doubts": doubts,
+    }
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "services": {"type": "raw", "default": []},
             "extra_services": {"type": "raw", "default": []},
             "settings": {"type": "dict", "default": {}},
             "stats_password": {"type": "str", "no_log": True},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "hosts": {"type": "dict", "default": {}},
             "variable_names": {"type": "list", "elements": "str", "default": []},
             "known_variables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
+    secrets = module.params["secrets"]
+    # Ansible returns the arguments with every result.
+    invocation = {"module_args": {"hosts": module.params["hosts"]}}
     try:
-        result = run(module.params)
+        result = masked_data(run(module.params), secrets)
     except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
+        details = masked_data(error.details, secrets)
+        module.fail_json(msg=masked(str(error), secrets), invocation=invocation, **details)
     for doubt in result["doubts"]:
         module.warn(doubt["text"])
-    module.exit_json(**result)
+    module.exit_json(invocation=invocation, **result)
 
 
 if __name__ == "__main__":

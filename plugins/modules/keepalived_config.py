@@ -174,6 +174,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.host import HostFacts
@@ -203,11 +204,8 @@ ARGUMENTS = {
 }
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system: the texts may hold passwords."""
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 def problems(params: dict[str, t.Any]) -> list[str]:

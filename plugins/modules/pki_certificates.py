@@ -224,7 +224,8 @@ options:
   user_certificates:
     description:
       - Certificates of the user's own, read from the setup host and checked before anything is written.
-      - The key has to belong to the certificate, the chain has to follow in order, and nothing may have expired.
+      - The key has to belong to the certificate, the chain has to follow in order, nothing may have expired, and the
+        certificate has to be for a host that clients ask for.
       - One with the name of a certificate in O(certificates) takes its place.
     type: list
     elements: dict
@@ -246,6 +247,13 @@ options:
       ca_cert:
         description: Path of the chain, or the rest of it; a root in it is not sent to clients.
         type: str
+      names:
+        description:
+          - Names and addresses by which clients ask for it. It has to be for one of them, or for any host if only
+            addresses are known.
+          - By default nobody knows them.
+        type: list
+        elements: str
   bundles:
     description:
       - Names of certificates, of O(certificates) or O(user_certificates), to return with chain and B(private key).
@@ -301,6 +309,13 @@ options:
         description: An entry whose condition is false is left out.
         type: bool
         default: true
+  ca_files:
+    description:
+      - Names of authorities whose certificate, and whose revocation list if there is one, are returned as a server
+        reads them that asks clients for certificates, such as HAProxy's C(ca-file) and C(crl-file).
+    type: list
+    elements: str
+    default: []
   regen_ca:
     description:
       - Name of an authority that gets a new key and certificate, or V(true) for all of them. Everything below is signed
@@ -470,6 +485,20 @@ files:
     content:
       description: PEM text. Secret if it is a key.
       type: str
+ca_files:
+  description:
+    - What a server knows clients of each of O(ca_files) by. After O(regen_ca) also what it was before, as in
+      RV(anchors).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: File name, C(NAME.ca.pem) or C(NAME.crl.pem).
+      type: str
+    content:
+      description: PEM text.
+      type: str
 crls:
   description: The revocation lists of authorities that have O(authorities[].revoked).
   returned: success
@@ -521,7 +550,6 @@ errors:
       why: "no authority is named 'HaproxyRoot' (there is HAProxyRoot)"
 """
 
-import contextlib
 import datetime
 import pathlib
 import traceback
@@ -530,14 +558,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import crl as revocation
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import Holding, Outcome, issue
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import report
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import issue
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import (
     InstalledFile,
     PkiError,
     Problem,
-    Request,
     parse_request,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
@@ -546,9 +573,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import 
     certificate_place,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.user import load_user_certificates
-
-if t.TYPE_CHECKING:
-    from cryptography import x509
 
 try:
     import cryptography
@@ -611,14 +635,12 @@ USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
     "cert": {"type": "str"},
     "key": {"type": "str", "no_log": False},
     "ca_cert": {"type": "str"},
+    "names": {"type": "list", "elements": "str"},
 }
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system: C(no_log) on a suboption does not keep it out."""
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
@@ -633,55 +655,24 @@ def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> d
         users = load_user_certificates(request.user_certificates, lambda path: pathlib.Path(path).read_bytes(), now)
         sources = {file.src: _read(file) for file in request.files if file.src}
         outcome = issue(request, store.read(places), now)
-        retired = {name: pem for anchor in request.anchors for name, pem in store.retired(anchor).items()}
+        retired = report.Retired(store, {*request.anchors, *request.ca_files}, now)
         if not check_mode:
             store.apply(outcome.changes)
 
-    predicted = {action.new for action in outcome.actions} if check_mode else set()
     holdings = {**outcome.certificates, **users}
-
-    def report(kind: dict[str, Holding], path: t.Callable[[str], str]) -> list[dict[str, t.Any]]:
-        return [
-            {"name": name, "path": path(name), **_facts(holding.certificate, holding.certificate in predicted)}
-            for name, holding in kind.items()
-        ]
-
-    user_paths = {user.name: user.cert for user in request.user_certificates}
+    facts = report.Facts(outcome, store.directory, check_mode)
     return {
         "changed": bool(outcome.actions),
-        "diff": _diff(outcome, check_mode),
+        "diff": facts.diff(),
         "actions": [action.to_dict() for action in outcome.actions],
-        "authorities": report(
-            outcome.authorities, lambda name: str(store.directory / authority_place(name).certificate)
-        ),
-        "certificates": report(
-            outcome.certificates, lambda name: str(store.directory / certificate_place(name).certificate)
-        ),
-        "user_certificates": report(users, user_paths.__getitem__),
-        "files": [
-            {
-                "dest": file.dest,
-                "owner": file.owner,
-                "group": file.group,
-                "mode": file.mode,
-                "content": (sources[file.src] if file.src else holdings[file.name].part(file.part)).decode(),
-            }
-            for file in request.files
-        ],
+        "authorities": facts.authorities(),
+        "certificates": facts.certificates(),
+        "user_certificates": facts.user_certificates(request, users),
+        "files": report.files(request, holdings, sources),
         "bundles": [{"name": f"{name}.pem", "content": holdings[name].bundle().decode()} for name in request.bundles],
-        "anchors": [
-            {"name": name, "content": crypto.certificates_pem([certificate]).decode()}
-            for name, certificate in _anchors(request, outcome, retired, now)
-        ],
-        "crls": [
-            {
-                "name": name,
-                "path": str(store.directory / authority_place(name).crl),
-                "content": revocation.crl_pem(crl).decode(),
-                **revocation.facts(crl),
-            }
-            for name, crl in outcome.crls.items()
-        ],
+        "anchors": report.anchors(request, outcome, retired),
+        "ca_files": list(report.ca_files(request, outcome, retired)),
+        "crls": report.crls(outcome, store.directory),
     }
 
 
@@ -691,36 +682,6 @@ def _read(file: InstalledFile) -> bytes:
     except OSError as error:
         why = f"{file.src} cannot be read: {error.strerror}"
         raise PkiError([Problem(f"{file.path}.src", file.src, why)]) from error
-
-
-def _anchors(
-    request: Request, outcome: Outcome, retired: dict[str, bytes], now: datetime.datetime
-) -> t.Iterator[tuple[str, x509.Certificate]]:
-    """Yield what to trust: the authorities, and what they were before a regeneration as long as that is valid."""
-    for name in request.anchors:
-        yield name, outcome.authorities[name].certificate
-    for name, pem in retired.items():
-        with contextlib.suppress(crypto.Unreadable):
-            certificate = crypto.load_certificates(pem)[0]
-            if not crypto.expiry_problem(certificate, now):
-                yield name, certificate
-
-
-def _diff(outcome: Outcome, check_mode: bool) -> dict[str, t.Any]:
-    before, after = {}, {}
-    for action in outcome.actions:
-        label = f"{action.type} {action.name}"
-        if action.old:
-            before[label] = {key: crypto.facts(action.old)[key] for key in ("serial", "not_after")}
-        after[label] = {"reasons": list(action.reasons)}
-        if action.new:
-            new = _facts(action.new, check_mode and action.new != action.old)
-            after[label] |= {"serial": new["serial"], "not_after": new["not_after"]}
-    return {"before": before, "after": after}
-
-
-def _facts(certificate: t.Any, predicted: bool) -> dict[str, t.Any]:
-    return crypto.facts(certificate) | ({"serial": None, "fingerprint": None} if predicted else {})
 
 
 def main() -> t.NoReturn:
@@ -736,6 +697,7 @@ def main() -> t.NoReturn:
             "bundles": {"type": "list", "elements": "str", "default": []},
             "files": entries(FILE_OPTIONS),
             "anchors": entries(ENTRY_OPTIONS),
+            "ca_files": {"type": "list", "elements": "str", "default": []},
             "regen_ca": {"type": "str", "default": ""},
             "regen_cert": {"type": "str", "default": ""},
             "renew_before": {"type": "str", "default": ""},

@@ -127,15 +127,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.place import parse_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.trust import TrustError, TrustStore, parse_anchors
 
 
-class QuietModule(AnsibleModule):
-    """A module whose arguments do not go to the log of the system: C(no_log) on a suboption does not keep them out."""
-
-    def _log_invocation(self) -> None:
-        """Say nothing."""
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system."""
 
 
 def place(module: AnsibleModule) -> dict[str, str]:

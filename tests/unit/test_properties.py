@@ -137,6 +137,7 @@ WORDS: dict[str, t.Sequence[str]] = {
     "haproxy_backend_verifyhost": ["www.example.org", "a.example.org"],
     "entries": ["/ web-back", "/api api-back", "10.0.0.0/8 x", "# remark", "/a b c"],
     # Settings.
+    "ansible_host": [HOST],
     "haproxy_host": [HOST],
     "haproxy_version": [VERSION],
     "haproxy_frontend_extra_raw": FRONTEND_LINES[:6],
@@ -163,7 +164,7 @@ WORDS: dict[str, t.Sequence[str]] = {
     "src": ["files/a.http"],
     # Files that have to be there.
     "haproxy_ssl_path": [PEM, STORE],
-    "haproxy_ssl_client_ca": [PEM],
+    "haproxy_ssl_client_ca": [PEM, "Clients"],
     "haproxy_user_ssl_cert": ["/own.crt"],
     "haproxy_user_ssl_key": ["/own.key"],
     "haproxy_user_ssl_ca_cert": ["/chain.crt"],
@@ -206,7 +207,9 @@ WHOLE: dict[str, Strategy] = {
         ),
         max_size=2,
     ),
+    "haproxy_pki_roots": st.just(["Root", "Clients"]),
     # There is no list of an authority that made itself for this test.
+    "haproxy_pki_revoking": st.just([]),
     "haproxy_ssl_client_crl": st.none(),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
     "content": st.text(),
@@ -324,7 +327,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test"]
     command = ["openssl", "req", "-x509", *options, "-keyout", "-", "-out", "-"]
     made = subprocess.run(command, capture_output=True, check=True)
-    (home / "ssl" / "a.pem").write_bytes(made.stdout)
+    for name in ("a.pem", "Clients.ca.pem"):
+        (home / "ssl" / name).write_bytes(made.stdout)
     (home / "servers.state").write_text("1\n")
     (home / "503.http").write_text("HTTP/1.0 503 Service Unavailable\r\n\r\n")
     return home

@@ -83,6 +83,14 @@ class Client:
         assert certificate
         return str(certificate["serialNumber"])
 
+    def key(self, name: str) -> str:
+        """The kind of key that is served, as openssl calls it."""
+        client = ["openssl", "s_client", "-connect", f"{VIP}:443", "-servername", name]
+        served = subprocess.run(client, input="", capture_output=True, text=True, check=True).stdout
+        reader = ["openssl", "x509", "-noout", "-text"]
+        told = subprocess.run(reader, input=served, capture_output=True, text=True, check=True).stdout
+        return told.partition("Public Key Algorithm: ")[2].partition("\n")[0]
+
 
 class Prober(threading.Thread):
     """One handshake after the other until the block ends."""
@@ -191,12 +199,21 @@ class Cluster:
             assert until(lambda pem=pem: len(self.serials(pem)) == 1), self.serials(pem)
 
 
-def play(*arguments: str) -> tuple[int, dict[str, int], str]:
-    """Run the playbook again: its outcome, how many tasks changed something on each node, and what it said."""
+def play(*arguments: str, playbook: str = "haproxy_install") -> tuple[int, dict[str, int], str]:
+    """Run a playbook: its outcome, how many tasks changed something on each node, and what it said."""
     inventory = MOLECULE / "letsencrypt" / "inventory"
     everywhere = [f"--inventory={inventory}", "--extra-vars=haproxy_serial=100%"]
-    command = ["ansible-playbook", *everywhere, *arguments, str(MOLECULE / "shared" / "converge.yml")]
+    command = ["ansible-playbook", *everywhere, *arguments, str(MOLECULE.parent / "playbooks" / f"{playbook}.yml")]
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     recap = re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", result.stdout, re.MULTILINE)
     return result.returncode, {host: int(changed) for host, changed in recap}, result.stdout + result.stderr
+
+
+def report(*arguments: str) -> tuple[int, list[str]]:
+    """Ask for the report of all certificates: its outcome and its lines."""
+    outcome, changed, said = play("--tags=report", *arguments, playbook="haproxy_certificates")
+    assert not any(changed.values()), said
+    found = re.search(r'^ok: \[\w+\] => \{\s+"msg": (\[.*?\])\s+\}', said, re.MULTILINE | re.DOTALL)
+    assert found, said
+    return outcome, [" ".join(line.split()) for line in json.loads(found[1])]

@@ -10,7 +10,7 @@ import json
 import re
 
 from bench import until
-from cluster import EXTERNAL, INTERNAL, SHOP, SHOP_PEM, SITE, VIP, Authority, Client, Cluster, Prober, play
+from cluster import EXTERNAL, INTERNAL, SHOP, SHOP_PEM, SITE, VIP, Authority, Client, Cluster, Prober, play, report
 
 DAYS = 86400
 # Longer than what pebble issues is valid, so that it is due at once.
@@ -23,6 +23,7 @@ def test_one_order_for_each_certificate_of_the_cluster(cluster: Cluster, authori
     for name, pem in ((SITE, ""), (SHOP, SHOP_PEM)):
         (serial,) = cluster.serials(pem)
         assert client.serial(name) == serial
+        assert client.key(name) == "id-ecPublicKey"
     assert {node.status()["source"] for node in cluster.nodes} == {cluster.holder.name}
 
 
@@ -142,9 +143,12 @@ def test_a_node_that_was_down_catches_up(cluster: Cluster, authority: Authority,
 
 def test_without_the_acme_server_the_old_one_serves_on(cluster: Cluster, authority: Authority, client: Client) -> None:
     holder, issued, before = cluster.holder, authority.issued, client.serial()
-    dead = json.loads(holder.run("cat /etc/haproxy-acme/config.json"))
-    certbot = [word.replace(":14000/", ":14009/") for word in dead["certbot"]]
-    with Prober(client) as prober, holder.configured(renew_before=DUE, certbot=certbot):
+    config = json.loads(holder.run("cat /etc/haproxy-acme/config.json"))
+    dead = {
+        "certbot": [word.replace(":14000/", ":14009/") for word in config["certbot"]],
+        "certificates": config["certificates"][:1],
+    }
+    with Prober(client) as prober, holder.configured(renew_before=DUE, **dead):
         outcome, said = holder.renew()
     assert outcome != 0
     assert "what was served goes on being served" in said and "refused" in said
@@ -155,6 +159,7 @@ def test_without_the_acme_server_the_old_one_serves_on(cluster: Cluster, authori
     assert prober.failures == [] and set(prober.serials) == {before}
     assert authority.issued == issued
     assert holder.renew()[0] == 0, "nothing is due, so it is not failed any more"
+    assert holder.status()["last_result"] == "ok"
 
 
 def test_wrong_dns_is_told_and_nothing_is_lost(cluster: Cluster, authority: Authority, client: Client) -> None:
@@ -168,10 +173,40 @@ def test_wrong_dns_is_told_and_nothing_is_lost(cluster: Cluster, authority: Auth
     assert status["last_result"] == "failed"
     assert "Domain: www.bench.test" in said
     assert authority.issued == issued and client.serial() == before
+    outcome, lines = report("--check")
+    assert outcome != 0
+    assert lines[0].startswith(f"RENEWAL FAILED {SITE} ({SITE}) on {holder.name}, 19 d left, tried at 20"), lines
+    assert f"{SITE}: Get" in lines[0] and lines[0].endswith("connection refused")
+    assert not [line for line in lines[1:] if "FAILED" in line]
     with holder.configured(renew_before=DUE, certificates=site):
         assert holder.renew()[0] == 0
     assert authority.issued == issued + 1
     assert holder.status()["last_result"] == "ok"
+    outcome, lines = report()
+    assert outcome == 0
+    assert lines and all(re.match(r"\d+ d left ", line) for line in lines), lines
+
+
+def test_the_account_is_bound_by_a_key_that_no_command_line_has(cluster: Cluster, authority: Authority) -> None:
+    """pebble refuses accounts that are not, so whatever it issued proves that the right key works."""
+    holder, issued = cluster.holder, authority.issued
+    config = holder.run("cat /etc/haproxy-acme/config.json")
+    said = holder.run("cat /etc/haproxy-acme/certbot.ini")
+    key = said.partition("eab-hmac-key = ")[2].strip()
+    assert key and key not in config
+    assert holder.host.file("/etc/haproxy-acme/certbot.ini").mode == 0o600
+    # Another customer, whose key is wrong.
+    holder.run("mkdir --mode=700 /etc/another")
+    holder.write("/etc/another/wrong.ini", said.replace(key, key[::-1]))
+    another = {"/etc/haproxy-acme/certbot.ini": "/etc/another/wrong.ini", "/etc/letsencrypt": "/etc/another"}
+    certbot = [another.get(word, word) for word in json.loads(config)["certbot"]]
+    site = json.loads(config)["certificates"][:1]
+    with holder.configured(renew_before=DUE, certbot=certbot, certificates=site):
+        assert holder.renew()[0] != 0
+    holder.run("rm --recursive /etc/another")
+    assert "external account binding JWS verification error" in holder.status()["last_error"]
+    assert authority.issued == issued
+    assert holder.renew()[0] == 0
 
 
 def test_challenges_reach_whichever_node_answers(cluster: Cluster) -> None:
@@ -190,28 +225,8 @@ def test_challenges_reach_whichever_node_answers(cluster: Cluster) -> None:
         assert answers == ["404"] * 20
 
 
-def test_an_added_name_is_ordered_and_a_wildcard_by_dns(cluster: Cluster, authority: Authority, client: Client) -> None:
-    """Both in one run of the playbook, and with the holder's own account."""
-    issued, holder = authority.issued, cluster.holder
-    for node in cluster.nodes:
-        for verb, path in (("auth", "set-txt"), ("cleanup", "clear-txt")):
-            body = '{"host": "_acme-challenge.$CERTBOT_DOMAIN.", "value": "$CERTBOT_VALIDATION"}'
-            url = f"http://{authority.node.address}:8055/{path}"
-            script = f"#!/bin/sh\ncurl --silent --fail --data @- {url} <<END\n{body}\nEND\n"
-            node.write(f"/usr/local/bin/dns-{verb}", script)
-            node.run(f"chmod 755 /usr/local/bin/dns-{verb}")
-    outcome, changed, said = play(
-        "--tags=letsencrypt",
-        f"--extra-vars={json.dumps(DNS)}",
-    )
-    assert outcome == 0, said
-    assert authority.issued == issued + 1
-    assert client.serial("any.bench.test") == client.serial(SITE) == holder.serial
-    assert set(holder.status()["domains"]) == {SITE, "*.bench.test"}
-    assert set(changed) == {"lb1", "lb2", "lb3"}
-
-
-DNS = {
+OTHER = {
+    "haproxy_ssl_letsencrypt_key_type": "rsa",
     "haproxy_ssl_letsencrypt_domains": [SITE, "*.bench.test"],
     "haproxy_ssl_letsencrypt_certbot_challenge": "dns-01",
     "haproxy_ssl_letsencrypt_certbot_authenticator": "manual",
@@ -221,8 +236,11 @@ DNS = {
 }
 
 
-def test_to_the_own_authority_and_back(cluster: Cluster, authority: Authority, client: Client) -> None:
-    issued, before = authority.issued, client.serial()
+def test_to_the_own_authority_and_back_with_other_names_and_keys(
+    cluster: Cluster, authority: Authority, client: Client
+) -> None:
+    """An added wildcard takes DNS; all that differs is ordered by one run of the playbook."""
+    issued, before, holder = authority.issued, client.serial(), cluster.holder
     # What these switches concern; a run without tags does the same, and takes longer.
     tags = "--tags=haproxy-service-config,letsencrypt"
     outcome, _changed, said = play(tags, "--extra-vars=haproxy_ssl_letsencrypt_enable=false")
@@ -233,12 +251,20 @@ def test_to_the_own_authority_and_back(cluster: Cluster, authority: Authority, c
     for node in cluster.nodes:
         timer = node.host.service("haproxy-acme.timer")
         assert not timer.is_running and not timer.is_enabled
+        for verb, path in (("auth", "set-txt"), ("cleanup", "clear-txt")):
+            body = '{"host": "_acme-challenge.$CERTBOT_DOMAIN.", "value": "$CERTBOT_VALIDATION"}'
+            url = f"http://{authority.node.address}:8055/{path}"
+            script = f"#!/bin/sh\ncurl --silent --fail --data @- {url} <<END\n{body}\nEND\n"
+            node.write(f"/usr/local/bin/dns-{verb}", script)
+            node.run(f"chmod 755 /usr/local/bin/dns-{verb}")
 
-    # Back, with the first names again: one order, as these are other names than what is here.
-    outcome, _changed, said = play(tags)
+    outcome, changed, said = play(tags, f"--extra-vars={json.dumps(OTHER)}")
     assert outcome == 0, said
-    assert authority.issued == issued + 1
-    assert client.serial() != before
+    assert set(changed) == {"lb1", "lb2", "lb3"}
+    assert authority.issued == issued + 2, "one for its names and its key, one for its key alone"
+    assert client.serial("any.bench.test") == client.serial(SITE) == holder.serial != before
+    assert set(holder.status()["domains"]) == {SITE, "*.bench.test"}
+    assert client.key(SHOP) == client.key(SITE) == "rsaEncryption"
 
 
 def test_at_the_end_all_nodes_serve_the_same(cluster: Cluster, client: Client) -> None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift import (
     Difference,
@@ -24,7 +25,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift impo
     compare_servers,
     compare_worker,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import certificates, crtlists, patterns
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import SocketError
@@ -34,6 +34,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.sessions i
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.stats import Row, parse_stats, parse_typed_info
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.status import tree
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.tables import parse_tables
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.versions import require
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import pem
 
 if t.TYPE_CHECKING:
@@ -49,7 +50,7 @@ Data = dict[str, t.Any]
 RELOADING = 3.0  # seconds during which the sockets of a reloading HAProxy may refuse
 OPERATIONAL = ("stopped", "starting", "running", "stopping")
 # What HAProxy tells only to sockets of level operator and admin.
-OPERATORS = ("sessions", "certificates", "drift")
+OPERATORS = ("sessions", "certificates", "ca_files", "drift")
 # Files beside a certificate that are no certificates themselves.
 _NO_CERTIFICATES = (".issuer", ".key", ".ocsp", ".sctl")
 
@@ -59,7 +60,7 @@ class Facts:
 
     SUBSETS = (
         *("processes", "info", "stats", "servers", "sessions"),
-        *("tables", "maps", "certificates", "drift", "status"),
+        *("tables", "maps", "certificates", "ca_files", "drift", "status"),
     )
 
     def __init__(
@@ -148,7 +149,19 @@ class Facts:
         now = time.time()
         with self._client.session() as session:
             paths = certificates.listing(session).paths
-            return [_certificate(certificates.shown(session, path), now) for path in paths]
+            updates = certificates.ocsp_updates(session)
+            return [_certificate(certificates.shown(session, path), updates, now) for path in paths]
+
+    def ca_files(self) -> list[Data]:
+        """What clients and servers are verified by, and how long it is of use."""
+        now = time.time()
+        with self._client.session() as session:
+            require("ca files", session.version)
+            return [
+                _ca_file(certificates.shown(session, path, kind), kind, now)
+                for kind in (certificates.CA_FILE, certificates.CRL_FILE)
+                for path in certificates.listing(session, kind).paths
+            ]
 
     # With the disk
 
@@ -269,7 +282,7 @@ def _server(state: ServerState) -> Data:
     }
 
 
-def _certificate(file: certificates.File, now: float) -> Data:
+def _certificate(file: certificates.File, ocsp_updates: t.Mapping[str, str], now: float) -> Data:
     leaf = file.leaf
     return {
         "path": file.path,
@@ -282,7 +295,22 @@ def _certificate(file: certificates.File, now: float) -> Data:
         "sha1": leaf.sha1,
         "not_before": leaf.not_before or None,
         "not_after": leaf.not_after or None,
-        "days_left": certificates.days_left(leaf, now) if leaf.not_after else None,
+        "days_left": certificates.days_until(leaf.not_after, now) if leaf.not_after else None,
+        "ocsp_update": ocsp_updates.get(file.ocsp_id),
+    }
+
+
+def _ca_file(file: certificates.File, kind: str, now: float) -> Data:
+    ends = [each.not_after for each in file.certificates] + [each.next_update for each in file.lists]
+    # A list that does not say when the next one comes does not end.
+    not_after = min((end for end in ends if end), default=None)
+    return {
+        "path": file.path,
+        "kind": "ca" if kind == certificates.CA_FILE else "crl",
+        "entries": len(ends),
+        "revoked": sum(len(each.revoked) for each in file.lists),
+        "not_after": not_after,
+        "days_left": None if not_after is None else certificates.days_until(not_after, now),
     }
 
 

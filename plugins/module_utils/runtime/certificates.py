@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import Session, escaped
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.versions import require
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.versions import FEATURES, require
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.pem import (
     Certificate,
     certificates,
@@ -84,6 +84,7 @@ class File:
     status: str
     certificates: tuple[Shown, ...] = ()
     lists: tuple[ShownList, ...] = ()
+    ocsp_id: str = ""  # by which HAProxy knows its OCSP response; empty without a responder
 
     @property
     def leaf(self) -> Shown:
@@ -117,12 +118,19 @@ def parse_file(answer: str) -> File:
         status=_one(first, "Status"),
         certificates=tuple(_certificate(pairs) for pairs in shown if "SHA1 FingerPrint" in pairs),
         lists=tuple(_list(pairs) for pairs in shown if "Last Update" in pairs),
+        ocsp_id=_one(first, "OCSP Response Key"),
     )
 
 
-def days_left(certificate: Shown, now: float) -> int:
-    """How many whole days a certificate is still valid; negative when it has expired."""
-    return int((certificate.not_after - now) // _DAY)
+def parse_ocsp_updates(answer: str) -> dict[str, str]:
+    """Read the answer to ``show ssl ocsp-updates``: how the last update of each OCSP response ended, by its key."""
+    rows = [line.split(" | ") for line in answer.splitlines()[1:] if line]
+    return {row[0]: row[-1] for row in rows}
+
+
+def days_until(end: int, now: float) -> int:
+    """How many whole days are left; negative when it has expired."""
+    return int((end - now) // _DAY)
 
 
 def _pairs(text: str) -> dict[str, list[str]]:
@@ -179,6 +187,13 @@ def listing(session: Session, kind: str = CERTIFICATE) -> Listing:
 def shown(session: Session, path: str, kind: str = CERTIFICATE) -> File:
     """Ask about one file."""
     return parse_file(session.run(f"show ssl {kind} {escaped(path)}"))
+
+
+def ocsp_updates(session: Session) -> dict[str, str]:
+    """Ask how the last update of each OCSP response ended; older versions update none."""
+    if session.version < FEATURES["ocsp updates"].since:
+        return {}
+    return parse_ocsp_updates(session.run("show ssl ocsp-updates"))
 
 
 # Changing

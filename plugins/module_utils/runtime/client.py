@@ -29,6 +29,7 @@ PROMPT = b"\n> "
 _RESERVE = 1024
 _BUFFER = re.compile(r"Pool buffer \((\d+) bytes\)")
 _PAYLOAD_PROMPTS = re.compile(r"\A(?:\+ )+")
+_LOCKED = "Operations on certificates are currently locked!"
 _SEVERAL = re.compile(r"(?<!\\)(?:\\\\)*;")
 _TCP = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
 
@@ -162,10 +163,17 @@ class Session:
                 f"it has {len(sent)} bytes and the buffer of this HAProxy takes {self.limit};"
                 " raise tune.bufsize, or let a reload bring it",
             )
-        answer = self._converse(sent, shown)
+        answer = self._let_in(sent, shown)
         if refused := refusal(answer):
             raise CommandError(shown, refused)
         return re.sub(r"\A\[\d\]: ", "", answer)
+
+    def _let_in(self, sent: bytes, command: str) -> str:
+        """Ask again while HAProxy does nothing about certificates because it commits one for somebody else."""
+        give_up = time.monotonic() + self._client.timeout
+        while _LOCKED in (answer := self._converse(sent, command)) and refusal(answer) and time.monotonic() < give_up:
+            time.sleep(PAUSE)
+        return answer
 
     def _converse(self, sent: bytes, command: str) -> str:
         deadline = time.monotonic() + self._client.timeout

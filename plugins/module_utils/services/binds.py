@@ -50,6 +50,7 @@ class Vip:
     type: str = "external"
     names: tuple[str, ...] = ()
     user_certificate: UserCertificate | None = None
+    letsencrypt: str = ""
 
     def subject_alternative_names(self) -> dict[str, list[str]]:
         """The names a certificate of this VIP holds: its own, and no other VIP's."""
@@ -118,7 +119,8 @@ def named_vip(entry: t.Mapping[str, t.Any], settings: Settings) -> Vip:
     if entry["address"] == "*" and not names:
         # Something must be on the certificate of a wildcard; the node's own name is true at least.
         names.append(settings["haproxy_host"])
-    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names), UserCertificate.of(entry))
+    chosen = entry.get("letsencrypt", "")
+    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names), UserCertificate.of(entry), chosen)
 
 
 def service_binds(service: Service, settings: Settings) -> list[Bind]:
@@ -194,13 +196,31 @@ def certificate_name(vip: Vip, settings: Settings) -> str:
 
 
 def user_certificate(vip: Vip, settings: Settings) -> UserCertificate | None:
-    """The user's certificate for a VIP: its own, or the one for all."""
+    """The user's certificate for a VIP: its own, or the one for all that have not chosen another."""
+    if vip.letsencrypt:
+        return None
     return vip.user_certificate or UserCertificate.of(settings, "haproxy_")
 
 
+def asked_for(vip: Vip, settings: Settings) -> list[str]:
+    """The names and addresses by which clients know a VIP: what stands in for it when nothing is said is none."""
+    own = {settings[name] for name in ("haproxy_host", "inventory_hostname", "ansible_host")}
+    return [name for name in (*vip.names, vip.address) if name not in own and name != "*"]
+
+
 def is_by_acme(vip: Vip, settings: Settings) -> bool:
-    """Whether an ACME server renews the certificate: it does so for all external VIPs."""
-    return bool(settings["haproxy_ssl_letsencrypt_enable"]) and vip.type == "external"
+    """Whether an ACME server renews the certificate: it does so for all external VIPs, and for others that ask."""
+    return bool(settings["haproxy_ssl_letsencrypt_enable"] and (vip.letsencrypt or vip.type == "external"))
+
+
+def first_acme_domains(settings: Settings) -> list[str]:
+    """The names on the certificate of all external VIPs that choose no other."""
+    return list(settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]])
+
+
+def acme_name(domains: t.Sequence[str]) -> str:
+    """What certbot calls a certificate of these names: a wildcard goes without its star."""
+    return domains[0].removeprefix("*.")
 
 
 def key_types(vip: Vip, settings: Settings) -> dict[str, str]:
@@ -223,6 +243,20 @@ def certificate_paths(vip: Vip, settings: Settings) -> list[str]:
 def stored(name: str, settings: Settings) -> str:
     """Where the load balancer keeps a certificate."""
     return f"{settings['haproxy_ssl_cert_path']}/{name}.pem"
+
+
+def client_ca_files(service: Service, settings: Settings) -> tuple[str, str]:
+    """Where the load balancer keeps what it knows clients by, authority and revocation list; empty for none."""
+    authority = service["haproxy_ssl_client_ca"] or ""
+    if not names_authority(authority):
+        return authority, service["haproxy_ssl_client_crl"] or ""
+    has_list = authority in settings["haproxy_pki_revoking"]
+    return stored(f"{authority}.ca", settings), stored(f"{authority}.crl", settings) if has_list else ""
+
+
+def names_authority(text: str | None) -> bool:
+    """Whether a CA of clients is one of our own authorities, and no path."""
+    return bool(text) and not str(text).startswith("/")
 
 
 def has_nodes(service: Service) -> bool:

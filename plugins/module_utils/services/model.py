@@ -64,7 +64,8 @@ class Model:
     crt_lists: dict[str, str]
     certificates: list[Data]
     user_certificates: list[Data]
-    acme_certificates: list[str]
+    acme_certificates: list[Data]
+    client_authorities: list[str]
 
     def as_dict(self) -> Data:
         # Not dataclasses.asdict: it would copy every service once more for each of its sections.
@@ -107,6 +108,7 @@ def build(checked: Checked) -> Model:
         certificates=certificates(services, settings),
         user_certificates=user_certificates(services, settings),
         acme_certificates=acme_certificates(settings),
+        client_authorities=client_authorities(services),
     )
 
 
@@ -141,7 +143,7 @@ def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) ->
         words += shown_certificates(service["haproxy_ssl_path"], bind.vip, settings)
         if service["haproxy_ssl_certificates"]:
             words += ["crt-list", f"/etc/haproxy/{crt_list_name(service)}"]
-        words += client_certificates(service)
+        words += client_certificates(service, settings)
         if service["haproxy_balance_type"] == "http":
             # Said even where it is not wanted: newer HAProxy offers h2 unless told otherwise.
             words += ["alpn", "h2,http/1.1" if service["haproxy_frontend_h2"] else "http/1.1"]
@@ -154,13 +156,12 @@ def shown_certificates(path: str | None, vip: binds.Vip, settings: Data) -> list
     return ["ssl", *(word for each in paths for word in ("crt", lines.quote(each)))]
 
 
-def client_certificates(service: Data) -> list[str]:
-    if not service["haproxy_ssl_client_ca"]:
+def client_certificates(service: Data, settings: Data) -> list[str]:
+    authority, revoked = binds.client_ca_files(service, settings)
+    if not authority:
         return []
-    crl = service["haproxy_ssl_client_crl"]
-    revoked = ["crl-file", lines.quote(crl)] if crl else []
-    words = ["verify", service["haproxy_ssl_client_verify"], "ca-file", lines.quote(service["haproxy_ssl_client_ca"])]
-    return [*words, *revoked]
+    words = ["verify", service["haproxy_ssl_client_verify"], "ca-file", lines.quote(authority)]
+    return [*words, "crl-file", lines.quote(revoked)] if revoked else words
 
 
 def own_backend(service: Data) -> str:
@@ -430,19 +431,40 @@ def certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
 
 
 def user_certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
-    """The user's certificates under the names of the VIPs that show them."""
+    """The user's certificates under the names of the VIPs that show them, and what clients ask for there."""
+    shown = [
+        (vip, user) for vip in certified_vips(services, settings) if (user := binds.user_certificate(vip, settings))
+    ]
+    names: dict[binds.UserCertificate, dict[str, None]] = {}
+    for vip, user in shown:
+        names.setdefault(user, {}).update(dict.fromkeys(binds.asked_for(vip, settings)))
     return [
-        {"name": binds.certificate_name(vip, settings), **user._asdict()}
-        for vip in certified_vips(services, settings)
-        if (user := binds.user_certificate(vip, settings))
+        {"name": binds.certificate_name(vip, settings), **user._asdict(), "names": list(names[user])}
+        for vip, user in shown
     ]
 
 
-def acme_certificates(settings: Data) -> list[str]:
-    """The certificates of VIPs that an ACME server renews."""
-    return [
-        binds.certificate_name(vip, settings) for vip in binds.tls_vips(settings) if binds.is_by_acme(vip, settings)
+def acme_certificates(settings: Data) -> list[Data]:
+    """What an ACME server renews, and the certificates of load balancers in whose places it goes."""
+    if not settings["haproxy_ssl_letsencrypt_enable"]:
+        return []
+    domains = binds.first_acme_domains(settings)
+    first = binds.acme_name(domains)
+    shown: dict[str, list[str]] = {}
+    for vip in binds.tls_vips(settings):
+        if binds.is_by_acme(vip, settings):
+            shown.setdefault(vip.letsencrypt or first, []).append(binds.certificate_name(vip, settings))
+    more = [
+        {**entry, "files": [entry["name"], *shown.get(entry["name"], ())]}
+        for entry in settings["haproxy_ssl_letsencrypt_certificates"]
     ]
+    return [{"name": first, "domains": domains, "files": shown[first]}, *more] if first in shown else more
+
+
+def client_authorities(services: t.Iterable[Data]) -> list[str]:
+    """Our own authorities that clients show certificates of."""
+    named = {service["haproxy_ssl_client_ca"] for service in services if service["haproxy_ssl"]}
+    return sorted(name for name in named if binds.names_authority(name))
 
 
 def subject(vip: binds.Vip, settings: Data) -> Data:

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 LONGEST_SHOWN_VALUE = 80
 
@@ -42,6 +43,7 @@ class Problems:
 
     errors: list[Problem] = dataclasses.field(default_factory=list)
     warnings: list[Problem] = dataclasses.field(default_factory=list)
+    secrets: t.Collection[str] = ()
     _wrong_paths: set[str] = dataclasses.field(default_factory=set)
 
     def add_error(self, problem: Problem) -> None:
@@ -114,7 +116,8 @@ class Place:
             return ""
         if self.secret:
             return "(hidden)"
-        text = repr(str(value)) if isinstance(value, str) else repr(value)
+        # Before it is cut: half a password would not be known for one.
+        text = masked(repr(str(value)) if isinstance(value, str) else repr(value), self.problems.secrets)
         return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines, sandbox
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines, sandbox
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
+    acme_name,
     certificate_name,
+    first_acme_domains,
     has_backend,
     has_nodes,
+    is_by_acme,
     is_ip,
     tls_vips,
     vips,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, did_you_mean
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import HOSTNAME, milliseconds
@@ -148,11 +151,37 @@ def tls(service: Data, place: Place, settings: Data) -> None:
             "is the list of a CA that is not named, so nobody would be asked for a certificate",
             "Set haproxy_ssl_client_ca.",
         )
+    client_authority(service, place, settings)
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(
             True,
             "needs a certificate, and the variable haproxy_ssl is false, so none is made",
             "Put one at haproxy_ssl_path.",
+        )
+
+
+def client_authority(service: Data, place: Place, settings: Data) -> None:
+    authority = service["haproxy_ssl_client_ca"]
+    if not binds.names_authority(authority):
+        return
+    if authority not in settings["haproxy_pki_roots"]:
+        place.key("haproxy_ssl_client_ca").wrong(
+            authority,
+            "is neither an absolute path nor an authority of haproxy_pki_authorities that signs itself",
+            did_you_mean(authority, settings["haproxy_pki_roots"])
+            or "With one that another signs, HAProxy would let clients of all others below that in too.",
+        )
+    if not settings["haproxy_ssl"]:
+        place.key("haproxy_ssl_client_ca").wrong(
+            authority,
+            "is an authority, and the variable haproxy_ssl is false, so the load balancers get no certificate of it",
+            "Set it, or name the path of a CA file on the load balancer.",
+        )
+    if service["haproxy_ssl_client_crl"]:
+        place.key("haproxy_ssl_client_crl").wrong(
+            service["haproxy_ssl_client_crl"],
+            "is not read: the list of our own authority comes with it",
+            "Remove it, and list serial numbers in the key revoked of the authority.",
         )
 
 
@@ -259,6 +288,7 @@ def check_settings(settings: Data, place: Place) -> None:
     if settings["haproxy_ssl_letsencrypt_enable"]:
         letsencrypt(settings, place)
     acme_certificates(settings, place.key("haproxy_ssl_letsencrypt_certificates"))
+    acme_choices(settings, place)
     if settings["haproxy_stats_enabled"] and not settings["haproxy_stats_password"]:
         place.key("haproxy_stats_password").wrong(
             None, "is missing, and haproxy_stats_enabled is true", "Set one from a vault; there is no default."
@@ -314,14 +344,14 @@ def letsencrypt(settings: Data, place: Place) -> None:
         place.key("haproxy_ssl_letsencrypt_certbot_authenticator").wrong(
             "standalone", "cannot answer dns-01", "Name a plugin of certbot that can, such as dns-rfc2136."
         )
-    own = settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]
-    domains(own, place.key("haproxy_ssl_letsencrypt_domains"), is_dns=is_dns)
+    first = first_acme_domains(settings)
+    if any(is_by_acme(vip, settings) and vip.letsencrypt in ("", acme_name(first)) for vip in tls_vips(settings)):
+        domains(first, place.key("haproxy_ssl_letsencrypt_domains"), is_dns=is_dns)
 
 
 def acme_certificates(settings: Data, place: Place) -> None:
     """Until an ACME server issues them, the authority makes them, also where none is asked."""
-    first = settings["haproxy_ssl_letsencrypt_domains"] or [settings["external_lb_vip_address"]]
-    taken = {first[0].removeprefix("*."), *(certificate_name(vip, settings) for vip in tls_vips(settings))}
+    taken = {acme_name(first_acme_domains(settings)), *(certificate_name(vip, settings) for vip in tls_vips(settings))}
     for index, entry in enumerate(settings["haproxy_ssl_letsencrypt_certificates"]):
         here = place.item(index)
         if entry["name"] in taken:
@@ -331,6 +361,33 @@ def acme_certificates(settings: Data, place: Place) -> None:
         taken.add(entry["name"])
         is_dns = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "dns-01"
         domains(entry["domains"], here.key("domains"), is_dns=is_dns)
+
+
+def acme_choices(settings: Data, place: Place) -> None:
+    """The certificates that VIPs choose by name."""
+    first = acme_name(first_acme_domains(settings))
+    known = [first, *(entry["name"] for entry in settings["haproxy_ssl_letsencrypt_certificates"])]
+    for index, entry in enumerate(settings["haproxy_vip_binds"]):
+        here = place.key("haproxy_vip_binds").item(index)
+        chosen = entry.get("letsencrypt", first)
+        if chosen not in known:
+            here.key("letsencrypt").wrong(
+                chosen,
+                "is no certificate of haproxy_ssl_letsencrypt_certificates",
+                did_you_mean(chosen, known) or "Add it there.",
+            )
+        if entry.get("letsencrypt") and entry.get("user_ssl_cert"):
+            here.key("user_ssl_cert").wrong(
+                entry["user_ssl_cert"], "is not shown beside one from Let's Encrypt", "Keep one of the two keys."
+            )
+    if not settings["haproxy_ssl_letsencrypt_enable"]:
+        choosing = [entry["address"] for entry in settings["haproxy_vip_binds"] if entry.get("letsencrypt")]
+        if choosing:
+            place.key("haproxy_ssl_letsencrypt_enable").wrong(
+                False,
+                f"leaves {', '.join(choosing)} without what letsencrypt in haproxy_vip_binds says",
+                "Set it to true, or leave that key out.",
+            )
 
 
 def domains(names: t.Sequence[str], place: Place, *, is_dns: bool) -> None:

@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
     LINE,
+    NAME_OR_PATH,
     PATH,
     BooleanOrPath,
     Key,
@@ -33,7 +34,7 @@ ELSEWHERE = ("haproxy_user_ssl_cert", "haproxy_user_ssl_key", "haproxy_user_ssl_
 
 def looked_at(keys: t.Iterable[Key]) -> list[str]:
     """The keys that hold paths of the load balancer, or lines with such paths."""
-    kinds = (LINE, PATH, ListOf(LINE))
+    kinds = (LINE, PATH, NAME_OR_PATH, ListOf(LINE))
     return [
         key.name
         for key in keys

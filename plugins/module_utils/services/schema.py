@@ -17,6 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     INTERFACE,
     LINE,
     NAME,
+    NAME_OR_PATH,
     PATH,
     PORT,
     WEIGHT,
@@ -76,6 +77,7 @@ NODE = Record(
 BIND = Record(
     what="a bind",
     short_for="address",
+    gone=(("letsencrypt", "It is for VIPs, in haproxy_vip_binds; a service has haproxy_ssl_certificates."),),
     keys=(
         Key("address", Address(wildcard=True), "Address to listen on.", required=True),
         Key("interface", INTERFACE, "Interface to listen on; combined with address `*` it serves all its addresses."),
@@ -91,13 +93,27 @@ BIND = Record(
     ),
 )
 
+VIP = Record(
+    what="a VIP",
+    short_for="address",
+    keys=(
+        *BIND.keys,
+        Key(
+            "letsencrypt",
+            FILE_NAME,
+            "In `haproxy_vip_binds` only: a certificate of `haproxy_ssl_letsencrypt_certificates`, by its name, that"
+            " this VIP shows instead of the first one.",
+        ),
+    ),
+)
+
 CERTIFICATE = Record(
     what="a certificate for some names",
     short_for="name",
     keys=(
         Key(
             "name",
-            Text(r"/[^\s'\"\[\]]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path"),
+            NAME_OR_PATH,
             "Name of a certificate of `haproxy_pki_extra_certificates` or `haproxy_user_certificates`, or a path on the"
             " load balancer.",
             required=True,
@@ -190,9 +206,16 @@ SERVICE = Record(
             "More certificates, chosen by the name that a client asks for (SNI); the one above serves all others.",
         ),
         Key(
-            "haproxy_ssl_client_ca", PATH, "CA file on the load balancer that clients' certificates have to come from."
+            "haproxy_ssl_client_ca",
+            NAME_OR_PATH,
+            "Whose certificates clients have to show: an authority of `haproxy_pki_authorities` that signs itself, or"
+            " the path of a CA file on the load balancer.",
         ),
-        Key("haproxy_ssl_client_crl", PATH, "Revocation list of that CA, a file on the load balancer."),
+        Key(
+            "haproxy_ssl_client_crl",
+            PATH,
+            "Revocation list of a CA file, a path on the load balancer. Our own authority's comes with it.",
+        ),
         Key(
             "haproxy_ssl_client_verify",
             Choice(("required", "optional")),

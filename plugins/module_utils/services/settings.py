@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import BIND, KEEPALIVE_MODES, LINES
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import KEEPALIVE_MODES, LINES, VIP
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
     CONNECTIONS,
     COUNT,
@@ -124,6 +124,7 @@ SETTINGS = Record(
     keys=(
         Key("haproxy_host", NAME, "Name of this load balancer.", "localhost"),
         Key("inventory_hostname", NAME, "Its name among the peers.", "localhost"),
+        Key("ansible_host", Text(r"\S+", "a name or an address", "Leave out blanks."), "Where Ansible finds it."),
         Key("haproxy_version", VERSION, "HAProxy of the target, major and minor.", "2.6"),
         # Addresses.
         Key("external_lb_vip_address", Address(wildcard=True), "External VIP, address or DNS name.", "*"),
@@ -136,7 +137,7 @@ SETTINGS = Record(
         Key("extra_lb_tls_vip_addresses", ListOf(Address(wildcard=True)), "Further VIPs, TLS where it is on.", []),
         Key(
             "haproxy_vip_binds",
-            ListOf(BIND),
+            ListOf(VIP),
             "All VIPs with everything said of them.",
             [],
             aliases=("haproxy_tls_vip_binds",),
@@ -174,6 +175,13 @@ SETTINGS = Record(
         Key("haproxy_ssl", Boolean(), "Certificates are made and TLS is set up.", True),
         Key("haproxy_ssl_all_vips", Boolean(), "TLS on all VIPs.", False),
         Key("haproxy_ssl_cert_path", PATH, "Directory of the certificates.", "/etc/haproxy/ssl"),
+        Key(
+            "haproxy_ssl_ocsp_update",
+            Boolean(),
+            "HAProxy asks for OCSP responses and staples them.",
+            False,
+            since="3.0",
+        ),
         Key("haproxy_systemd_hardening", Boolean(), "HAProxy's unit has a sandbox.", True),
         Key(
             "haproxy_pki_key_type",
@@ -181,6 +189,8 @@ SETTINGS = Record(
             "Keys of the certificates that are made.",
             "ECDSA",
         ),
+        Key("haproxy_pki_roots", ListOf(LINE), "Authorities that sign themselves.", []),
+        Key("haproxy_pki_revoking", ListOf(LINE), "Authorities that have a revocation list.", []),
         Key("haproxy_user_ssl_cert", PATH, "The user's certificate for all VIPs."),
         Key("haproxy_user_ssl_key", PATH, "Its key."),
         Key("haproxy_user_ssl_ca_cert", PATH, "Its chain."),

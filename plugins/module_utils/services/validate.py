@@ -28,6 +28,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings 
     SETTINGS,
     UNUSED,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import Key
 
 Data = dict[str, t.Any]
 
@@ -52,13 +53,15 @@ def check(
     hosts: t.Mapping[str, str],
     variable_names: t.Iterable[str] = (),
     known_variables: t.Collection[str] = (),
+    secrets: t.Collection[str] = (),
 ) -> Checked:
     """Every mistake of every service and setting.
 
     ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
-    inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads.
+    inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads,
+    ``secrets`` what no message may show.
     """
-    problems = Problems()
+    problems = Problems(secrets=secrets)
     read_settings = read_all_settings(settings, problems)
     check_variable_names(variable_names, known_variables, problems)
     rules.check_settings(read_settings, Place(problems, ""))
@@ -86,8 +89,11 @@ def check(
 def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
     """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
     given = {name: value for name, value in settings.items() if value not in (None, "")}
-    read, _is_whole = SETTINGS.read_keys(given, Place(problems, ""))
-    return {**SETTING_DEFAULTS, **read}
+    place = Place(problems, "")
+    read, _is_whole = SETTINGS.read_keys(given, place)
+    whole = {**SETTING_DEFAULTS, **read}
+    check_versions(read, SETTINGS.keys, place, whole)
+    return whole
 
 
 def check_variable_names(names: t.Iterable[str], known: t.Collection[str], problems: Problems) -> None:
@@ -129,7 +135,7 @@ def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str
     """One service in its normal form: aliases resolved, defaults filled in, nodes with addresses."""
     place = place.of_service(str(given.get("haproxy_service_name", "")))
     read, is_whole = SERVICE.read_keys(given, place)
-    check_versions(read, place, settings)
+    check_versions(read, SERVICE.keys, place, settings)
     defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
     service = {**defaults, **read}
     for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
@@ -168,12 +174,13 @@ def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> lis
     return result
 
 
-def check_versions(service: Data, place: Place, settings: Data) -> None:
+def check_versions(read: Data, keys: t.Iterable[Key], place: Place, settings: Data) -> None:
     target = version_tuple(settings["haproxy_version"])
-    for key in SERVICE.keys:
-        if key.since and key.name in service and target < version_tuple(key.since):
+    for key in keys:
+        is_asked = read.get(key.name, key.default) != key.default
+        if key.since and is_asked and target < version_tuple(key.since):
             place.key(key.name).wrong(
-                service[key.name],
+                read[key.name],
                 f"needs HAProxy {key.since}, and haproxy_version is {settings['haproxy_version']}",
                 "Leave it out, or upgrade and set haproxy_version.",
             )

@@ -96,6 +96,8 @@ NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' a
 # A file of the release lies flat in the configuration directory, so its name is no path.
 FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
 PATH = Text(r"/[^\s'\"]*", "an absolute path", "Start it with '/', and use neither blanks nor quotes.")
+# What the authority calls its own, or where something else lies.
+NAME_OR_PATH = Text(r"/[^\s'\"\[\]]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
 # A raw line that opened a section would take the rest of its own section with it.
 SECTIONS = (
     "global|defaults|frontend|backend|listen|peers|mailers|resolvers|userlist|cache|ring|program|http-errors|log-forward"

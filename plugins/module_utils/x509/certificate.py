@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import math
 import re
 import typing as t
 
@@ -72,10 +73,28 @@ def load_key(pem: bytes, passphrase: bytes = b"") -> PrivateKey:
     if encrypted and not passphrase:
         raise Unreadable("holds a private key with a passphrase, and none is given")
     try:
-        return t.cast("PrivateKey", serialization.load_pem_private_key(block, passphrase if encrypted else None))
+        # Whether the primes of an RSA key are prime takes up to a quarter of a second, and damage shows without it.
+        key = serialization.load_pem_private_key(
+            block, passphrase if encrypted else None, unsafe_skip_rsa_key_validation=True
+        )
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         flaw = "that its passphrase does not open" if encrypted else "that is damaged"
         raise Unreadable(f"holds a private key {flaw}") from error
+    if isinstance(key, rsa.RSAPrivateKey) and not _fits_together(key.private_numbers()):
+        raise Unreadable("holds a private key that is damaged")
+    return t.cast("PrivateKey", key)
+
+
+def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
+    """Tell whether the numbers of an RSA key belong to each other (RFC 8017, 3.2)."""
+    public, below_p, below_q = key.public_numbers, key.p - 1, key.q - 1
+    return (
+        min(below_p, below_q) > 0
+        and key.p * key.q == public.n
+        and public.e * key.d % math.lcm(below_p, below_q) == 1
+        and (key.dmp1, key.dmq1) == (key.d % below_p, key.d % below_q)
+        and key.iqmp * key.q % key.p == 1
+    )
 
 
 def is_encrypted(pem: bytes) -> bool:

@@ -27,9 +27,8 @@ class Expiry:
     @property
     def sentence(self) -> str:
         """A line for people."""
-        left = f"EXPIRED {-self.days} d ago" if self.days < 0 else f"{self.days} d left"
         names = f" ({', '.join(self.names)})" if self.names else ""
-        return f"{left:>16}  {self.name}{names} on {', '.join(self.hosts)}"
+        return f"{left(self.days):>16}  {self.name}{names} on {', '.join(self.hosts)}"
 
 
 def expiries(hosts: t.Mapping[str, t.Sequence[Data]], authorities: t.Sequence[Data], now: float) -> list[Expiry]:
@@ -42,19 +41,26 @@ def expiries(hosts: t.Mapping[str, t.Sequence[Data]], authorities: t.Sequence[Da
     for host, certificates in hosts.items():
         for certificate in certificates:
             if certificate.get("days_left") is not None:
-                key = (certificate["path"], certificate["serial"])
+                # A revocation list has no serial number.
+                key = (certificate["path"], certificate.get("serial") or str(certificate["not_after"]))
                 found.setdefault(key, (certificate, []))[1].append(host)
     listed = [
-        Expiry(certificate["days_left"], path, tuple(where), tuple(certificate["san"]))
+        Expiry(certificate["days_left"], path, tuple(where), tuple(certificate.get("san", ())))
         for (path, _serial), (certificate, where) in found.items()
     ]
     listed += [
-        Expiry(_days(authority["not_after"], now), f"authority {authority['name']}", ("the setup host",))
+        Expiry(days_until(authority["not_after"], now), f"authority {authority['name']}", ("the setup host",))
         for authority in authorities
     ]
     return sorted(listed, key=lambda each: (each.days, each.name, each.hosts))
 
 
-def _days(text: str, now: float) -> int:
+def left(days: int) -> str:
+    """How people say it."""
+    return f"EXPIRED {-days} d ago" if days < 0 else f"{days} d left"
+
+
+def days_until(text: str, now: float) -> int:
+    """Whole days until a moment of ISO 8601; less than none when it is over."""
     end = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (end - datetime.datetime.fromtimestamp(now, datetime.timezone.utc)) // _DAY

@@ -103,9 +103,12 @@ def issue(request: Request, present: t.Mapping[str, File], now: datetime.datetim
             planner.take(wanted)
         except PkiError as error:
             problems += error.problems
-    for name in request.anchors:
+    for option, name in (
+        *(("anchors", name) for name in request.anchors),
+        *(("ca_files", name) for name in request.ca_files),
+    ):
         try:
-            planner.authority(name, "anchors")
+            planner.authority(name, option)
         except PkiError as error:
             problems += error.problems
     if problems:
@@ -246,7 +249,7 @@ class _Planner:
     def _keep_old(self, place: Place) -> None:
         """Move a replaced authority aside: the certificate first, so that a run cut off here is mended by the next."""
         suffix = f"{self._now:%Y%m%dT%H%M%SZ}"
-        for path in (place.certificate, place.key):
+        for path in (place.certificate, place.key, place.crl):
             if path in self._present:
                 stem, dot, extension = path.partition(f"/{place.name}.")
                 self.outcome.changes.append(Move(path, f"{stem}/{place.name}-{suffix}.{extension}" if dot else path))

@@ -156,6 +156,8 @@ class UserCertificate:
     cert: str
     key: str
     ca_cert: str
+    # Those by which clients ask for it; none where nobody knows them.
+    names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +184,7 @@ class Request:
     bundles: tuple[str, ...]
     files: tuple[InstalledFile, ...]
     anchors: tuple[str, ...]
+    ca_files: tuple[str, ...]
     regen: frozenset[tuple[bool, str]]
     # How long before its end a certificate is due; None for a third of its lifetime.
     renew_before: datetime.timedelta | None
@@ -216,6 +219,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
     certificates = [_certificate(entry, known) for entry in entries("certificates")]
     files = [_installed_file(entry) for entry in entries("files")]
     anchors = [(entry.path, entry.text("name", "the name of the authority to trust")) for entry in entries("anchors")]
+    ca_files = list(enumerate(params.get("ca_files") or ()))
 
     problems += _duplicates(authorities) + _duplicates(certificates) + _duplicates(user_certificates)
     problems += _broken_chains(authorities, known)
@@ -230,6 +234,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
     problems += [
         _unknown(f"{path}.name", name, known, "authority") for path, name in anchors if name not in {*known, ""}
     ]
+    problems += [_unknown(f"ca_files[{at}]", name, known, "authority") for at, name in ca_files if name not in known]
 
     renew_before = None
     if asked := str(params.get("renew_before") or ""):
@@ -262,6 +267,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
         bundles=tuple(dict.fromkeys(name for _at, name in bundles)),
         files=tuple(files),
         anchors=tuple(dict.fromkeys(name for _path, name in anchors)),
+        ca_files=tuple(dict.fromkeys(name for _at, name in ca_files)),
         regen=frozenset(again),
         renew_before=renew_before,
     )
@@ -534,6 +540,7 @@ def _user_certificate(entry: _Entry) -> UserCertificate:
         cert=entry.text("cert", "the path of the certificate on the setup host"),
         key=entry.text("key", "the path of the private key on the setup host"),
         ca_cert=entry.text("ca_cert"),
+        names=tuple(map(str, entry.raw("names") or ())),
     )
 
 

@@ -127,11 +127,16 @@ class Store:
         found = self.directory.glob("roots/*/certs/*.crt")
         return sorted(path.stem for path in found if path.stem == path.parent.parent.name)
 
-    def retired(self, name: str) -> dict[str, bytes]:
-        """Return the certificates that an authority had before it was regenerated, by name."""
-        place = authority_place(name)
-        found = (self.directory / place.certificate).parent.glob(f"{place.name}-*.crt")
-        return {path.stem: path.read_bytes() for path in sorted(found) if RETIRED.fullmatch(path.stem)}
+    def retired(self, place: Place, path: str) -> dict[str, bytes]:
+        """Return what a file of an authority was before it was regenerated, by the name that it has since."""
+        file = self.directory / path
+        extension = file.name[len(place.name) :]
+        found = {old.name[: -len(extension)]: old for old in sorted(file.parent.glob(f"*{extension}"))}
+        return {
+            name: old.read_bytes()
+            for name, old in found.items()
+            if (match := RETIRED.fullmatch(name)) and match["name"] == place.name
+        }
 
     def read(self, places: t.Iterable[Place]) -> dict[str, File]:
         """Return every file, and every directory of keys, that exists in these places."""

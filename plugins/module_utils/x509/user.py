@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import certificate as crypto
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import pem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import Holding
 from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import PkiError, Problem, UserCertificate
 
@@ -24,12 +26,14 @@ def load_user_certificates(
 ) -> dict[str, Holding]:
     """Read and check every user certificate; raise PkiError with all that is wrong with any of them."""
     problems: list[Problem] = []
+    # One for several addresses is read, and complained of, once.
+    loaded: dict[tuple[t.Any, ...], Holding | None] = {}
     holdings = {}
     for user in wanted:
-        found: list[Problem] = []
-        holding = _load(user, read, now, found)
-        problems += found
-        if holding and not found:
+        what = (user.cert, user.key, user.ca_cert, user.names)
+        if what not in loaded:
+            loaded[what] = _load(user, read, now, problems)
+        if holding := loaded[what]:
             holdings[user.name] = holding
     if problems:
         raise PkiError(problems)
@@ -54,25 +58,43 @@ def _load(
     if key is None or own is None or extra is None:
         return None
 
-    leaf, problem = own[0], _key_problem(user, key, own)
-    if problem:
-        problems.append(Problem(f"{user.path}.key", user.key, problem))
     chain = [("cert", user.cert, certificate) for certificate in own[1:]]
     chain += [("ca_cert", user.ca_cert, certificate) for certificate in extra if certificate not in own]
-    below = leaf
+    for option, why in _flaws(user, key, own, chain, now):
+        problems.append(Problem(f"{user.path}.{option}", getattr(user, option), why))
+    return Holding(key, own[0], tuple(certificate for _option, _path, certificate in chain))
+
+
+def _flaws(
+    user: UserCertificate,
+    key: crypto.PrivateKey,
+    own: t.Sequence[x509.Certificate],
+    chain: t.Sequence[tuple[str, str, x509.Certificate]],
+    now: datetime.datetime,
+) -> t.Iterator[tuple[str, str]]:
+    """Yield what is wrong: the option, and why."""
+    if why := _key_problem(user, key, own):
+        yield "key", why
+    if why := _name_problem(user, own[0]):
+        yield "cert", why
+    below = own[0]
     for option, path, certificate in chain:
         if not crypto.is_signed_by(below, certificate):
             names = f"{crypto.name_text(certificate)!r} does not sign {crypto.name_text(below)!r}"
-            why = f"the chain in {path} is broken: {names}, which comes before it"
-            problems.append(Problem(f"{user.path}.{option}", path, why))
+            why = (
+                f"the chain in {path} is broken: {names}, which comes before it. Bring behind {user.cert} (key"
+                f" {user.key}) the certificates between it and the root, each one followed by the one that signed it"
+            )
+            yield option, why
             break
         below = certificate
-    for option, path, certificate in [("cert", user.cert, leaf), *chain]:
-        flaw = crypto.expiry_problem(certificate, now)
-        if flaw:
-            why = f"{crypto.name_text(certificate)!r} in {path} {flaw}"
-            problems.append(Problem(f"{user.path}.{option}", path, why))
-    return Holding(key, leaf, tuple(certificate for _option, _path, certificate in chain))
+    for option, path, certificate in [("cert", user.cert, own[0]), *chain]:
+        if flaw := crypto.expiry_problem(certificate, now):
+            why = (
+                f"{crypto.name_text(certificate)!r} in {path} {flaw}. Renew it, and bring what the CA gives you as"
+                f" {user.cert} and {user.key}"
+            )
+            yield option, why
 
 
 def _key_problem(user: UserCertificate, key: crypto.PrivateKey, own: t.Sequence[x509.Certificate]) -> str:
@@ -80,4 +102,26 @@ def _key_problem(user: UserCertificate, key: crypto.PrivateKey, own: t.Sequence[
         return ""
     if any(crypto.belongs(key, other) for other in own[1:]):
         return f"{user.cert} must begin with the certificate that {user.key} belongs to, followed by its chain"
-    return f"{user.key} is not the key of {user.cert}"
+    return f"{user.key} is not the key of {user.cert}. Bring the one that the certificate was ordered with"
+
+
+def _name_problem(user: UserCertificate, leaf: x509.Certificate) -> str:
+    (certificate,) = pem.certificates(crypto.certificates_pem([leaf]).decode())
+    if not user.names or any(map(certificate.covers, user.names)):
+        return ""
+    # Who comes to an address may ask for any name.
+    if certificate.names and all(map(_is_address, user.names)):
+        return ""
+    hosts = ", ".join([*certificate.names, *certificate.addresses]) or "no host"
+    return (
+        f"{user.cert} (key {user.key}) is for {hosts}, but clients ask for {', '.join(user.names)}. Bring a certificate"
+        " for one of these, or add the name that clients ask for to them"
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -11,6 +11,7 @@
     haproxy-acme inbox              take what peers have sent, and send what they asked for
     haproxy-acme identity           print the public keys of this node, made if need be
     haproxy-acme trust              let in the peers whose identities come on standard input, and no others
+    haproxy-acme status             print what this node has, and how its last orders ended
     haproxy-acme receive PEER       answer a peer; all that a peer's key may do here
 
 What it changes it prints, and nothing else. docs/lets-encrypt.md of the collection says how it all works.
@@ -478,10 +479,15 @@ def receive(peer: str) -> None:
 
 
 def own_status(settings: Settings) -> dict[str, t.Any]:
-    """What anybody may know of this node."""
-    statuses = [json.loads(path.read_text()) for path in sorted((STATE / "status").glob("*.json"))]
-    holds = bool(settings.vip) and settings.holds_vip
-    return {"holds_vip": holds, "certificates": {said["name"]: said for said in statuses}}
+    """What anybody may know of this node; of what was never ordered just the names that are wanted."""
+    store = Store()
+    return {
+        "holds_vip": bool(settings.vip) and settings.holds_vip,
+        "certificates": {
+            wanted.name: {"name": wanted.name, "domains": sorted(wanted.domains), **store.status(wanted.name)}
+            for wanted in settings.certificates
+        },
+    }
 
 
 def leave(peer: str, verb: str) -> pathlib.Path:
@@ -626,6 +632,9 @@ class Node:
             self.forget_delivered(wanted, own, peers)
         why = due(own, wanted, self._server(wanted), now)
         if not why:
+            if self.store.status(wanted.name).get("last_result") == "failed":
+                # Nobody wants any more what failed.
+                self.store.tell(wanted, last_result="ok", last_error="")
             return
         if self.is_orderer(peers, patience):
             self.order(wanted, why)
@@ -707,7 +716,11 @@ class Node:
                 why = due(self.store.bundle(wanted.name), wanted, "", time.time())
         if why:
             self.call_certbot(wanted, why)
-            self._take(wanted)
+            try:
+                self._take(wanted)
+            except Refused as refusal:
+                self.store.tell_result(wanted, str(refusal))
+                raise
         self.give(wanted)
         self.send([wanted], self.links)
 
@@ -842,8 +855,8 @@ def main(verb: str = "", *words: str) -> None:
         receive(words[0])
         return
     settings = Settings.load()
-    if verb == "identity":
-        say(json.dumps(identity(settings.node)))
+    if verb in ("identity", "status"):
+        say(json.dumps(identity(settings.node) if verb == "identity" else own_status(settings)))
         return
     if verb == "trust":
         for done in trust(settings, json.load(sys.stdin)):

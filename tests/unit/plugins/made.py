@@ -60,6 +60,7 @@ def make(
     names: t.Sequence[str] | None = None,
     days: tuple[int, int] = (-1, 30),
     usage: x509.ObjectIdentifier | None = None,
+    ocsp: str = "",
 ) -> Made:
     """Make a certificate that is valid between two days from now, for these names and addresses."""
     private = key or ec.generate_private_key(ec.SECP256R1())
@@ -82,6 +83,11 @@ def make(
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(text) for text in names]), critical=False)
     if usage:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    if ocsp:
+        responder = x509.AccessDescription(
+            x509.AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp)
+        )
+        builder = builder.add_extension(x509.AuthorityInformationAccess([responder]), critical=False)
     return Made(builder.sign(issuer.private if issuer else private, hashes.SHA256()), private)
 
 

@@ -243,6 +243,33 @@ def test_a_failed_order_leaves_what_is_here(node: t.Any, leaf: Made) -> None:
     assert (said["last_result"], said["serial"]) == ("failed", leaf.serial) and "/nowhere" in said["last_error"]
 
 
+def test_a_failure_is_over_when_nothing_is_due(node: t.Any, leaf: Made) -> None:
+    node.links = {}
+    node.accept(site(node), leaf.pem, "lb2")
+    node.store.tell_result(site(node), "no route")
+    before = node.store.status("site")
+    node.renew(site(node), {}, 0)
+    assert node.store.status("site") == {**before, "last_result": "ok", "last_error": ""}
+    # Then the kind of key is changed, and that fails, too.
+    with pytest.raises(acme.Refused, match="its key is ECDSA"):
+        node.renew(dataclasses.replace(site(node), key_type="rsa"), {}, 0)
+    assert node.store.status("site")["last_result"] == "failed"
+
+
+def test_what_certbot_got_and_is_refused_has_failed(node: t.Any, tmp_path: pathlib.Path, root: Made) -> None:
+    node.links = {}
+    node.settings = dataclasses.replace(node.settings, certbot=("true",))
+    live = tmp_path / "letsencrypt" / "live" / "site"
+    live.mkdir(parents=True)
+    other = make("other", root)
+    (live / "fullchain.pem").write_text(other.crt)
+    (live / "privkey.pem").write_text(other.key)
+    with pytest.raises(acme.Refused, match="is for other and not for"):
+        node.renew(site(node), {}, 0)
+    said = node.store.status("site")
+    assert said["last_result"] == "failed" and "is for other and not for" in said["last_error"]
+
+
 def test_what_is_not_wanted_any_more_is_not_told(node: t.Any, leaf: Made) -> None:
     node.accept(site(node), leaf.pem, "lb2")
     node.settings = dataclasses.replace(node.settings, certificates=node.settings.certificates[1:])
@@ -397,7 +424,11 @@ def test_status_has_no_secret(
     acme.receive("lb1")
     output = capsys.readouterr().out
     assert "KEY" not in output
+    # The same as what the report of all certificates asks for; what was never ordered is in it.
+    acme.main("status")
+    assert capsys.readouterr().out == output
     said = json.loads(output)
+    assert said["certificates"]["shop"] == {"name": "shop", "domains": ["shop"]}
     assert (said["holds_vip"], said["certificates"]["site"]["serial"]) == (False, leaf.serial)
 
 

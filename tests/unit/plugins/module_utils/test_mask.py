@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.mask impor
 )
 def test_masked(text: str, secrets: list[str], shown: str) -> None:
     assert masked(text, secrets) == shown
+
+
+def test_masked_data() -> None:
+    data = {"lines": ["x hunter2", {"password secret": 1}], "pair": ("user a password p", None), "on": True}
+    shown = {"lines": ["x ********", {"password secret": 1}], "pair": ["user a password ********", None], "on": True}
+    assert masked_data(data, ["hunter2"]) == shown

@@ -154,9 +154,36 @@ def test_the_report(run_module: RunModule, running: t.Any) -> None:
     assert lines[10:] == ["  backends that no frontend names", "    seen ONLINE"]
 
 
+@pytest.fixture
+def revoking(tmp_path: Path, pem: str) -> tuple[str, str]:
+    """An authority, and its list for the next 30 days with one certificate on it; both by openssl."""
+    (tmp_path / "index").write_text("")
+    (tmp_path / "pem").write_text(pem)
+    (tmp_path / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ndefault_md=sha256\n")
+    ca = ["openssl", "ca", "-config", "ca.cnf", "-cert", "pem", "-keyfile", "pem"]
+    for words in (["-revoke", "pem"], ["-gencrl", "-crldays", "30", "-out", "crl"]):
+        subprocess.run([*ca, *words], cwd=tmp_path, check=True, capture_output=True)
+    return pem[: pem.index("-----BEGIN PRIVATE")], (tmp_path / "crl").read_text()
+
+
+def test_a_revocation_list_says_when_it_ends(
+    run_module: RunModule, haproxy: t.Any, pem: str, revoking: tuple[str, str]
+) -> None:
+    authority, crl = revoking
+    bind = (
+        "bind 127.0.0.1:@port-web@ ssl crt @home@/one.pem verify required ca-file @home@/ca.pem crl-file @home@/ca.crl"
+    )
+    running = haproxy(f"frontend web\n    mode http\n    {bind}\n", one_pem=pem, ca_pem=authority, ca_crl=crl)
+    found = run_module(haproxy_info, **arguments(running, gather=["ca_files"]))["ca_files"]
+    ca, revoked = (each for each in found if each["path"] != "@system-ca")  # HAProxy's own HTTP client has it
+    assert (ca["path"], ca["kind"], ca["entries"], ca["days_left"]) == (f"{running.home}/ca.pem", "ca", 1, 41)
+    assert (revoked["path"], revoked["kind"], revoked["entries"]) == (f"{running.home}/ca.crl", "crl", 1)
+    assert (revoked["revoked"], revoked["days_left"]) == (1, 29)
+
+
 @pytest.mark.parametrize(
     ("level", "refused"),
-    [("user", ["sessions", "certificates", "drift"]), ("operator", []), ("admin", [])],
+    [("user", ["sessions", "certificates", "ca_files", "drift"]), ("operator", []), ("admin", [])],
 )
 def test_a_socket_that_may_not_tell(run_module: RunModule, running: t.Any, level: str, refused: list[str]) -> None:
     path = str(running.home / level)

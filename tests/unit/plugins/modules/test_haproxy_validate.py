@@ -54,3 +54,20 @@ def test_a_password_is_never_in_the_result(run_module: Run) -> None:
     )
     assert result["failed"] is True
     assert "nobody" not in repr(result)
+
+
+def test_a_password_in_a_line_is_never_in_the_result(run_module: Run) -> None:
+    lines = ['http-request set-header Authorization "Basic bm9ib2R5"', "http-request deny if { hdr(x) nobody }"]
+    known = {"secrets": ["nobody"], "hosts": HOSTS, "settings": {"haproxy_frontend_extra_raw": lines}}
+    good = {**WEB, "haproxy_frontend_raw": lines}
+    result = run_module(haproxy_validate, services=[good], **known)
+    assert result["services"][0]["haproxy_frontend_raw"] == [
+        "http-request set-header Authorization ********",
+        "http-request deny if { hdr(x) ******** }",
+    ]
+    assert "nobody" not in repr(result) and "bm9ib2R5" not in repr(result)
+    # A mistake shows what stands there, and is cut in the middle of the password.
+    bad = {**WEB, "haproxy_frontend_raw": [{line: 1} for line in lines], "haproxy_balance_alg": "x" * 76 + "nobody"}
+    result = run_module(haproxy_validate, services=[bad], **known)
+    assert result["failed"] is True and len(result["errors"]) == 3
+    assert "nob" not in repr(result) and "bm9ib" not in repr(result)

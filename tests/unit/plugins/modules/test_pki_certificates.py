@@ -605,6 +605,49 @@ def test_the_old_root_is_trusted_beside_the_new_one(store: pathlib.Path, tmp_pat
     assert len(call(store, **asked)["anchors"]) == 1
 
 
+def knows(tmp_path: pathlib.Path, given: list[dict[str, str]], client: pathlib.Path) -> bool:
+    """Whether a server with these files lets a client in, which HAProxy decides by OpenSSL's rules."""
+    for file in given:
+        (tmp_path / file["name"]).write_text(file["content"])
+    judged = subprocess.run(
+        [
+            *("openssl", "verify", "-crl_check_all", "-purpose", "sslclient", "-CAfile"),
+            *(tmp_path / "Clients.ca.pem", "-CRLfile", tmp_path / "Clients.crl.pem", client),
+        ],
+        check=False,
+        capture_output=True,
+    )
+    return judged.returncode == 0
+
+
+def test_a_server_knows_clients_of_before_and_after_a_regeneration(store: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    clients = [{"name": name, "cn": name, "extended_key_usage": ["clientAuth"]} for name in ("good", "bad")]
+    asked: dict[str, t.Any] = {
+        "authorities": [{"name": "Clients", "cn": "Clients CA", "revoked": []}],
+        "certificates": [{**client, "signed_by": "Clients"} for client in clients],
+        "ca_files": ["Clients"],
+    }
+    serial = {each["name"]: each["serial"] for each in call(store, **asked)["certificates"]}
+    good, bad = (store / f"certs/certs/{name}.crt" for name in ("good", "bad"))
+    given = call(store, **asked)["ca_files"]
+    assert [file["name"] for file in given] == ["Clients.ca.pem", "Clients.crl.pem"]
+    assert knows(tmp_path, given, good) and knows(tmp_path, given, bad)
+
+    asked["authorities"][0]["revoked"] = [{"serial": serial["bad"]}]
+    given = call(store, **asked)["ca_files"]
+    assert knows(tmp_path, given, good) and not knows(tmp_path, given, bad)
+
+    old_good, old_bad = (shutil.copy(path, tmp_path / path.name) for path in (good, bad))
+    call(store, regen_ca="Clients", **asked)
+    given = call(store, **asked)["ca_files"]
+    assert knows(tmp_path, given, good), "has a certificate of the new authority"
+    assert knows(tmp_path, given, old_good), "does not have its new certificate yet"
+    assert not knows(tmp_path, given, old_bad)
+    later = NOW + datetime.timedelta(days=366)
+    assert "Clients" in done(call(store, later, **asked))
+    assert call(store, later, **asked)["ca_files"][1]["content"].count("BEGIN") == 1, "the old list has expired"
+
+
 def test_a_node_gets_the_parts_it_asks_for(store: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (tmp_path / "any").write_text("any file")
     dest = {"owner": "nobody", "mode": "0640"}

@@ -22,7 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.certificat
     Shown,
     ShownList,
     create,
-    days_left,
+    days_until,
     delete,
     listing,
     parse_file,
@@ -89,8 +89,8 @@ def test_an_empty_store() -> None:
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(86400 * 3, 3), (86400 * 3 - 1, 2), (86399, 0), (0, 0), (-1, -1), (-86401, -2)]
 )
-def test_days_left(seconds: int, expected: int) -> None:
-    assert days_left(Shown(not_after=1_800_000_000 + seconds), 1_800_000_000) == expected
+def test_days_until(seconds: int, expected: int) -> None:
+    assert days_until(1_800_000_000 + seconds, 1_800_000_000) == expected
 
 
 def test_all_of_a_certificate_is_read(running: t.Any, root: Made, first: Made) -> None:

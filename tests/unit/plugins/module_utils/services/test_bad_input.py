@@ -496,11 +496,68 @@ def test_every_mistake_of_every_service_is_in_one_message() -> None:
     assert all(f"\n- {path}" in str(caught.value) for path in wanted)
 
 
+def test_a_setting_that_the_haproxy_of_the_nodes_is_too_old_for() -> None:
+    stapling = {"haproxy_ssl_ocsp_update": "yes"}
+    assert_found(errors([WEB], {**stapling, "haproxy_version": "2.8"}), "haproxy_ssl_ocsp_update", "needs HAProxy 3.0")
+    assert errors([WEB], {**stapling, "haproxy_version": "3.0"}) == []
+    assert errors([WEB], {"haproxy_ssl_ocsp_update": "no", "haproxy_version": "2.6"}) == []
+
+
+def test_every_mistake_in_what_vips_choose() -> None:
+    shop = {"name": "shop", "domains": ["shop.example.org"]}
+    binds: list[dict[str, t.Any]] = [
+        {"address": "203.0.113.10", "letsencrypt": "shpo"},
+        {"address": "203.0.113.11", "letsencrypt": "shop", "user_ssl_cert": "/a.crt", "user_ssl_key": "/a.key"},
+        {"address": "203.0.113.12", "letsencrypt": "www.example.org"},
+        {"address": "10.0.0.10", "type": "internal"},
+        {"address": "10.0.0.11", "type": "internal", "letsencrypt": "a/b"},
+    ]
+    settings = {
+        "external_lb_vip_address": "www.example.org",
+        "haproxy_vip_binds": binds[:4],
+        "haproxy_ssl_letsencrypt_certificates": [shop],
+        "haproxy_ssl_letsencrypt_enable": True,
+        "haproxy_ssl_letsencrypt_email": "ops@example.org",
+    }
+    both = [
+        ("haproxy_vip_binds[0].letsencrypt", "Did you mean shop"),
+        ("haproxy_vip_binds[1].user_ssl_cert", "Keep one"),
+    ]
+    found = errors([WEB], settings)
+    assert len(found) == len(both)
+    for path, words in both:
+        assert_found(found, path, words)
+    both.append(("haproxy_ssl_letsencrypt_enable", "leaves 203.0.113.10, 203.0.113.11, 203.0.113.12 without"))
+    found = errors([WEB], {**settings, "haproxy_ssl_letsencrypt_enable": False})
+    assert len(found) == len(both)
+    for path, words in both:
+        assert_found(found, path, words)
+    found = errors([WEB], {**settings, "haproxy_vip_binds": binds})
+    assert_found(found, "haproxy_vip_binds[4].letsencrypt", "is not a file name")
+
+
 def test_a_key_that_the_haproxy_of_the_nodes_is_too_old_for() -> None:
     retrying = [{**WEB, "haproxy_retry_on": ["503"]}]
     assert_found(errors(retrying, {"haproxy_version": "1.8"}), f"{S0}.haproxy_retry_on", "needs HAProxy 2.0")
     assert errors(retrying, {"haproxy_version": "2.6"}) == []
     assert errors(retrying, {"haproxy_version": "2.10"}) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "settings", "path", "words"),
+    [
+        ({"haproxy_ssl_client_ca": "Servers"}, {}, "haproxy_ssl_client_ca", "of all others below that"),
+        ({"haproxy_ssl_client_ca": "Client"}, {}, "haproxy_ssl_client_ca", "Did you mean Clients"),
+        ({"haproxy_ssl_client_crl": "/a.crl"}, {}, "haproxy_ssl_client_crl", "comes with it"),
+        ({}, {"haproxy_ssl": False}, "haproxy_ssl_client_ca", "get no certificate of it"),
+    ],
+)
+def test_clients_of_our_own_authority(
+    keys: dict[str, t.Any], settings: dict[str, t.Any], path: str, words: str
+) -> None:
+    services = [{**WEB, "haproxy_ssl": True, "haproxy_ssl_client_ca": "Clients", **keys}]
+    settings = {"haproxy_pki_roots": ["Root", "Clients"], "haproxy_pki_revoking": ["Clients"], **settings}
+    assert_found(errors(services, settings), f"{S0}.{path}", words)
 
 
 def test_secrets_are_not_in_the_message() -> None:

@@ -304,15 +304,60 @@ def test_a_vip_shows_the_certificate_its_user_brings(render: Render) -> None:
         "cert": "/own/a.crt",
         "key": "/own/a.key",
         "ca_cert": "/own/chain.crt",
+        "names": ["203.0.113.10"],
     }
     assert render(service, haproxy_vip_binds=binds).model["user_certificates"] == [brought]
     alone = {**service, "haproxy_bind": [{**binds[0], "address": "203.0.113.99"}]}
-    assert render(alone).model["user_certificates"] == [{**brought, "name": "haproxy_lb1-203.0.113.99"}]
+    assert render(alone).model["user_certificates"] == [
+        {**brought, "name": "haproxy_lb1-203.0.113.99", "names": ["203.0.113.99"]}
+    ]
     for_all = {"haproxy_user_ssl_cert": "/all.crt", "haproxy_user_ssl_key": "/all.key"}
     assert render(service, haproxy_vip_binds=binds, **for_all).model["user_certificates"] == [
         brought,
-        {"name": "haproxy_lb1-10.0.0.10", "cert": "/all.crt", "key": "/all.key", "ca_cert": ""},
+        {
+            "name": "haproxy_lb1-10.0.0.10",
+            "cert": "/all.crt",
+            "key": "/all.key",
+            "ca_cert": "",
+            "names": ["10.0.0.10"],
+        },
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, [["203.0.113.10", "10.0.0.10"]]),
+        ({"external_lb_vip_address": "www.example.org"}, [["www.example.org", "203.0.113.10", "10.0.0.10"]]),
+        # What stands in for a name when none is said is none that clients know.
+        ({"external_lb_vip_address": "lb1.example.org"}, [["203.0.113.10", "10.0.0.10"]]),
+        ({f"{kind}_lb_vip_address": "*" for kind in ("external", "haproxy_bind_external", "internal")}, [[]]),
+        (
+            {
+                "haproxy_vip_binds": [
+                    {
+                        "address": "203.0.113.10",
+                        "pki_san_records": ["a.example.org"],
+                        "user_ssl_cert": "/a.crt",
+                        "user_ssl_key": "/a.key",
+                    },
+                    {"address": "10.0.0.10", "type": "internal"},
+                ]
+            },
+            [["a.example.org", "203.0.113.10"], ["10.0.0.10"]],
+        ),
+    ],
+)
+def test_a_users_certificate_is_for_what_clients_ask_for(
+    render: Render, settings: dict[str, t.Any], names: list[list[str]]
+) -> None:
+    """One that several VIPs show may be for any of them."""
+    service = {**WEB, "haproxy_ssl": True, "haproxy_ssl_all_vips": True}
+    own = {"haproxy_user_ssl_cert": "/own.crt", "haproxy_user_ssl_key": "/own.key", "ansible_host": "lb1.example.org"}
+    own |= {"haproxy_bind_external_lb_vip_address": "203.0.113.10", "external_lb_vip_address": "203.0.113.10"}
+    model = render(service, **{**own, **settings}).model
+    by_files = {(each["cert"], tuple(each["names"])) for each in model["user_certificates"]}
+    assert sorted(names for _cert, names in by_files) == sorted(map(tuple, names))
 
 
 def test_ecdsa_and_rsa_side_by_side(render: Render, haproxy_says: Says, tmp_path: pathlib.Path) -> None:
@@ -343,6 +388,19 @@ def test_a_client_needs_a_certificate(render: Render, haproxy_says: Says, tmp_pa
         f"verify required ca-file {tmp_path}/clients.pem crl-file {tmp_path}/clients.crl" in rendered.section(FRONT)[0]
     )
     assert "verify" not in rendered.section("frontend web-front-2")[0]
+
+
+def test_a_client_needs_a_certificate_of_our_own_authority(
+    render: Render, haproxy_says: Says, tmp_path: pathlib.Path, pem: str
+) -> None:
+    (tmp_path / "Clients.ca.pem").write_text(pem)
+    asked = {**WEB, "haproxy_ssl": True, "haproxy_ssl_client_ca": "Clients"}
+    rendered = render(asked, haproxy_pki_roots=["Clients"])
+    assert f"verify required ca-file {tmp_path}/Clients.ca.pem alpn" in rendered.section(FRONT)[0]
+    assert rendered.model["client_authorities"] == ["Clients"]
+    assert haproxy_says(rendered) == []
+    rendered = render(asked, haproxy_pki_roots=["Clients"], haproxy_pki_revoking=["Clients"])
+    assert f"ca-file {tmp_path}/Clients.ca.pem crl-file {tmp_path}/Clients.crl.pem alpn" in rendered.section(FRONT)[0]
 
 
 def test_names_have_certificates_of_their_own(
@@ -378,7 +436,64 @@ def test_an_acme_server_renews_what_is_external(render: Render) -> None:
     }
     assert render(WEB, **settings).model["acme_certificates"] == []
     rendered = render(WEB, **settings, haproxy_ssl_letsencrypt_enable=True)
-    assert rendered.model["acme_certificates"] == ["haproxy_lb1-203.0.113.10", "haproxy_lb1-203.0.113.11"]
+    assert rendered.model["acme_certificates"] == [
+        {
+            "name": "www.example.org",
+            "domains": ["www.example.org"],
+            "files": ["haproxy_lb1-203.0.113.10", "haproxy_lb1-203.0.113.11"],
+        }
+    ]
+    wild = render(
+        WEB,
+        **settings,
+        haproxy_ssl_letsencrypt_enable=True,
+        haproxy_ssl_letsencrypt_domains=["*.example.org"],
+        haproxy_ssl_letsencrypt_certbot_challenge="dns-01",
+        haproxy_ssl_letsencrypt_certbot_authenticator="dns-rfc2136",
+    )
+    assert [(each["name"], each["domains"]) for each in wild.model["acme_certificates"]] == [
+        ("example.org", ["*.example.org"])
+    ]
+
+
+def test_a_vip_chooses_a_certificate_of_an_acme_server(render: Render, haproxy_says: Says) -> None:
+    """Until it is there, the VIP shows one of the authority, with the VIP's names."""
+    www, shop, office = (f"haproxy_lb1-{address}" for address in ("203.0.113.10", "203.0.113.11", "10.0.0.10"))
+    settings = {
+        "external_lb_vip_address": "www.example.org",
+        "haproxy_ssl_letsencrypt_enable": True,
+        "haproxy_ssl_letsencrypt_email": "ops@example.org",
+        "haproxy_ssl_letsencrypt_certificates": [
+            {"name": "shop", "domains": ["shop.example.org"]},
+            {"name": "spare", "domains": ["spare.example.org"]},
+        ],
+        # One of the user's for all others is not for these.
+        "haproxy_user_ssl_cert": "/own.crt",
+        "haproxy_user_ssl_key": "/own.key",
+    }
+    binds = [
+        {"address": "203.0.113.10"},
+        {"address": "203.0.113.11", "pki_san_records": ["shop.example.org"], "letsencrypt": "shop"},
+        {"address": "10.0.0.10", "type": "internal"},
+    ]
+    service = {**WEB, "haproxy_ssl": True, "haproxy_ssl_all_vips": True}
+
+    def files(rendered: Rendered) -> dict[str, list[str]]:
+        return {each["name"]: each["files"] for each in rendered.model["acme_certificates"]}
+
+    rendered = render(service, haproxy_vip_binds=binds, **settings)
+    assert files(rendered) == {"www.example.org": [www], "shop": ["shop", shop], "spare": ["spare"]}
+    made = {each["name"]: each["san"]["dns"] for each in rendered.model["certificates"]}
+    assert made[shop] == ["www.example.org", "shop.example.org"]
+    assert [each["name"] for each in rendered.model["user_certificates"]] == [www, office]
+    assert any(f"/{shop}.pem " in line for line in rendered.section("frontend web-front-2"))
+    assert haproxy_says(rendered) == []
+    # By its name the first is there for others as well; nobody orders what nobody shows, or looks at its names.
+    binds[2]["letsencrypt"] = "www.example.org"
+    assert files(render(service, haproxy_vip_binds=binds, **settings))["www.example.org"] == [www, office]
+    binds[0]["letsencrypt"] = binds[2]["letsencrypt"] = "shop"
+    rendered = render(service, haproxy_vip_binds=binds, **{**settings, "external_lb_vip_address": "203.0.113.10"})
+    assert files(rendered) == {"shop": ["shop", www, shop, office], "spare": ["spare"]}
 
 
 def test_haproxy_starts_with_a_certificate_for_each_that_an_acme_server_is_to_issue(render: Render) -> None:

@@ -62,11 +62,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return home
 
 
-def load(home: pathlib.Path, cert: str, key: str, ca_cert: str = "", days: int = 0) -> t.Any:
+def load(
+    home: pathlib.Path, cert: str, key: str, ca_cert: str = "", days: int = 0, names: tuple[str, ...] = ()
+) -> t.Any:
     def path(name: str) -> str:
         return str(home / name) if name else ""
 
-    user = UserCertificate("user_certificates[0]", "own", path(cert), path(key), path(ca_cert))
+    user = UserCertificate("user_certificates[0]", "own", path(cert), path(key), path(ca_cert), names)
     later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days, seconds=1)
     return load_user_certificates([user], lambda path: pathlib.Path(path).read_bytes(), later)["own"]
 
@@ -136,3 +138,57 @@ def test_an_expired_intermediate_is_found(home: pathlib.Path) -> None:
         "user_certificates[0].ca_cert",
     ]
     assert "'CN=upper'" in caught.value.problems[1].why
+
+
+@pytest.mark.parametrize(
+    ("cert", "names", "is_good"),
+    [
+        ("leaf", (), True),
+        ("leaf", ("www.example.org",), True),
+        ("leaf", ("WWW.example.org.", "192.0.2.1"), True),
+        ("leaf", ("example.org", "www.example.org"), True),
+        # Nobody said which name clients ask for there.
+        ("leaf", ("192.0.2.1", "2001:db8::1"), True),
+        ("leaf", ("www.example.com", "192.0.2.1"), False),
+        ("leaf", ("example.org",), False),
+        ("address", ("192.0.2.1",), True),
+        ("address", ("2001:DB8:0::1", "192.0.2.9"), True),
+        ("address", ("192.0.2.9",), False),
+        ("address", ("www.example.org",), False),
+        ("wild", ("www.example.org",), True),
+        ("wild", ("a.b.example.org", "example.org"), False),
+        # The common name is not asked any more.
+        ("rsa", ("rsa",), False),
+    ],
+)
+def test_clients_have_to_ask_for_its_host(
+    home: pathlib.Path, tmp_path: pathlib.Path, cert: str, names: tuple[str, ...], is_good: bool
+) -> None:
+    own = {"address": "IP:192.0.2.1,IP:2001:db8::1", "wild": "DNS:*.example.org"}
+    key = "leaf.key" if cert in own else f"{cert}.key"
+    if cert in own:
+        command = ["openssl", "req", "-x509", "-key", str(home / key), "-subj", "/CN=x", "-out", f"{cert}.crt"]
+        command += ["-addext", f"subjectAltName={own[cert]}"]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    path = (tmp_path if cert in own else home) / f"{cert}.crt"
+    if is_good:
+        load(home, str(path), key, names=names)
+        return
+    with pytest.raises(PkiError) as caught:
+        load(home, str(path), key, names=names)
+    (problem,) = caught.value.problems
+    assert problem.path == "user_certificates[0].cert"
+    for part in (str(path), str(home / key), f"clients ask for {', '.join(names)}", "Bring a certificate"):
+        assert part in problem.why
+
+
+def test_one_for_several_addresses_is_complained_of_once(home: pathlib.Path) -> None:
+    users = [
+        UserCertificate(f"user_certificates[{at}]", name, str(home / "leaf.crt"), str(home / "other.key"), "")
+        for at, name in enumerate(["a", "b"])
+    ]
+    with pytest.raises(PkiError) as caught:
+        load_user_certificates(
+            users, lambda path: pathlib.Path(path).read_bytes(), datetime.datetime.now(datetime.timezone.utc)
+        )
+    assert [problem.path for problem in caught.value.problems] == ["user_certificates[0].key"]

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: renewal_troubles
+short_description: Which certificates the load balancers could not order or share
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Load balancers with Let's Encrypt order certificates themselves, and share them. This puts together how that went on
+    all of them. If all is well, the result is empty.
+  - A failure counts until another attempt has success, on whichever of the load balancers.
+positional: _input
+options:
+  _input:
+    description: What C(haproxy-acme status) prints, by the name of the host.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Ask the load balancers
+  ansible.builtin.command:
+    argv: [/usr/local/sbin/haproxy-acme, status]
+  register: said
+  changed_when: false
+
+- name: Fail if a certificate could not be renewed
+  ansible.builtin.assert:
+    that: troubles | length == 0
+    fail_msg: "{{ troubles | map(attribute='sentence') | join(', ') }}"
+  vars:
+    troubles: "{{ {inventory_hostname: said.stdout | from_json} | lbforge.haproxy.renewal_troubles }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - What was never ordered comes first, then what has fewest days left.
+    - Each has C(what) (V(ORDER FAILED), V(RENEWAL FAILED), V(NEVER ORDERED) or V(NOT DELIVERED)), C(name), C(names),
+      the C(hosts) that failed or lack it, C(days) (whole days that the newest is valid; V(null) if there is none),
+      C(tried) (when it was last tried), C(reason) and C(sentence).
+  type: list
+  elements: dict
+"""
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.renewals import troubles
+
+
+def renewal_troubles(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in troubles(hosts, time.time())]
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"renewal_troubles": renewal_troubles}
