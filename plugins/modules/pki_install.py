@@ -77,10 +77,13 @@ options:
     type: path
     default: /etc/ssl/certs/ca-certificates.crt
   command:
-    description: Command that makes O(bundle).
+    description:
+      - Command that makes O(bundle).
+      - C(update-ca-certificates --fresh) is none for a machine at work. Programs that look authorities up in
+        C(/etc/ssl/certs) by their hash find none of them while it runs.
     type: list
     elements: str
-    default: [update-ca-certificates, --fresh]
+    default: [update-ca-certificates]
 seealso:
   - module: lbforge.haproxy.pki_certificates
 """
@@ -208,7 +211,7 @@ def main() -> t.NoReturn:
             "files": {"type": "list", "elements": "dict", "default": [], "options": file},
             "directory": {"type": "path", "default": "/usr/local/share/ca-certificates"},
             "bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
-            "command": {"type": "list", "elements": "str", "default": ["update-ca-certificates", "--fresh"]},
+            "command": {"type": "list", "elements": "str", "default": ["update-ca-certificates"]},
         },
         supports_check_mode=True,
     )

@@ -43,7 +43,6 @@ class Node:
     def call(self, *paths: pathlib.Path, check: bool = False, **params: t.Any) -> dict[str, t.Any]:
         command = [
             COMMAND,
-            "--fresh",
             "--localcertsdir",
             self.local,
             "--etccertsdir",
