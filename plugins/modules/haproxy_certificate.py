@@ -62,6 +62,8 @@ options:
             for C(crl-file); these need HAProxy 2.6 or newer.
           - After a change of these, a client that has lost its right can resume a TLS session from before, for as long
             as C(tune.ssl.lifetime) says (five minutes). After a reload it cannot.
+          - HAProxy 2.6 and 3.0, as Debian 12 and 13 have them, crash when one of these is replaced, then a certificate
+            of the same bind, then one of these again (issue 3165 of HAProxy). So reload it after a change of these.
         type: str
         choices: [cert, ca, crl]
         default: cert
@@ -261,6 +263,13 @@ class QuietModule(Quiet, AnsibleModule):
     """A module whose arguments do not go to the log of the system."""
 
 
+# Issue 3165 of HAProxy, seen with 2.6.12 and 3.0.11.
+RELOAD_SOON = (
+    "A CA file or CRL is replaced in the running HAProxy. Reload it before a certificate of the same bind is replaced"
+    " and then a CA file or CRL again: HAProxy can crash at that."
+)
+
+
 class Problem(t.NamedTuple):
     """What is wrong with an item, or went wrong with it."""
 
@@ -381,6 +390,8 @@ def main() -> t.NoReturn:
         "diff": [{**header, "before": change.before, "after": change.after} for header, change in zip(headers, made)],
         "invocation": invocation,
     }
+    if any(change.wish.kind != "cert" for change in made):
+        module.warn(RELOAD_SOON)
     if problems:
         fail(module, problems, **result)
     module.exit_json(**result)

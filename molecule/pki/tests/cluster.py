@@ -25,7 +25,7 @@ NAME = "lbfp"
 INTERNAL, EXTERNAL = "10.216.1", "10.216.2"
 VIP = f"{EXTERNAL}.100"
 SITE, SHOP, FLEETING = "www.bench.test", "shop.bench.test", "fleeting.bench.test"
-INTERMEDIATE, ROOT = "HAProxyIntermediate", "HAProxyRoot"
+INTERMEDIATE, ROOT, CLIENTS = "HAProxyIntermediate", "HAProxyRoot", "Clients"
 # What programs on the nodes trust.
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -44,8 +44,8 @@ def hexadecimal(serial: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Authority:
-    """The files of an authority on the setup host."""
+class Issued:
+    """A key and its certificate on the setup host."""
 
     name: str
     directory: pathlib.Path
@@ -57,26 +57,18 @@ class Authority:
     @property
     def certificate(self) -> pathlib.Path:
         return self.directory / "certs" / f"{self.name}.crt"
+
+
+class Authority(Issued):
+    """The files of an authority."""
 
     @property
     def crl(self) -> pathlib.Path:
         return self.directory / "crl" / f"{self.name}.crl.pem"
 
 
-@dataclasses.dataclass(frozen=True)
-class Leaf:
-    """The files of a certificate on the setup host."""
-
-    name: str
-    directory: pathlib.Path
-
-    @property
-    def key(self) -> pathlib.Path:
-        return self.directory / "private" / f"{self.name}.key.pem"
-
-    @property
-    def certificate(self) -> pathlib.Path:
-        return self.directory / "certs" / f"{self.name}.crt"
+class Leaf(Issued):
+    """The files of a certificate that an authority has signed."""
 
     @property
     def chain(self) -> pathlib.Path:
@@ -116,8 +108,8 @@ class SetupHost:
 
     def __init__(self) -> None:
         self.directory = CACHE / NAME / "pki"
-        self.root, self.intermediate = (
-            Authority(name, self.directory / "roots" / name) for name in (ROOT, INTERMEDIATE)
+        self.root, self.intermediate, self.clients = (
+            Authority(name, self.directory / "roots" / name) for name in (ROOT, INTERMEDIATE, CLIENTS)
         )
 
     def leaf(self, name: str) -> Leaf:
