@@ -34,8 +34,8 @@ def ansible_playbook(*arguments: str | pathlib.Path) -> str:
 
 def haproxy_says(directory: pathlib.Path) -> str:
     """What HAProxy says of what one host would get, once the certificates it names are there."""
-    text = (directory / "haproxy.cfg").read_text()
-    for name in set(re.findall(r"/etc/haproxy/ssl/(\S+\.pem)", text)):
+    texts = {path: path.read_text() for path in directory.iterdir()}
+    for name in {name for text in texts.values() for name in re.findall(r"/etc/haproxy/ssl/(\S+\.pem)", text)}:
         pem = directory / name
         subprocess.run(
             [
@@ -60,12 +60,12 @@ def haproxy_says(directory: pathlib.Path) -> str:
             capture_output=True,
         )
         pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
-    text = re.sub(r"/(etc|run)/haproxy/(ssl/)?", f"{directory}/", text)
+    for path, text in texts.items():
+        path.write_text(re.sub(r"/(etc|run)/haproxy/(ssl/)?", f"{directory}/", text))
     # The unit of HAProxy makes this file before every start; without it there is a warning.
     (directory / "servers.state").write_text("1\n")
-    (directory / "checked.cfg").write_text(text)
     done = subprocess.run(
-        ["haproxy", "-c", "-f", directory / "checked.cfg"], capture_output=True, text=True, check=False
+        ["haproxy", "-c", "-f", directory / "haproxy.cfg"], capture_output=True, text=True, check=False
     )
     # Without a service there is no listener: that is for HAProxy to say, and no mistake of the example.
     assert done.returncode == 0 or "will not start (no listener)" in done.stdout + done.stderr, done.stderr
