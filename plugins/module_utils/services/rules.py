@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines, sandbox
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines, sandbox
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
     acme_name,
     certificate_name,
@@ -18,6 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds imp
     has_nodes,
     is_by_acme,
     is_ip,
+    names_authority,
     tls_vips,
     vips,
 )
@@ -162,7 +163,7 @@ def tls(service: Data, place: Place, settings: Data) -> None:
 
 def client_authority(service: Data, place: Place, settings: Data) -> None:
     authority = service["haproxy_ssl_client_ca"]
-    if not binds.names_authority(authority):
+    if not names_authority(authority):
         return
     if authority not in settings["haproxy_pki_roots"]:
         place.key("haproxy_ssl_client_ca").wrong(
