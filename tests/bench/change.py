@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import socket
 import subprocess
@@ -27,8 +28,6 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release
     private_machine,
 )
 
-RELOADS = 100
-REQUESTS = 1_000_000
 CONNECTIONS = 20
 BACKEND = """
 defaults answers
@@ -41,13 +40,29 @@ frontend answers from answers
 """
 
 
-def rows() -> t.Iterator[Row]:
+@dataclasses.dataclass(frozen=True)
+class Size:
+    #: under load, and requests meanwhile, at least
+    reloads: int
+    requests: int
+    #: how long clients keep their connections, seconds
+    load: int
+    #: changes that are refused
+    refused: int
+    services: int
+
+
+FULL = Size(reloads=100, requests=1_000_000, load=30, refused=10, services=1000)
+QUICK = Size(reloads=2, requests=1000, load=3, refused=2, services=20)
+
+
+def rows(size: Size) -> t.Iterator[Row]:
     with private_machine() as machine:
         site = Site(machine)
-        yield from reloads(site)
-        yield from failed_binds(site)
+        yield from reloads(site, size)
+        yield from failed_binds(site, size.refused)
     with node() as inventory:
-        yield from large_pool(inventory)
+        yield from large_pool(inventory, size.services)
 
 
 class Site:
@@ -66,12 +81,12 @@ class Site:
         return Wanted(Release.made_of({"haproxy.cfg": self.text + extra}))
 
 
-def reloads(site: Site) -> t.Iterator[Row]:
+def reloads(site: Site, size: Size) -> t.Iterator[Row]:
     """Each a change that needs one, while clients keep their connections, until there were enough of both."""
     site.machine.apply(site.wanted())
     done, requests, lost = 0, 0, 0
-    while done < RELOADS or requests < REQUESTS:
-        clients = [load(f"{scheme}://127.0.0.1:{site.ports[scheme]}/") for scheme in ("http", "https")]
+    while done < size.reloads or requests < size.requests:
+        clients = [load(f"{scheme}://127.0.0.1:{site.ports[scheme]}/", size.load) for scheme in ("http", "https")]
         while any(client.poll() is None for client in clients):
             done += 1
             plan = site.machine.apply(site.wanted(f"    timeout http-request {done}s\n")).plan
@@ -79,13 +94,13 @@ def reloads(site: Site) -> t.Iterator[Row]:
         for client in clients:
             answered, failed = result(client)
             requests, lost = requests + answered, lost + failed
-    yield at_least(RELOADS, "reloads under load, HTTP and HTTPS", done)
-    yield at_least(REQUESTS, "requests of keep-alive clients meanwhile", requests)
+    yield at_least(size.reloads, "reloads under load, HTTP and HTTPS", done)
+    yield at_least(size.requests, "requests of keep-alive clients meanwhile", requests)
     yield at_most(0, "requests lost", lost)
 
 
-def load(url: str) -> subprocess.Popen[str]:
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", "30s", url]
+def load(url: str, seconds: int) -> subprocess.Popen[str]:
+    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), f"--duration={seconds}s", url]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -100,7 +115,7 @@ def result(client: subprocess.Popen[str]) -> tuple[int, int]:
     return int(answered[1]), (int(wrong[1]) if wrong else 0) + sum(map(int, errors.groups() if errors else ()))
 
 
-def failed_binds(site: Site) -> t.Iterator[Row]:
+def failed_binds(site: Site, number: int) -> t.Iterator[Row]:
     """Somebody has the port of a new frontend: seconds in which clients of the others are refused."""
     machine, port = site.machine, site.ports["http"]
     machine.apply(site.wanted())
@@ -109,10 +124,10 @@ def failed_binds(site: Site) -> t.Iterator[Row]:
         taken.listen()
         conflict = site.wanted(f"    bind 127.0.0.1:{taken.getsockname()[1]}\n")
         with refused(port) as seconds:
-            for _again in range(10):
+            for _again in range(number):
                 with contextlib.suppress(LbforgeError):
                     machine.apply(conflict)
-        yield at_most(0, "a port that is taken, 10 changes: traffic refused", sum(seconds), "s")
+        yield at_most(0, f"a port that is taken, {number} changes: traffic refused", sum(seconds), "s")
         configuration = machine.etc / "haproxy.cfg"
         with refused(port) as seconds:
             configuration.write_bytes(conflict.release.contents["haproxy.cfg"])
@@ -149,18 +164,18 @@ def refused(port: int) -> t.Iterator[list[float]]:
         watcher.join()
 
 
-def large_pool(inventory: dict[str, t.Any]) -> t.Iterator[Row]:
-    """A weight of one server of one in a thousand services, by the role."""
+def large_pool(inventory: dict[str, t.Any], number: int) -> t.Iterator[Row]:
+    """A weight of one server of one in many services, by the role."""
     install = REPO / "playbooks" / "haproxy_install.yml"
     play(install, inventory, haproxy_service_configs=services(1), haproxy_ssl=False, haproxy_use_keepalived=True)
-    many = services(1000)
+    many = services(number)
     configure_services(inventory, "ours", many)
     seconds = []
     for weight in (2, 3):
-        many[500]["haproxy_backend_nodes"][1]["weight"] = weight
+        many[number // 2]["haproxy_backend_nodes"][1]["weight"] = weight
         run = configure_services(inventory, "ours", many)
         task = "lbforge.haproxy.haproxy_server : Apply the release"
-        expected = [f"set server service500-back/server1 weight {weight}"]
+        expected = [f"set server service{number // 2}-back/server1 weight {weight}"]
         assert run.result(task, "lb1")["commands"] == expected, run.result(task, "lb1")["reason"]
         seconds.append(run.task_seconds(task))
-    yield at_most(3, "a change of one pool of 1000 services, no reload: task", min(seconds), "s")
+    yield at_most(2, f"a change of one pool of {number} services, no reload: task", min(seconds), "s")

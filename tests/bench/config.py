@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -19,32 +20,48 @@ HERE = REPO / "tests" / "bench"
 NODE = "lbforge-measured"
 
 
-def rows() -> t.Iterator[Row]:
-    yield from controller()
+@dataclasses.dataclass(frozen=True)
+class Size:
+    #: numbers of services, the largest three times the middle one
+    rendered: tuple[int, int, int]
+    validated: int
+    #: more services in a second run, whose tasks are counted
+    installed: int
+    #: few and many services, changed and unchanged, and many with a task for each
+    configured: tuple[int, int]
+
+
+FULL = Size(rendered=(100, 1000, 3000), validated=50, installed=500, configured=(10, 100))
+QUICK = Size(rendered=(2, 10, 30), validated=2, installed=3, configured=(1, 3))
+
+
+def rows(size: Size) -> t.Iterator[Row]:
+    yield from controller(size)
     with node() as inventory:
-        yield from tasks(inventory)
-        yield from configuration(inventory)
+        yield from tasks(inventory, size.installed)
+        yield from configuration(inventory, size.configured)
 
 
 # Controller
 
 
-def controller() -> t.Iterator[Row]:
+def controller(size: Size) -> t.Iterator[Row]:
     seconds = {}
-    for number in (100, 1000, 3000):
+    _few, many, most = size.rendered
+    for number in size.rendered:
         measured = min((render(number) for _again in range(3)), key=lambda figures: figures["seconds"])
         seconds[number] = measured["seconds"]
         name = f"validate, model and render {number} services of 10 servers"
-        if number == 1000:
+        if number == many:
             yield at_most(5, name, measured["seconds"], "s")
             yield at_most(300, f"{name}: memory", measured["megabytes"], "MB")
         else:
             yield figure(name, measured["seconds"], "s")
-    yield at_most(1.3, "the same: time per service, 3000 services / 1000", seconds[3000] / seconds[1000] / 3)
+    yield at_most(1.3, f"the same: time per service, {most} services / {many}", seconds[most] / seconds[many] / 3)
 
     inventory = {"haproxy": {"hosts": {f"lb{number}": None for number in (1, 2, 3)}, "vars": vips("203.0.113.")}}
-    run = play(REPO / "playbooks" / "haproxy_validate.yml", inventory, haproxy_service_configs=services(50))
-    yield at_most(3, "haproxy_validate.yml, 50 services, 3 hosts", run.seconds, "s")
+    run = play(REPO / "playbooks" / "haproxy_validate.yml", inventory, haproxy_service_configs=services(size.validated))
+    yield at_most(3, f"haproxy_validate.yml, {size.validated} services, 3 hosts", run.seconds, "s")
 
 
 def render(number: int) -> dict[str, float]:
@@ -100,27 +117,28 @@ def vips(network: str) -> dict[str, str]:
     }
 
 
-def tasks(inventory: dict[str, t.Any]) -> t.Iterator[Row]:
+def tasks(inventory: dict[str, t.Any], many: int) -> t.Iterator[Row]:
     """How many tasks a run takes that finds nothing to do, with everything on: TLS, keepalived."""
     executed = {}
-    for number in (1, 500):
+    for number in (1, many):
         variables = {"haproxy_service_configs": services(number), "haproxy_ssl": True, "haproxy_use_keepalived": True}
         for _converge in range(2):
             run = play(REPO / "playbooks" / "haproxy_install.yml", inventory, **variables)
         assert not run.changed, run.changed
         executed[number] = run.executed("lb1")
-        yield at_most(35, f"tasks on an unchanged run, {number} service{'s' * (number > 1)}", executed[number])
-    yield at_most(0, "tasks that 499 more services add", executed[500] - executed[1])
+        yield at_most(30, f"tasks on an unchanged run, {number} service{'s' * (number > 1)}", executed[number])
+    yield at_most(0, f"tasks that {many - 1} more services add", executed[many] - executed[1])
 
 
-def configuration(inventory: dict[str, t.Any]) -> t.Iterator[Row]:
+def configuration(inventory: dict[str, t.Any], numbers: tuple[int, int]) -> t.Iterator[Row]:
     """The configuration part of a role: what is left of its play when packages are there and facts are known.
 
     Without TLS, as the baseline has no certificates to care for. The better of two runs; the baseline takes too long
     for that, which is to its favour: its reload is left out.
     """
     ours: dict[tuple[int, str], float] = {}
-    for number in (10, 100):
+    few, many = numbers
+    for number in numbers:
         changed = [configure(inventory, "ours", number, algorithm) for algorithm in ("roundrobin", "leastconn")]
         unchanged = [configure(inventory, "ours", number, "leastconn") for _again in range(2)]
         assert all(run.changed for run in changed)
@@ -130,11 +148,11 @@ def configuration(inventory: dict[str, t.Any]) -> t.Iterator[Row]:
     for (number, state), seconds in ours.items():
         yield figure(f"configuration of {number} services, {state}", seconds, "s")
     for state in ("changed", "unchanged"):
-        yield at_most(1.3, f"100 services / 10, {state}", ours[100, state] / ours[10, state])
+        yield at_most(1.3, f"{many} services / {few}, {state}", ours[many, state] / ours[few, state])
     for state in ("changed", "unchanged"):
-        baseline = configure(inventory, "baseline", 100, "leastconn").play_seconds
-        yield figure(f"a task per service, 100 services, {state}", baseline, "s")
-        yield at_least(15, f"a task per service / ours, 100 services, {state}", baseline / ours[100, state])
+        baseline = configure(inventory, "baseline", many, "leastconn").play_seconds
+        yield figure(f"a task per service, {many} services, {state}", baseline, "s")
+        yield at_least(15, f"a task per service / ours, {many} services, {state}", baseline / ours[many, state])
 
 
 def configure(inventory: dict[str, t.Any], role: str, number: int, algorithm: str) -> Run:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import statistics
 import sys
@@ -16,19 +17,30 @@ from row import Row, at_most
 from runtime import serving
 
 TASK, MANY, REPORT = "Issue two authorities and two leaves", "Issue many leaves", "Say how long certificates are valid"
-LEAVES, NODES, CERTIFICATES = 200, 10, 50
 HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 LOCALHOST = {"ungrouped": {"hosts": {"localhost": HERE}}}
 
 
-def rows() -> t.Iterator[Row]:
-    yield from few_leaves()
-    yield from many_leaves()
+@dataclasses.dataclass(frozen=True)
+class Size:
+    rounds: int
+    leaves: int
+    #: that report on certificates, and of how many
+    nodes: int
+    certificates: int
 
 
-def few_leaves() -> t.Iterator[Row]:
+FULL, QUICK = Size(rounds=3, leaves=200, nodes=10, certificates=50), Size(rounds=1, leaves=4, nodes=2, certificates=2)
+
+
+def rows(size: Size) -> t.Iterator[Row]:
+    yield from few_leaves(size.rounds)
+    yield from many_leaves(size)
+
+
+def few_leaves(rounds: int) -> t.Iterator[Row]:
     issued, unchanged = [], []
-    for _run in range(3):
+    for _run in range(rounds):
         with tempfile.TemporaryDirectory() as directory:
             for seconds in (issued, unchanged):
                 run = play(REPO / "tests" / "bench" / "pki.yml", LOCALHOST, directory=directory)
@@ -38,11 +50,11 @@ def few_leaves() -> t.Iterator[Row]:
     yield at_most(1.5, "pki_certificates, 2 authorities and 2 leaves: unchanged", statistics.median(unchanged), "s")
 
 
-def many_leaves() -> t.Iterator[Row]:
+def many_leaves(size: Size) -> t.Iterator[Row]:
     """And a HAProxy that shows some of them, asked as if it were many."""
     leaves = [
         {"name": f"leaf{number}", "cn": f"leaf{number}.example.org", "signed_by": "intermediate"}
-        for number in range(LEAVES)
+        for number in range(size.leaves)
     ]
     with tempfile.TemporaryDirectory() as name:
         home = pathlib.Path(name)
@@ -50,16 +62,16 @@ def many_leaves() -> t.Iterator[Row]:
         first, second = (play(REPO / "tests" / "bench" / "pki.yml", LOCALHOST, **variables) for _run in range(2))
         assert MANY in first.changed
         assert MANY not in second.changed
-        yield at_most(6, f"pki_certificates, {LEAVES} leaves: issued", first.task_seconds(MANY), "s")
-        yield at_most(3, f"pki_certificates, {LEAVES} leaves: unchanged", second.task_seconds(MANY), "s")
+        yield at_most(6, f"pki_certificates, {size.leaves} leaves: issued", first.task_seconds(MANY), "s")
+        yield at_most(3, f"pki_certificates, {size.leaves} leaves: unchanged", second.task_seconds(MANY), "s")
 
         (home / "shown").mkdir()
-        for leaf in leaves[:CERTIFICATES]:
+        for leaf in leaves[: size.certificates]:
             certificate = (home / "pki" / "certs" / "certs" / f"{leaf['name']}-chain.crt").read_text()
             key = (home / "pki" / "certs" / "private" / f"{leaf['name']}.key.pem").read_text()
             (home / "shown" / f"{leaf['name']}.pem").write_text(certificate + key)
         with serving(home, f"    bind abns@tls-{home} ssl crt {home}/shown\n"):
-            nodes = {f"lb{number}": {**HERE, "ansible_host": "localhost"} for number in range(NODES)}
+            nodes = {f"lb{number}": {**HERE, "ansible_host": "localhost"} for number in range(size.nodes)}
             run = play(
                 REPO / "tests" / "bench" / "expiry.yml",
                 {"haproxy": {"hosts": nodes}},
@@ -67,5 +79,5 @@ def many_leaves() -> t.Iterator[Row]:
                 haproxy_pki_dir=f"{home}/pki",
             )
         shown_lines = run.result(REPORT, "lb0")["msg"]
-        assert len(shown_lines) == CERTIFICATES + 2, shown_lines
-        yield at_most(5, f"report on {NODES} nodes of {CERTIFICATES} certificates", run.seconds, "s")
+        assert len(shown_lines) == size.certificates + 2, shown_lines
+        yield at_most(5, f"report on {size.nodes} nodes of {size.certificates} certificates", run.seconds, "s")

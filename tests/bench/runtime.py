@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import socket
@@ -18,10 +19,6 @@ from playbook import REPO, Run, play
 from row import Row, at_least, at_most, figure
 
 PLAYBOOK = REPO / "tests" / "bench" / "runtime.yml"
-BACKENDS, SERVERS = 100, 10
-IN_A_LOOP = 20
-ENTRIES = 100_000
-ROUNDS = 3
 TASKS = ("Weights, one task", "Weights, one at a time", "Map, as text", "Map, as a dictionary")
 
 HEAD = """\
@@ -37,53 +34,70 @@ frontend front
 """
 
 
-def rows() -> t.Iterator[Row]:
-    with haproxy() as home:
-        runs = [change(home, number) for number in range(ROUNDS)]
+@dataclasses.dataclass(frozen=True)
+class Size:
+    backends: int
+    #: of each backend
+    servers: int
+    in_a_loop: int
+    #: of the map
+    entries: int
+    rounds: int
+
+
+FULL = Size(backends=100, servers=10, in_a_loop=20, entries=100_000, rounds=3)
+QUICK = Size(backends=3, servers=2, in_a_loop=2, entries=100, rounds=1)
+
+
+def rows(size: Size) -> t.Iterator[Row]:
+    with haproxy(size) as home:
+        runs = [change(home, number, size) for number in range(size.rounds)]
     ours, loop, text, dictionary = (min(run.task_seconds(name) for run in runs) for name in TASKS)
-    number = BACKENDS * SERVERS
+    number = size.backends * size.servers
     yield at_most(1.5, f"{number:,} weights in one task", ours, "s")
-    yield figure(f"{IN_A_LOOP} weights by community.general.haproxy in a loop", loop, "s")
-    name = f"a loop over {number:,} (scaled from {IN_A_LOOP}) / one task"
+    yield figure(f"{size.in_a_loop} weights by community.general.haproxy in a loop", loop, "s")
+    name = f"a loop over {number:,} (scaled from {size.in_a_loop}) / one task"
     # A task that takes these arguments and does nothing has two thirds of the time of ours; 500 is beyond Ansible here.
-    yield at_least(300, name, loop / IN_A_LOOP * number / ours)
-    yield at_most(2, f"a map of exactly {ENTRIES:,} other entries, the text of a file", text, "s")
+    yield at_least(300, name, loop / size.in_a_loop * number / ours)
+    yield at_most(2, f"a map of exactly {size.entries:,} other entries, the text of a file", text, "s")
     yield figure("the same as a dictionary", dictionary, "s")
 
 
-def change(home: pathlib.Path, number: int) -> Run:
+def change(home: pathlib.Path, number: int, size: Size) -> Run:
     """Give every server another weight and every key of the map another value."""
     servers = [
         {"backend": f"back{backend}", "name": f"server{server}", "weight": str(10 + number)}
-        for backend in range(BACKENDS)
-        for server in range(SERVERS)
+        for backend in range(size.backends)
+        for server in range(size.servers)
     ]
     run = play(
         PLAYBOOK,
         {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}},
         bench_socket=f"{home}/admin.sock",
         bench_servers=servers,
-        bench_servers_of_loop=[{**server, "weight": str(100 + number)} for server in servers[:IN_A_LOOP]],
+        bench_servers_of_loop=[{**server, "weight": str(100 + number)} for server in servers[: size.in_a_loop]],
         bench_map=f"{home}/paths.map",
-        bench_lines="".join(f"{path} {backend}\n" for path, backend in paths(2 * number).items()),
-        bench_entries=paths(2 * number + 1),
+        bench_lines="".join(f"{path} {backend}\n" for path, backend in paths(2 * number, size).items()),
+        bench_entries=paths(2 * number + 1, size),
     )
     assert run.changed == [*TASKS], run.changed
     return run
 
 
-def paths(number: int) -> dict[str, str]:
-    return {f"/path/{entry}": f"back{(entry + number) % BACKENDS}" for entry in range(ENTRIES)}
+def paths(number: int, size: Size) -> dict[str, str]:
+    return {f"/path/{entry}": f"back{(entry + number) % size.backends}" for entry in range(size.entries)}
 
 
 @contextlib.contextmanager
-def haproxy() -> t.Iterator[pathlib.Path]:
+def haproxy(size: Size) -> t.Iterator[pathlib.Path]:
     """The directory of an HAProxy with many servers that nobody will find (RFC 5737), and an empty map."""
     with tempfile.TemporaryDirectory() as name:
         home = pathlib.Path(name)
         text = f"    use_backend %[path,map({home}/paths.map,back0)]\n"
-        for backend in range(BACKENDS):
-            lines = [f"    server server{server} 198.51.100.{server + 1}:80 weight 100" for server in range(SERVERS)]
+        for backend in range(size.backends):
+            lines = [
+                f"    server server{server} 198.51.100.{server + 1}:80 weight 100" for server in range(size.servers)
+            ]
             text += "\n".join([f"backend back{backend}", *lines, ""])
         (home / "paths.map").write_text("")
         with serving(home, text):

@@ -28,7 +28,6 @@ from faults import FAULTS, Fault
 from watcher import Span, spans
 
 SEED = 4
-MINUTES = 20.0
 DEBIAN = "12"
 # Faults of one node each; a ping check needs 20 s to notice anything, so those come less often.
 OFTEN = [
@@ -38,6 +37,16 @@ SELDOM = [fault for fault in FAULTS if fault.name == "ping_lost"]
 TOLERANCE = 0.2
 # Seconds after a repair in which nodes still take back what is theirs.
 AFTERMATH = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    minutes: float
+    #: whether a cluster that is up already will do
+    reuses: bool
+
+
+FULL, QUICK = Size(minutes=20, reuses=False), Size(minutes=0.3, reuses=True)
 
 
 @dataclasses.dataclass
@@ -57,13 +66,13 @@ class Episode:
         return max(self.fault.allows(address.budget), self.fault.comeback)
 
 
-def rows(minutes: float = MINUTES) -> t.Iterator[Row]:
-    with failover.nodes(DEBIAN):
+def rows(size: Size) -> t.Iterator[Row]:
+    with failover.nodes(DEBIAN, reuses=size.reuses):
         cluster = Cluster(f"lbff{DEBIAN}")
         if not cluster.settled():
             raise SystemExit("the cluster is not in good health, so there is nothing to test")
         with cluster.probing() as clients:
-            episodes, unrestored = soak(cluster, random.Random(SEED), minutes * 60)
+            episodes, unrestored = soak(cluster, random.Random(SEED), size.minutes * 60)
         end = time.time()
         cluster.watcher.close()
     histories = {address: cluster.watcher.history(address) for address in cluster.addresses}
@@ -92,7 +101,7 @@ def rows(minutes: float = MINUTES) -> t.Iterator[Row]:
     path.write_text(json.dumps({"seed": SEED, "episodes": [told(one) for one in episodes], "wrong": wrong}, indent=2))
     asked = sum(said["sent"] for said in clients.addresses.values())
     lost = sum(len(said["lost"]) for said in clients.addresses.values())
-    yield at_least(minutes, "minutes", (end - episodes[0].since) / 60)
+    yield at_least(size.minutes, "minutes", (end - episodes[0].since) / 60)
     yield figure("faults", len(episodes))
     yield figure("requests", asked)
     yield figure("requests lost, within the budgets", lost)

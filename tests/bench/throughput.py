@@ -29,8 +29,6 @@ from row import Row, at_least, figure
 
 from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import haproxy_model
 
-ROUNDS = 9
-SECONDS = 2
 CONNECTIONS = 32
 Places = t.Mapping[str, t.Any]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -78,6 +76,16 @@ while True:
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Size:
+    rounds: int
+    #: of a turn
+    seconds: int
+
+
+FULL, QUICK = Size(rounds=9, seconds=2), Size(rounds=1, seconds=1)
+
+
 @dataclasses.dataclass
 class Contender:
     """A HAProxy, and what it did in each turn: requests for a second of its CPU, HTTP and HTTPS."""
@@ -87,9 +95,9 @@ class Contender:
     ports: t.Mapping[str, int]
     turns: dict[str, list[float]] = dataclasses.field(default_factory=lambda: {"http": [], "https": []})
 
-    def take_turn(self, scheme: str) -> None:
+    def take_turn(self, scheme: str, seconds: int) -> None:
         before = cpu_seconds(self.pid)
-        requests = ask(f"{scheme}://127.0.0.1:{self.ports[scheme]}/")
+        requests = ask(f"{scheme}://127.0.0.1:{self.ports[scheme]}/", seconds)
         self.turns[scheme].append(requests / (cpu_seconds(self.pid) - before))
 
 
@@ -99,7 +107,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / TICKS
 
 
-def rows() -> t.Iterator[Row]:
+def rows(size: Size) -> t.Iterator[Row]:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         home = pathlib.Path(name)
         home.chmod(0o755)
@@ -119,10 +127,10 @@ def rows() -> t.Iterator[Row]:
                 ("httpclose", by_role("httpclose")),
             )
         )
-        for _round in range(ROUNDS):
+        for _round in range(size.rounds):
             for scheme in ("http", "https"):
                 for each in (ours, keepalive, closing):
-                    each.take_turn(scheme)
+                    each.take_turn(scheme, size.seconds)
     for scheme, gain in (("http", 4), ("https", 15)):
         for each in (ours, keepalive, closing):
             yield figure(
@@ -153,7 +161,9 @@ def by_role(mode: str) -> t.Callable[[Places], str]:
     """What the role renders for two services when nothing is set but what it must know, and how connections end."""
 
     def text(places: Places) -> str:
-        model = haproxy_model(services(places), settings={"haproxy_keepalive_mode": mode})
+        # Nothing here runs in the sandbox of the unit, which hides the certificate's directory.
+        settings = {"haproxy_keepalive_mode": mode, "haproxy_systemd_hardening": False}
+        model = haproxy_model(services(places), settings=settings)
         variables = {"haproxy": model, "ansible_managed": "Ansible managed"}
         text = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(TEMPLATE.read_text()))
         home = places["home"]
@@ -189,7 +199,7 @@ def run(stack: contextlib.ExitStack, cpu: int, *command: str) -> int:
     return program.pid
 
 
-def ask(url: str) -> int:
+def ask(url: str, seconds: int) -> int:
     """How many requests were answered in a turn."""
     command = [
         "nice",
@@ -203,7 +213,7 @@ def ask(url: str) -> int:
         "--connections",
         str(CONNECTIONS),
     ]
-    said = subprocess.run([*command, f"--duration={SECONDS}s", url], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([*command, f"--duration={seconds}s", url], check=True, capture_output=True, text=True).stdout
     found = re.search(r"(\d+) requests in ", said)
     if found is None or "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"{url} is not answered as it should be:\n{said}")

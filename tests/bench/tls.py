@@ -23,8 +23,6 @@ from playbook import REPO
 from row import Row, at_least, figure
 from throughput import cpu_seconds, free_port, listens, start, until
 
-ROUNDS = 5
-SECONDS = 2
 KEYS = {
     "ECDSA P-256, the default": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
     "RSA-2048": ("rsa:2048",),
@@ -46,6 +44,16 @@ frontend tls
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Size:
+    rounds: int
+    #: of a turn
+    seconds: int
+
+
+FULL, QUICK = Size(rounds=5, seconds=2), Size(rounds=1, seconds=1)
+
+
 @dataclasses.dataclass
 class Contender:
     """A HAProxy with one kind of key, and its handshakes for a second of its CPU in each turn."""
@@ -54,19 +62,19 @@ class Contender:
     port: int
     turns: list[float] = dataclasses.field(default_factory=list)
 
-    def take_turn(self) -> None:
+    def take_turn(self, seconds: int) -> None:
         before = cpu_seconds(self.pid)
-        handshakes = shake_hands(self.port)
+        handshakes = shake_hands(self.port, seconds)
         self.turns.append(handshakes / (cpu_seconds(self.pid) - before))
 
 
-def rows() -> t.Iterator[Row]:
+def rows(size: Size) -> t.Iterator[Row]:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         home = pathlib.Path(name)
         contenders = {key: contender(stack, home, key) for key in KEYS}
-        for _round in range(ROUNDS):
+        for _round in range(size.rounds):
             for each in contenders.values():
-                each.take_turn()
+                each.take_turn(size.seconds)
     for key, each in contenders.items():
         yield figure(f"{key}: handshakes per CPU second", statistics.median(each.turns))
     for key, gain in ((RSA_2048, 1.4), (RSA_4096, 9)):
@@ -88,11 +96,11 @@ def contender(stack: contextlib.ExitStack, home: pathlib.Path, key: str) -> Cont
     return Contender(pid, port)
 
 
-def shake_hands(port: int) -> int:
+def shake_hands(port: int, seconds: int) -> int:
     """How many handshakes a client made in a turn, each without a session to resume."""
     command = ["nice", "--adjustment=-20", "taskset", "--cpu-list", "1"]
     said = subprocess.run(
-        [*command, "openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(SECONDS)],
+        [*command, "openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(seconds)],
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the lbforge.haproxy authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fifty random changes, the same fifty in every run: what is wanted after each, and what it may cost. Pure."""
+"""Fifty random changes, the same in every run: what is wanted after each, and what it may cost. Pure.
+
+The first half has every kind in it.
+"""
 
 from __future__ import annotations
 
@@ -191,6 +194,9 @@ class Desired:
         return self.add_service()
 
 
+# So many changes are made in every run, the others in a long one.
+HALF = 29
+
 # Kind, how often, what it costs
 KINDS: list[tuple[t.Callable[[Desired], str], int, Outcome]] = [
     (Desired.add_server, 6, "runtime"),
@@ -211,10 +217,18 @@ KINDS: list[tuple[t.Callable[[Desired], str], int, Outcome]] = [
 ]
 
 
+Todo = list[tuple[t.Callable[[Desired], str], Outcome]]
+
+
+def shuffled(dice: random.Random, share: t.Callable[[int], int]) -> Todo:
+    todo = [(kind, outcome) for kind, often, outcome in KINDS for _time in range(share(often))]
+    dice.shuffle(todo)
+    return todo
+
+
 def make_changes() -> list[Change]:
     dice = random.Random(SEED)
-    todo = [(kind, outcome) for kind, often, outcome in KINDS for _time in range(often)]
-    dice.shuffle(todo)
+    todo = [*shuffled(dice, lambda often: -(-often // 2)), *shuffled(dice, lambda often: often // 2)]
     desired = Desired(yaml.safe_load(SERVICES.read_text()), dice)
     changes: list[Change] = []
     while todo:
@@ -233,7 +247,7 @@ def make_changes() -> list[Change]:
     for outcome in ("runtime", "reload"):
         # A killed run is made again; new certificates would be others then.
         excluded = ("certificate", "taken port")
-        middle = [change for change in changes[15:35] if change.outcome == outcome and change.kind not in excluded]
+        middle = [change for change in changes[5:HALF] if change.outcome == outcome and change.kind not in excluded]
         killed = dice.choice(middle)
         changes[killed.number - 1] = dataclasses.replace(killed, is_killed=True)
     return changes
