@@ -211,7 +211,7 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
 
 def map_entries(entries: Data, place: Place, backends: Backends | None) -> None:
     """Each line has a value, and it is a backend where the map is used to choose one."""
-    for index, line in enumerate(entries["entries"]):
+    for index, line in enumerate(entries.get("entries", ())):
         words = line.split()
         if line.startswith("#"):
             continue

@@ -106,12 +106,13 @@ class Place:
         return dataclasses.replace(self, service=name)
 
     def wrong(self, value: t.Any, why: str, hint: str = "") -> None:
-        self.problems.add_error(Problem(self.path, self.service, self._shown(value), why, hint))
+        self.problems.add_error(Problem(self.path, self.service, self.shown(value), why, hint))
 
     def doubtful(self, value: t.Any, why: str, hint: str = "") -> None:
-        self.problems.add_warning(Problem(self.path, self.service, self._shown(value), why, hint))
+        self.problems.add_warning(Problem(self.path, self.service, self.shown(value), why, hint))
 
-    def _shown(self, value: t.Any) -> str:
+    def shown(self, value: t.Any) -> str:
+        """The value as a message may show it: short, and without secrets."""
         if value is None:
             return ""
         if self.secret:

@@ -59,6 +59,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
     """Applies the rules that concern the sections this service has."""
     sections(service, place)
     raw_lines(service, place)
+    map_entries(service, place)
     for kind in TIMEOUTS:
         worker_life(service[f"haproxy_timeout_{kind}"], place.key(f"haproxy_timeout_{kind}"), settings)
     if settings["haproxy_systemd_hardening"]:
@@ -100,6 +101,14 @@ def raw_lines(service: Data, place: Place) -> None:
         for index, line in enumerate(service[key] or ()):
             if lines.is_http_only(line):
                 place.key(key).item(index).doubtful(line, "does nothing in tcp mode", "HAProxy warns and ignores it.")
+
+
+def map_entries(service: Data, place: Place) -> None:
+    for index, entries in enumerate(service["haproxy_map_entries"] or ()):
+        if entries.get("state") != "absent" and "entries" not in entries:
+            place.key("haproxy_map_entries").item(index).key("entries").wrong(
+                None, "is missing", "List the lines of the map, or set state: absent."
+            )
 
 
 def port(service: Data, place: Place) -> None:

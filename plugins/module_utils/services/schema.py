@@ -20,6 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     NAME_OR_PATH,
     PATH,
     PORT,
+    TIMEOUT,
     WEIGHT,
     Address,
     Balance,
@@ -151,7 +152,11 @@ MAP_ENTRIES = Record(
         Key("name", FILE_NAME, "Name of the map; the file is `/etc/haproxy/NAME.map`.", required=True),
         Key("order", Text(r"[0-9A-Za-z_.-]+", "a sort key"), "Where these entries stand among other services'.", "00"),
         Key("state", Choice(("present", "absent")), "Whether the entries are in the map.", "present"),
-        Key("entries", ListOf(Text(what="a line of a map")), "Lines of a key, blanks and a value.", required=True),
+        Key(
+            "entries",
+            ListOf(Text(what="a line of a map")),
+            "Lines of a key, blanks and a value; required unless `state` is `absent`.",
+        ),
     ),
 )
 
@@ -177,10 +182,20 @@ SERVICE = Record(
             "present",
         ),
         Key("haproxy_service_enabled", Boolean(), "False leaves the service out.", True),
-        Key("haproxy_limit_hosts", ListOf(NAME), "Load balancers that get this service; without it, all of them."),
+        Key(
+            "haproxy_limit_hosts",
+            ListOf(NAME),
+            "Load balancers that get this service; without it, all of them.",
+            restricts=True,
+        ),
         # Where it listens.
         Key("haproxy_port", PORT, "Port of the frontend; needed unless `haproxy_backend_only`."),
-        Key("haproxy_bind", ListOf(BIND), "Addresses to listen on, instead of all VIPs; the first counts as external."),
+        Key(
+            "haproxy_bind",
+            ListOf(BIND),
+            "Addresses to listen on, instead of all VIPs; the first counts as external.",
+            restricts=True,
+        ),
         Key("haproxy_bind_options", LINES, "Words added to every bind of the service, such as `accept-proxy`."),
         Key("haproxy_frontend_maxconn", CONNECTIONS, "Connections at once on each frontend."),
         Key("haproxy_frontend_only", Boolean(), "Only frontends, no backend of its own.", False),
@@ -259,6 +274,7 @@ SERVICE = Record(
             ListOf(Network()),
             "Networks that may connect; 127.0.0.0/8 always may, all others are refused.",
             aliases=("haproxy_whitelist_networks",),
+            restricts=True,
         ),
         Key(
             "haproxy_http_keepalive_mode",
@@ -348,21 +364,21 @@ SERVICE = Record(
         Key("haproxy_backend_ssl_check", Boolean(), "TLS for health checks; by default as `haproxy_backend_ssl`."),
         Key(
             "haproxy_backend_ca",
-            BooleanOrPath(),
-            "CA file to verify servers by; true takes the system's, false verifies nothing.",
+            BooleanOrPath(also_true="@system-ca"),
+            "CA file to verify servers by; true and `@system-ca` take `haproxy_system_ca`, false verifies nothing.",
             False,
         ),
         Key("haproxy_backend_sni", SNI, "Server name sent in the TLS handshake."),
         Key("haproxy_backend_verifyhost", Address(), "Name that the server's certificate must hold."),
         Key("haproxy_backend_h2", Boolean(), "HTTP/2 to the servers.", follows="haproxy_backend_h2"),
         # Times.
-        Key("haproxy_timeout_client", Duration(), "Longest silence of a client."),
-        Key("haproxy_timeout_server", Duration(), "Longest silence of a server."),
+        Key("haproxy_timeout_client", TIMEOUT, "Longest silence of a client."),
+        Key("haproxy_timeout_server", TIMEOUT, "Longest silence of a server."),
         Key(
-            "haproxy_timeout_tunnel", Duration(), "Longest silence once a connection is a tunnel, such as a WebSocket."
+            "haproxy_timeout_tunnel", TIMEOUT, "Longest silence once a connection is a tunnel, such as a WebSocket."
         ),
-        Key("haproxy_timeout_queue", Duration(), "Longest wait in a queue before a 503."),
-        Key("haproxy_timeout_check", Duration(), "Longest health check once connected."),
+        Key("haproxy_timeout_queue", TIMEOUT, "Longest wait in a queue before a 503."),
+        Key("haproxy_timeout_check", TIMEOUT, "Longest health check once connected."),
     ),
 )
 

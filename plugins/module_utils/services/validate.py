@@ -28,7 +28,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings 
     SETTINGS,
     UNUSED,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import Key
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import Key, is_set
 
 Data = dict[str, t.Any]
 
@@ -88,9 +88,8 @@ def check(
 
 def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
     """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
-    given = {name: value for name, value in settings.items() if value not in (None, "")}
     place = Place(problems, "")
-    read, _is_whole = SETTINGS.read_keys(given, place)
+    read, _is_whole = SETTINGS.read_keys(settings, place)
     whole = {**SETTING_DEFAULTS, **read}
     check_versions(read, SETTINGS.keys, place, whole)
     return whole
@@ -120,7 +119,7 @@ def read_services(
     for variable, services in sources.items():
         place = Place(problems, variable)
         if not isinstance(services, (list, tuple)):
-            if services is not None:
+            if is_set(services):
                 place.wrong(services, "is not a list", "Write a list of service dictionaries.")
             continue
         for index, given in enumerate(services):
@@ -140,7 +139,8 @@ def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str
     service = {**defaults, **read}
     for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
         # Not given at all stays None: a service may have been written to have no servers.
-        if service[key] is not None:
+        # Those of a service that is switched off may have left the inventory.
+        if service[key] is not None and is_switched_on(service):
             service[key] = resolved(service[key], place.key(key), hosts)
     service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
     if service["haproxy_backend_ssl_check"] is None:
@@ -190,9 +190,13 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def is_switched_on(service: Data) -> bool:
+    return service["state"] != "absent" and bool(service["haproxy_service_enabled"])
+
+
 def is_wanted(service: Data, settings: Data) -> bool:
     """Whether this load balancer has the service at all."""
-    if service["state"] == "absent" or not service["haproxy_service_enabled"]:
+    if not is_switched_on(service):
         return False
     limit = service["haproxy_limit_hosts"]
     return not limit or settings["haproxy_host"] in limit

@@ -54,14 +54,38 @@ def or_template(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, TEMPLATE]}
 
 
+def is_set(value: t.Any) -> bool:
+    """Whether a key has a value: nothing and '' mean that it is not set, whatever its kind."""
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def one_of(words: t.Sequence[str]) -> str:
+    """A hint that lists all valid words."""
+    return f"Use {', '.join(words[:-1])} or {words[-1]}." if len(words) > 1 else f"Use {words[0]}."
+
+
+class Form(t.NamedTuple):
+    """A form of value that HAProxy understands and this collection does not."""
+
+    pattern: str
+    why: str
+    hint: str
+
+
+def unsupported(value: t.Any, forms: t.Iterable[Form]) -> tuple[str, str] | None:
+    """Why a value of such a form cannot be used, and what to write instead."""
+    text = value.strip() if isinstance(value, str) else ""
+    return next(((form.why, form.hint) for form in forms if re.fullmatch(form.pattern, text)), None)
+
+
 def one_line(value: t.Any, place: Place) -> t.Any:
     """The value as text if it is a scalar on one line."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        place.wrong(value, "is not text", "Write one line of text.")
+        place.wrong(value, "is not text", "Write a single line of text.")
         return INVALID
     text = str(value)
     if CONTROL.search(text):
-        place.wrong(value, "holds a newline or control character", "Write it on one line, without control characters.")
+        place.wrong(value, "contains a newline or control character", "Write a single line without control characters.")
         return INVALID
     return text
 
@@ -72,7 +96,7 @@ class Text(Kind):
 
     pattern: str = r".+"
     what: str = "text"
-    hint: str = "Write one line of text."
+    hint: str = "Write a single line of text."
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = one_line(value, place)
@@ -106,7 +130,7 @@ SECTIONS = (
 LINE = Text(
     rf"(?!({SECTIONS})(\s|$)).+",
     "a line of HAProxy configuration inside a section",
-    "Write one line that does not begin another section.",
+    "Write a line that does not begin another section.",
 )
 INTERFACE = Text(
     r"[A-Za-z0-9_.@+-]{1,15}",
@@ -122,11 +146,16 @@ class Integer(Kind):
     minimum: int
     maximum: int
     what: str = "a whole number"
+    unsupported: tuple[Form, ...] = ()
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip())):
-            place.wrong(value, f"is not {self.what}", f"Use a number from {self.minimum} to {self.maximum}.")
+            why, hint = unsupported(value, self.unsupported) or (
+                f"is not {self.what}",
+                f"Use a number from {self.minimum} to {self.maximum}.",
+            )
+            place.wrong(value, why, hint)
             return INVALID
         number = int(value)
         if not self.minimum <= number <= self.maximum:
@@ -141,7 +170,12 @@ class Integer(Kind):
         return or_template({"type": "integer", "minimum": self.minimum, "maximum": self.maximum})
 
 
-PORT = Integer(1, 65535, "a port")
+PORT = Integer(
+    1,
+    65535,
+    "a port",
+    (Form(r"[0-9]+\s*-\s*[0-9]+", "is a port range, which is not supported", "Write one service for each port."),),
+)
 COUNT = Integer(1, 1_000, "a count")
 # HAProxy's own bound for maxconn values on one process.
 CONNECTIONS = Integer(1, 2_000_000, "a number of connections")
@@ -167,7 +201,7 @@ class Boolean(Kind):
         }
         text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
         if text not in known:
-            place.wrong(value, "is neither true nor false", "Write true or false.")
+            place.wrong(value, "is neither true nor false", "Use true or false.")
             return INVALID
         return known[text]
 
@@ -182,15 +216,19 @@ class Boolean(Kind):
 class Duration(Kind):
     """A time as HAProxy writes it (configuration manual, section 2.5); a bare number is milliseconds."""
 
+    #: what HAProxy would make of 0
+    zero: str = "is out of range for a duration"
+
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = "" if isinstance(value, bool) or not isinstance(value, (str, int)) else str(value).strip()
         match = DURATION.fullmatch(text)
-        hint = "Write a number and us, ms, s, m, h or d, such as 30s; a bare number is milliseconds."
+        hint = "Write a number with the unit us, ms, s, m, h or d, such as 30s; a bare number is milliseconds."
         if not match:
             place.wrong(value, "is not a duration", hint)
             return INVALID
         if not 0 < milliseconds(text) <= LONGEST_DURATION_MS:
-            place.wrong(value, "is out of range for a duration", "HAProxy takes more than 0 and less than 24.8 days.")
+            why = "is out of range for a duration" if milliseconds(text) else self.zero
+            place.wrong(value, why, "Use more than 0 and less than 24.8 days.")
             return INVALID
         return text
 
@@ -206,10 +244,35 @@ class Duration(Kind):
         }
 
 
+# HAProxy warns of such a configuration itself: "you will certainly encounter various problems".
+TIMEOUT = Duration("switches the timeout off, and dead connections would stay for ever")
+
+
 def milliseconds(duration: str) -> float:
     """How long a duration is that has been read already."""
     match = DURATION.fullmatch(duration)
     return int(match[1]) * MS_PER_UNIT[match[2]] if match else 0
+
+
+# What HAProxy takes for an address: configuration manual, section 11 and keyword `bind`.
+NOT_ADDRESSES = (
+    Form(r"(unix@|abnsz?@|/).*", "is a UNIX socket, which is not supported", "Use the address of a TCP socket."),
+    Form(
+        r"(quic[46]|ipv[46]|udp[46]?|fd|sockpair|rhttp)@.*",
+        "begins with an address family, which is not supported",
+        "Write the address alone.",
+    ),
+    Form(
+        r"[0-9a-fA-F.:\[\]]+/[0-9]*",
+        "is neither an IP address nor a DNS name",
+        "Write the address alone, without prefix length and port.",
+    ),
+    Form(
+        r"\[.*\]:[0-9-]*|[^:]*:[0-9-]*",
+        "is neither an IP address nor a DNS name",
+        "Write the address alone, without prefix length and port; the port has a key of its own.",
+    ),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +290,7 @@ class Address(Kind):
             return text
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         if "%" in text:
-            place.wrong(value, "names an interface", "Write the address alone; binds have a key interface.")
+            place.wrong(value, "names an interface", "Write the address alone; binds have the key interface.")
             return INVALID
         try:
             address = ipaddress.ip_address(bare)
@@ -236,9 +299,12 @@ class Address(Kind):
         else:
             # One address, one spelling: two binds on it must be seen as such.
             return str(getattr(address, "ipv4_mapped", None) or address)
-        if re.fullmatch(r"[\d.]+(/\d*)?", text) or ":" in text or not HOSTNAME.fullmatch(text):
-            hint = "Write the address alone, without prefix length and port."
-            place.wrong(value, "is neither an IP address nor a DNS name", hint)
+        if re.fullmatch(r"[\d.]+", text) or not HOSTNAME.fullmatch(text):
+            why, hint = unsupported(text, NOT_ADDRESSES) or (
+                "is neither an IP address nor a DNS name",
+                "Write an address such as 192.0.2.10 or 2001:db8::10, or a DNS name.",
+            )
+            place.wrong(value, why, hint)
             return INVALID
         return text
 
@@ -287,12 +353,8 @@ class Choice(Kind):
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = dict(self.synonyms).get(str(value), str(value)) if isinstance(value, (str, int)) else ""
         if text not in self.choices:
-            hint = (
-                dict(self.gone).get(text)
-                or did_you_mean(text, self.choices)
-                or f"Use one of {', '.join(self.choices)}."
-            )
-            place.wrong(value, "is not a choice", hint)
+            hint = dict(self.gone).get(text) or did_you_mean(text, self.choices) or one_of(self.choices)
+            place.wrong(value, "is not a valid value", hint)
             return INVALID
         return text
 
@@ -308,24 +370,29 @@ class Balance(Kind):
     """A load balancing algorithm: configuration manual, keyword `balance`."""
 
     plain: t.ClassVar[tuple[str, ...]] = ("roundrobin", "static-rr", "leastconn", "first", "source", "random", "uri")
+    #: those that take arguments, the pattern of these, and an example
+    with_arguments: t.ClassVar[dict[str, tuple[str, str]]] = {
+        "uri": (r"uri( (len|depth) \d+| whole| path-only)*", "uri depth 2"),
+        "random": (r"random(\([1-9][0-9]*\))?", "random(2)"),
+        "url_param": (r"url_param [\w.-]+( check_post)?", "url_param userid"),
+        "hdr": (r"hdr\([\w-]+\)( use_domain_only)?", "hdr(host)"),
+        "hash": (r"hash \S.*", "hash path"),
+        "rdp-cookie": (r"rdp-cookie(\([\w-]+\))?", "rdp-cookie(mstshash)"),
+    }
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = one_line(value, place)
         if text is INVALID:
             return INVALID
         word = re.split(r"[ (]", text.strip())[0]
-        taking_arguments = {
-            "uri": r"uri( (len|depth) \d+| whole| path-only)*",
-            "random": r"random(\([1-9][0-9]*\))?",
-            "url_param": r"url_param [\w.-]+( check_post)?",
-            "hdr": r"hdr\([\w-]+\)( use_domain_only)?",
-            "hash": r"hash \S.*",
-            "rdp-cookie": r"rdp-cookie(\([\w-]+\))?",
-        }
-        if not re.fullmatch(taking_arguments.get(word, "|".join(self.plain)), text.strip()):
-            known = sorted({*self.plain, *taking_arguments})
-            hint = did_you_mean(word, known) if word not in known else f"Look up how {word} takes its arguments."
-            place.wrong(value, "is not a balance algorithm", hint or f"HAProxy knows {', '.join(known)}.")
+        pattern, example = self.with_arguments.get(word, ("|".join(self.plain), ""))
+        if not re.fullmatch(pattern, text.strip()):
+            known = sorted({*self.plain, *self.with_arguments})
+            if example:
+                place.wrong(value, f"is not how {word} takes its arguments", f"Write it as in {example}.")
+            else:
+                near = "" if word in known else did_you_mean(word, known)
+                place.wrong(value, "is not a balance algorithm", near or one_of(known))
             return INVALID
         return text.strip()
 
@@ -344,12 +411,12 @@ class ListOf(Kind):
     of: Kind
 
     def read(self, value: t.Any, place: Place) -> t.Any:
-        if isinstance(value, (str, dict)) and value != "":
+        if isinstance(value, (str, dict)):
             items = [self.of.read(value, place)]
         elif isinstance(value, (list, tuple)):
             items = [self.of.read(item, place.item(index)) for index, item in enumerate(value)]
         else:
-            place.wrong(value, "is not a list", f"Write a list, each item: {self.of.words()}.")
+            place.wrong(value, "is not a list", f"Write a list; each item is: {self.of.words()}.")
             return INVALID
         return INVALID if any(item is INVALID for item in items) else items
 
@@ -369,16 +436,18 @@ class DictOf(Kind):
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if not isinstance(value, dict):
-            place.wrong(value, "is not a dictionary", f"Write names, and under each: {self.of.words()}.")
+            place.wrong(value, "is not a dictionary", f"Write a dictionary of names; each value is: {self.of.words()}.")
             return INVALID
         result = {}
         for name, item in value.items():
+            if not is_set(item):
+                continue
             read_name = self.names.read(name, place.key(str(name)))
             result[read_name] = self.of.read(item, place.key(str(name)))
         return INVALID if any(INVALID in pair for pair in result.items()) else result
 
     def words(self) -> str:
-        return f"names, and under each: {self.of.words()}"
+        return f"dictionary of names; each value is: {self.of.words()}"
 
     def json_schema(self) -> JsonSchema:
         return or_template({"type": "object", "additionalProperties": self.of.json_schema()})
@@ -386,13 +455,18 @@ class DictOf(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class BooleanOrPath(Kind):
-    """A path, or true or false where a default path is known."""
+    """A path, or true or false where a default path is known; ``also_true`` is another word for that path."""
+
+    also_true: str = ""
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if isinstance(value, str) and value.startswith("/"):
             return PATH.read(value, place)
+        if self.also_true and value == self.also_true:
+            return True
         if str(value).strip().lower() not in ("true", "false", "yes", "no"):
-            place.wrong(value, "is neither true, false nor an absolute path", "Start a path with '/'.")
+            hint = "Use true, false or a path that starts with '/'."
+            place.wrong(value, "is neither true, false nor an absolute path", hint)
             return INVALID
         return Boolean().read(value, place)
 
@@ -418,6 +492,8 @@ class Key:
     since: str = ""
     required: bool = False
     secret: bool = False
+    #: it restricts who may connect or where the service is, so that '' must not stand for "everybody"
+    restricts: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -446,6 +522,7 @@ class Record(Kind):
         """The keys that are right, and whether all are."""
         by_name = {name: key for key in self.keys for name in (key.name, *key.aliases)}
         result: dict[str, t.Any] = {}
+        given_as: dict[str, str] = {}
         is_valid = True
         for name, item in value.items():
             key = by_name.get(name)
@@ -453,17 +530,25 @@ class Record(Kind):
                 hint = dict(self.gone).get(name) or did_you_mean(str(name), by_name)
                 place.key(str(name)).wrong(None, f"is not a key of {self.what}", hint)
                 is_valid = False
-            elif item is None or (item == "" and not isinstance(key.kind, (Text, ListOf))):
-                continue  # set to nothing means not set
+                continue
+            here = dataclasses.replace(place.key(str(name)), secret=key.secret)
+            if key.restricts and item is not None and not is_set(item):
+                hint = "Write [] to allow none, or remove the key to allow all."
+                here.wrong(item, "is empty, which could mean none or all", hint)
+                is_valid = False
+            elif not is_set(item):
+                continue
             elif key.name in result:
-                place.key(str(name)).wrong(item, f"is given twice, as {name} and as another name", f"Keep {key.name}.")
+                other = given_as[key.name]
+                why = f"is given twice: {other}, another name of the same key, is {here.shown(value[other])}"
+                here.wrong(item, why, f"Keep {key.name} only.")
                 is_valid = False
             else:
-                here = dataclasses.replace(place.key(str(name)), secret=key.secret)
                 result[key.name] = key.kind.read(item, here)
+                given_as[key.name] = name
         for key in self.keys:
             if key.required and key.name not in result:
-                place.key(key.name).wrong(None, "is missing", f"It is {key.kind.words()}.")
+                place.key(key.name).wrong(None, "is missing", f"Add it; its value is: {key.kind.words()}.")
                 is_valid = False
         right = {name: item for name, item in result.items() if item is not INVALID}
         return right, is_valid and len(right) == len(result)
