@@ -374,9 +374,7 @@ SERVICE = Record(
         # Times.
         Key("haproxy_timeout_client", TIMEOUT, "Longest silence of a client."),
         Key("haproxy_timeout_server", TIMEOUT, "Longest silence of a server."),
-        Key(
-            "haproxy_timeout_tunnel", TIMEOUT, "Longest silence once a connection is a tunnel, such as a WebSocket."
-        ),
+        Key("haproxy_timeout_tunnel", TIMEOUT, "Longest silence once a connection is a tunnel, such as a WebSocket."),
         Key("haproxy_timeout_queue", TIMEOUT, "Longest wait in a queue before a 503."),
         Key("haproxy_timeout_check", TIMEOUT, "Longest health check once connected."),
     ),

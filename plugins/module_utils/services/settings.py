@@ -99,27 +99,11 @@ class Scalar(Kind):
         return {"type": ["string", "number"]}
 
 
-# Variables of the role that users come from which nothing reads here, and why that harms nobody.
-UNUSED = (
-    ("galera_monitoring_user", "Nothing ever read it."),
-    ("haproxy_pki_keys_path", "Files are found by the name of their certificate."),
-    ("haproxy_pki_certs_path", "Files are found by the name of their certificate."),
-    ("haproxy_pki_intermediate_cert_path", "Files are found by the name of their authority."),
-    ("haproxy_pki_install_certificates", "HAProxy's certificates come with its configuration."),
-    ("haproxy_ssl_letsencrypt_certbot_auto_binary", "certbot-auto was withdrawn in 2021."),
-    ("haproxy_ssl_letsencrypt_download_url", "certbot-auto was withdrawn in 2021."),
-    ("haproxy_ssl_letsencrypt_install_path", "certbot-auto was withdrawn in 2021."),
-    ("haproxy_ssl_letsencrypt_cron_minute", "A timer of systemd renews, and HAProxy is not stopped for it."),
-    ("haproxy_ssl_letsencrypt_cron_hour", "A timer of systemd renews, and HAProxy is not stopped for it."),
-    ("haproxy_ssl_letsencrypt_cron_weekday", "A timer of systemd renews, and HAProxy is not stopped for it."),
-)
-
 SETTINGS = Record(
     what="a setting",
     gone=(
         ("haproxy_stats_process", "HAProxy has no processes to pin any more: set nbthread in haproxy_tuning_params."),
         ("haproxy_ssl_temp_path", "Certificates are written to haproxy_ssl_cert_path at once: remove the variable."),
-        ("haproxy_pki_backend", "Only the authority in haproxy_pki_dir is there: remove the variable."),
         ("haproxy_log_mount_point", "Nothing is mounted any more: set haproxy_log_socket if the journal will not do."),
     ),
     keys=(
@@ -189,6 +173,12 @@ SETTINGS = Record(
             Choice(("ECDSA", "RSA", "both")),
             "Keys of the certificates that are made.",
             "ECDSA",
+        ),
+        Key(
+            "haproxy_pki_backend",
+            Choice(("standalone",), gone=(("hashi_vault", "Only the authority in haproxy_pki_dir is supported."),)),
+            "Where the authority is.",
+            "standalone",
         ),
         Key("haproxy_pki_roots", ListOf(LINE), "Authorities that sign themselves.", []),
         Key("haproxy_pki_revoking", ListOf(LINE), "Authorities that have a revocation list.", []),

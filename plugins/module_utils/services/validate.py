@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, crosscheck, rules
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
+    binds,
+    crosscheck,
+    rules,
+    undefined,
+    variables,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
     Invalid,
@@ -26,7 +31,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema im
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import (
     SETTING_DEFAULTS,
     SETTINGS,
-    UNUSED,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import Key, is_set
 
@@ -63,7 +67,7 @@ def check(
     """
     problems = Problems(secrets=secrets)
     read_settings = read_all_settings(settings, problems)
-    check_variable_names(variable_names, known_variables, problems)
+    variables.check(variable_names, known_variables, problems)
     rules.check_settings(read_settings, Place(problems, ""))
     every = list(read_services(sources, read_settings, hosts, problems))
     crosscheck.servers(every)
@@ -89,25 +93,10 @@ def check(
 def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
     """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
     place = Place(problems, "")
-    read, _is_whole = SETTINGS.read_keys(settings, place)
+    read, _is_whole = SETTINGS.read_keys(undefined.told(dict(settings), place), place)
     whole = {**SETTING_DEFAULTS, **read}
     check_versions(read, SETTINGS.keys, place, whole)
     return whole
-
-
-def check_variable_names(names: t.Iterable[str], known: t.Collection[str], problems: Problems) -> None:
-    """Variables nobody reads: those that are gone are mistakes, those near a known name probably slips of the pen."""
-    gone, unused = dict(SETTINGS.gone), dict(UNUSED)
-    keys_of_services = {name for key in SERVICE.keys for name in (key.name, *key.aliases)}
-    for name in sorted({*names} - {*known} - keys_of_services):
-        place = Place(problems, name)
-        if name in gone:
-            place.wrong(None, "is not used any more", gone[name])
-        elif name in unused:
-            place.doubtful(None, "is a variable that nothing reads here", unused[name])
-        else:
-            for near in difflib.get_close_matches(name, known, n=1, cutoff=0.92):
-                place.doubtful(None, "is a variable that nothing reads", f"Did you mean {near}?")
 
 
 def read_services(
@@ -118,21 +107,27 @@ def read_services(
 ) -> t.Iterator[Item]:
     for variable, services in sources.items():
         place = Place(problems, variable)
-        if not isinstance(services, (list, tuple)):
-            if is_set(services):
-                place.wrong(services, "is not a list", "Write a list of service dictionaries.")
-            continue
-        for index, given in enumerate(services):
-            service = unwrapped(given)
-            if isinstance(service, dict):
-                yield read_service(service, place.item(index), settings, hosts)
-            else:
-                place.item(index).wrong(service, "is not a service", "Write a dictionary.")
+        if undefined.is_marked(services):
+            undefined.told(services, place)
+        elif isinstance(services, (list, tuple)):
+            for index, given in enumerate(services):
+                yield from read_item(unwrapped(given), place.item(index), settings, hosts)
+        elif is_set(services):
+            place.wrong(services, "is not a list", "Write a list of service dictionaries.")
+
+
+def read_item(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
+    name = given.get("haproxy_service_name") if isinstance(given, dict) else ""
+    place = place.of_service(str(name) if isinstance(name, (str, int)) else "")
+    service = undefined.told(given, place)
+    if isinstance(service, dict):
+        yield read_service(service, place, settings, hosts)
+    else:
+        place.wrong(service, "is not a service", "Write a dictionary of the keys of a service.")
 
 
 def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
     """One service in its normal form: aliases resolved, defaults filled in, nodes with addresses."""
-    place = place.of_service(str(given.get("haproxy_service_name", "")))
     read, is_whole = SERVICE.read_keys(given, place)
     check_versions(read, SERVICE.keys, place, settings)
     defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
@@ -140,7 +135,7 @@ def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str
     for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
         # Not given at all stays None: a service may have been written to have no servers.
         # Those of a service that is switched off may have left the inventory.
-        if service[key] is not None and is_switched_on(service):
+        if service[key] is not None and is_enabled(service):
             service[key] = resolved(service[key], place.key(key), hosts)
     service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
     if service["haproxy_backend_ssl_check"] is None:
@@ -190,13 +185,14 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def is_switched_on(service: Data) -> bool:
-    return service["state"] != "absent" and bool(service["haproxy_service_enabled"])
+def is_enabled(service: Data) -> bool:
+    """Whether any load balancer may have the service."""
+    return bool(service["state"] != "absent" and service["haproxy_service_enabled"])
 
 
 def is_wanted(service: Data, settings: Data) -> bool:
     """Whether this load balancer has the service at all."""
-    if not is_switched_on(service):
+    if not is_enabled(service):
         return False
     limit = service["haproxy_limit_hosts"]
     return not limit or settings["haproxy_host"] in limit
