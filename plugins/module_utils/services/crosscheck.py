@@ -49,7 +49,9 @@ def names(wanted: t.Sequence[Item]) -> None:
     for item in wanted:
         if item.name in first:
             item.place.key("haproxy_service_name").wrong(
-                item.name, f"is already the name of {first[item.name].place.path}", "Give each service its own name."
+                item.name,
+                f"is already the name of {first[item.name].place.path}",
+                "Give each service a name of its own.",
             )
         first.setdefault(item.name, item)
     for item in wanted:
@@ -72,7 +74,9 @@ def servers(every: t.Iterable[Item]) -> None:
             for index, node in enumerate(item.service[key] or ()):
                 if node["name"] in first:
                     item.place.key(key).item(index).wrong(
-                        node["name"], f"is already a server of this service, at {first[node['name']]}", "Drop one."
+                        node["name"],
+                        f"is already a server of this service, at {first[node['name']]}",
+                        "Remove one of them.",
                     )
                 first.setdefault(node["name"], f"{key}[{index}]")
 
@@ -144,13 +148,15 @@ def shared_tables(items: t.Sequence[Item], settings: Data, problems: Problems) -
     place, own, unknown = Place(problems, "haproxy_peers"), settings["inventory_hostname"], peers.unknown(settings)
     if own not in settings["haproxy_peers"]:
         place.wrong(
-            None, f"lacks {own}, and HAProxy shares nothing without itself", "Add its address, or set it to {}."
+            None,
+            f"lacks {own}, and HAProxy shares nothing unless it is a peer itself",
+            "Add its address, or set it to {}.",
         )
     if unknown:
         place.doubtful(
             None,
             f"has no IP address of {', '.join(unknown)}, so stick tables are not shared with it",
-            "Gather the facts of all load balancers, or set the variable.",
+            "Gather the facts of all load balancers, or list their addresses in haproxy_peers.",
         )
 
 
@@ -168,20 +174,22 @@ class Backends:
             if mode == "http" and self.every[name].service["haproxy_balance_type"] == "tcp":
                 place.wrong(name, "is a tcp service, and requests are http", "Give both the same haproxy_balance_type.")
         elif name not in self.every:
-            place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Name one of the services.")
+            place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Use the name of a service.")
         elif name not in self.present:
-            place.wrong(name, "is a service that is switched off", "Enable it, or send the requests elsewhere.")
+            place.wrong(
+                name, "is a service that is switched off", "Enable the service, or send the requests elsewhere."
+            )
         elif self.every[name].service["haproxy_frontend_only"]:
-            place.wrong(name, "has no backend: haproxy_frontend_only is set", "Name a service that has one.")
+            place.wrong(name, "has no backend: haproxy_frontend_only is set", "Use a service that has one.")
         elif self.every[name].is_whole:
-            place.wrong(name, "has an empty backend", "Give it haproxy_backend_nodes.")
+            place.wrong(name, "has an empty backend", "List its servers in haproxy_backend_nodes.")
 
     def refer_section(self, section: str, place: Place, mode: str) -> None:
         """The same for a section's own name, as maps hold it."""
         if section.endswith("-back"):
             self.refer(section[: -len("-back")], place, mode)
         else:
-            hint = f"Write {section}-back." if section in self.usable else "Write a service's name and -back."
+            hint = f"Write {section}-back." if section in self.usable else "Write the name of a service with -back."
             place.wrong(section, "is not a backend", hint)
 
 

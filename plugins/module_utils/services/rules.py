@@ -43,14 +43,14 @@ OTHER_CHECKS = {
     *("ssl-hello-chk", "tcp-check"),
 }
 
-TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Leave it out.")
+TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
 NO_TUNING = (
     (
         "nbproc",
         "is gone from HAProxy since 2.5",
-        "Use nbthread, or leave it out: HAProxy takes a thread for each CPU.",
+        "Use nbthread, or remove it: HAProxy starts a thread for each CPU.",
     ),
-    ("maxconn", "has a variable of its own", "Use haproxy_maxconn."),
+    ("maxconn", "is set by a variable of its own", "Use haproxy_maxconn."),
     ("description", *TAKEN_DESCRIPTION),
 )
 
@@ -131,14 +131,12 @@ def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | 
     for index, entry in enumerate(entries):
         for name, other in (("user_ssl_key", "user_ssl_cert"), ("user_ssl_cert", "user_ssl_key")):
             if entry.get(other) and not entry.get(name):
-                place.item(index).key(name).wrong(
-                    None, f"is missing, and {other} is not without it", "Give both paths."
-                )
+                place.item(index).key(name).wrong(None, f"is missing, and {other} needs it", "Set both paths.")
         if settings and entry.get("user_ssl_cert") and entry["address"] in {vip.address for vip in vips(settings)}:
             place.item(index).key("user_ssl_cert").wrong(
                 entry["user_ssl_cert"],
-                f"is for one service, and the certificate of the VIP {entry['address']} is for all",
-                "Name it in haproxy_vip_binds, or in haproxy_ssl_path or haproxy_ssl_certificates of the service.",
+                f"would be for one service only, but all services show the certificate of the VIP {entry['address']}",
+                "Set it in haproxy_vip_binds, or use haproxy_ssl_path or haproxy_ssl_certificates in the service.",
             )
 
 
@@ -148,7 +146,7 @@ def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_accept_both_protocols"] and len(place.service) > LONGEST_INNER_NAME:
         place.key("haproxy_service_name").wrong(
             place.service,
-            "is too long for haproxy_accept_both_protocols, which makes names of sockets of it",
+            "is too long for haproxy_accept_both_protocols, which derives socket names from it",
             f"Use at most {LONGEST_INNER_NAME} characters.",
         )
     if not service["haproxy_ssl"]:
@@ -158,15 +156,15 @@ def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_ssl_client_crl"] and not service["haproxy_ssl_client_ca"]:
         place.key("haproxy_ssl_client_crl").wrong(
             service["haproxy_ssl_client_crl"],
-            "is the list of a CA that is not named, so nobody would be asked for a certificate",
+            "belongs to a CA that is not named, so no client would be asked for a certificate",
             "Set haproxy_ssl_client_ca.",
         )
     client_authority(service, place, settings)
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(
             True,
-            "needs a certificate, and the variable haproxy_ssl is false, so none is made",
-            "Put one at haproxy_ssl_path.",
+            "needs a certificate, but the variable haproxy_ssl is false, so none is issued",
+            "Set the variable, or name a certificate in haproxy_ssl_path.",
         )
 
 
@@ -177,21 +175,21 @@ def client_authority(service: Data, place: Place, settings: Data) -> None:
     if authority not in settings["haproxy_pki_roots"]:
         place.key("haproxy_ssl_client_ca").wrong(
             authority,
-            "is neither an absolute path nor an authority of haproxy_pki_authorities that signs itself",
+            "is neither an absolute path nor a self-signed authority of haproxy_pki_authorities",
             did_you_mean(authority, settings["haproxy_pki_roots"])
-            or "With one that another signs, HAProxy would let clients of all others below that in too.",
+            or "An intermediate authority would also admit clients of all other authorities below its root.",
         )
     if not settings["haproxy_ssl"]:
         place.key("haproxy_ssl_client_ca").wrong(
             authority,
-            "is an authority, and the variable haproxy_ssl is false, so the load balancers get no certificate of it",
-            "Set it, or name the path of a CA file on the load balancer.",
+            "is an authority, but the variable haproxy_ssl is false, so the load balancers do not get its certificate",
+            "Set the variable, or name the path of a CA file on the load balancer.",
         )
     if service["haproxy_ssl_client_crl"]:
         place.key("haproxy_ssl_client_crl").wrong(
             service["haproxy_ssl_client_crl"],
-            "is not read: the list of our own authority comes with it",
-            "Remove it, and list serial numbers in the key revoked of the authority.",
+            "is not read: the revocation list of an authority of haproxy_pki_authorities comes with it",
+            "Remove it, and list serial numbers in the authority's key revoked.",
         )
 
 
@@ -201,13 +199,19 @@ def redirect(service: Data, place: Place) -> None:
         place.key("haproxy_redirect_http_port").wrong(
             redirect_port,
             "redirects to TLS, which the service does not speak",
-            "Set haproxy_ssl: true, or drop the redirect.",
+            "Set haproxy_ssl: true, or remove the redirect.",
         )
-    if redirect_port and service["haproxy_port"] != 443 and not service["haproxy_redirect_scheme"]:
+    # HAProxy keeps the port in the Host header, which clients leave out for port 80 only.
+    if (
+        redirect_port
+        and not service["haproxy_redirect_scheme"]
+        and (redirect_port, service["haproxy_port"]) != (80, 443)
+    ):
+        target = "the port that the client named" if redirect_port != 80 else "port 443"
         place.key("haproxy_redirect_http_port").doubtful(
             redirect_port,
-            f"redirects to the port that the client named or to 443, not to {service['haproxy_port']}",
-            "Redirect by http-request redirect in haproxy_frontend_raw of a service of its own.",
+            f"redirects to {target}, not to {service['haproxy_port']}",
+            "Use ports 80 and 443, or redirect by haproxy_frontend_raw of a service of its own.",
         )
     if service["haproxy_redirect_scheme"] and not redirect_port:
         place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
@@ -220,7 +224,7 @@ def redirect(service: Data, place: Place) -> None:
     for name, acl in (service["haproxy_frontend_acls"] or {}).items():
         if redirect_port and service["haproxy_balance_type"] == "tcp" and not acl.get("backend_name"):
             place.key(f"haproxy_frontend_acls.{name}").wrong(
-                None, "sends requests to this service, which is tcp", "Give it the backend_name of an http service."
+                None, "sends requests to this service, which is tcp", "Set backend_name to an http service."
             )
 
 
@@ -254,7 +258,7 @@ def server_tls(service: Data, place: Place) -> None:
         place.key("haproxy_backend_ca").doubtful(
             None,
             "is not set, so anybody can pose as a server",
-            "Set it to true or a CA file, and haproxy_backend_verifyhost.",
+            "Set it to true or to a CA file, and set haproxy_backend_verifyhost.",
         )
 
 
@@ -271,7 +275,7 @@ def backend_options(service: Data, place: Place) -> None:
             service["haproxy_balance_alg"], "needs http, and the service is tcp", "Use source, leastconn or roundrobin."
         )
     if "none" in (service["haproxy_retry_on"] or ()) and len(service["haproxy_retry_on"]) > 1:
-        place.key("haproxy_retry_on").wrong("none", "excludes all others", "Keep it alone, or leave it out.")
+        place.key("haproxy_retry_on").wrong("none", "excludes all others", "Use it alone, or remove it.")
     if service["haproxy_cookie"] and is_tcp:
         place.key("haproxy_cookie").wrong(
             service["haproxy_cookie"], "needs http, and the service is tcp", "Use a stick table."
@@ -341,18 +345,20 @@ def worker_life(timeout: str | None, place: Place, settings: Data) -> None:
 def letsencrypt(settings: Data, place: Place) -> None:
     if not settings["haproxy_ssl_letsencrypt_email"]:
         place.key("haproxy_ssl_letsencrypt_email").wrong(
-            None, "is missing, and haproxy_ssl_letsencrypt_enable is true", "Say where the CA can write to you."
+            None,
+            "is missing, and haproxy_ssl_letsencrypt_enable is true",
+            "Set the address for expiry notices of the CA.",
         )
     if not settings["haproxy_ssl"]:
         place.key("haproxy_ssl_letsencrypt_enable").wrong(
             True,
-            "needs haproxy_ssl, for the certificate that HAProxy starts with",
+            "needs haproxy_ssl, which issues the certificate that HAProxy starts with",
             "Set haproxy_ssl: true.",
         )
     is_dns = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "dns-01"
     if is_dns and settings["haproxy_ssl_letsencrypt_certbot_authenticator"] == "standalone":
         place.key("haproxy_ssl_letsencrypt_certbot_authenticator").wrong(
-            "standalone", "cannot answer dns-01", "Name a plugin of certbot that can, such as dns-rfc2136."
+            "standalone", "cannot answer dns-01", "Use a plugin of certbot that can, such as dns-rfc2136."
         )
     first = first_acme_domains(settings)
     if any(is_by_acme(vip, settings) and vip.letsencrypt in ("", acme_name(first)) for vip in tls_vips(settings)):
@@ -365,9 +371,9 @@ def acme_certificates(settings: Data, place: Place) -> None:
     for index, entry in enumerate(settings["haproxy_ssl_letsencrypt_certificates"]):
         here = place.item(index)
         if entry["name"] in taken:
-            here.key("name").wrong(entry["name"], "is the name of another certificate already", "Choose another.")
+            here.key("name").wrong(entry["name"], "is the name of another certificate already", "Choose another name.")
         if not entry["domains"]:
-            here.key("domains").wrong(None, "is empty, and a certificate is for names", "List them.")
+            here.key("domains").wrong(None, "is empty, but a certificate needs names", "List the DNS names.")
         taken.add(entry["name"])
         is_dns = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "dns-01"
         domains(entry["domains"], here.key("domains"), is_dns=is_dns)
@@ -383,20 +389,22 @@ def acme_choices(settings: Data, place: Place) -> None:
         if chosen not in known:
             here.key("letsencrypt").wrong(
                 chosen,
-                "is no certificate of haproxy_ssl_letsencrypt_certificates",
+                "is not a certificate of haproxy_ssl_letsencrypt_certificates",
                 did_you_mean(chosen, known) or "Add it there.",
             )
         if entry.get("letsencrypt") and entry.get("user_ssl_cert"):
             here.key("user_ssl_cert").wrong(
-                entry["user_ssl_cert"], "is not shown beside one from Let's Encrypt", "Keep one of the two keys."
+                entry["user_ssl_cert"],
+                "is not used beside a certificate from Let's Encrypt",
+                "Keep one of the two keys.",
             )
     if not settings["haproxy_ssl_letsencrypt_enable"]:
         choosing = [entry["address"] for entry in settings["haproxy_vip_binds"] if entry.get("letsencrypt")]
         if choosing:
             place.key("haproxy_ssl_letsencrypt_enable").wrong(
                 False,
-                f"leaves {', '.join(choosing)} without what letsencrypt in haproxy_vip_binds says",
-                "Set it to true, or leave that key out.",
+                f"leaves {', '.join(choosing)} without the certificate that letsencrypt in haproxy_vip_binds names",
+                "Set it to true, or remove that key.",
             )
 
 
@@ -409,6 +417,6 @@ def domains(names: t.Sequence[str], place: Place, *, is_dns: bool) -> None:
         elif is_ip(name) or not HOSTNAME.fullmatch(name.removeprefix("*.")):
             place.item(index).wrong(
                 name,
-                "is no DNS name, and the certificate is for names",
+                "is no DNS name, but certificates from Let's Encrypt are for names",
                 "Set external_lb_vip_address to the external DNS name, or list names here.",
             )

@@ -63,6 +63,6 @@ def check_text(text: str, place: Place) -> None:
     if given := GIVEN_AWAY.search(text):
         place.wrong(
             text,
-            f"gives a socket away with {given['word']}, which the sandbox of HAProxy's unit forbids",
-            f"Let others reach it by its directory's group and mode. {HINT}",
+            f"changes the owner of a socket with {given['word']}, which the sandbox of HAProxy's unit forbids",
+            f"Give others access by the group and mode of its directory. {HINT}",
         )

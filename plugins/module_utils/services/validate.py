@@ -81,7 +81,7 @@ def check(
     crosscheck.references(wanted, {item.name: item for item in every})
     if not every:
         Place(problems, "haproxy_service_configs").doubtful(
-            None, "is empty, so the load balancers will balance nothing", "Look whether the variables are read at all."
+            None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
         )
     problems.sort()
     services = [
@@ -158,12 +158,14 @@ def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> lis
         if not address and binds.is_ip(node["name"]):
             address = node["name"]
         if not address:
-            hint = did_you_mean(node["name"], hosts) or "Add it, or write name and ip_addr."
+            hint = did_you_mean(node["name"], hosts) or "Add the host, or set name and ip_addr."
             place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
             address = "0.0.0.0"
         if not binds.is_ip(address):
             place.item(index).doubtful(
-                address, "is a DNS name, which HAProxy looks up when it starts or reloads only", "An address is safer."
+                address,
+                "is a DNS name, which HAProxy resolves only when it starts or reloads",
+                "Use an address if you can.",
             )
         result.append({**node, "ip_addr": address})
     return result
@@ -177,7 +179,7 @@ def check_versions(read: Data, keys: t.Iterable[Key], place: Place, settings: Da
             place.key(key.name).wrong(
                 read[key.name],
                 f"needs HAProxy {key.since}, and haproxy_version is {settings['haproxy_version']}",
-                "Leave it out, or upgrade and set haproxy_version.",
+                "Remove it, or upgrade HAProxy and set haproxy_version.",
             )
 
 

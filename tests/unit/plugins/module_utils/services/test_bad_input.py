@@ -78,7 +78,7 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     (
         {"haproxy_bind": [{"address": "10.0.0.99", "user_ssl_cert": "/a.crt"}]},
         "haproxy_bind[0].user_ssl_key",
-        "user_ssl_cert is not without it",
+        "user_ssl_cert needs it",
     ),
     (
         {"haproxy_bind": [{"address": "203.0.113.10", "user_ssl_cert": "/a.crt", "user_ssl_key": "/a.key"}]},
@@ -460,7 +460,7 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     (
         {"haproxy_global_raw": ["stats socket /run/haproxy/x.sock mode 660 group telegraf level operator"]},
         "haproxy_global_raw[0]",
-        "gives a socket away with group",
+        "changes the owner of a socket with group",
     ),
     ({"haproxy_global_raw": ["description x"]}, "haproxy_global_raw[0]", "which release it runs"),
     ({"haproxy_errorfiles": [{"code": 503, "path": "x"}]}, "haproxy_errorfiles[0].path", "is not an absolute path"),
@@ -568,10 +568,10 @@ def test_a_key_that_the_haproxy_of_the_nodes_is_too_old_for() -> None:
 @pytest.mark.parametrize(
     ("keys", "settings", "path", "words"),
     [
-        ({"haproxy_ssl_client_ca": "Servers"}, {}, "haproxy_ssl_client_ca", "of all others below that"),
+        ({"haproxy_ssl_client_ca": "Servers"}, {}, "haproxy_ssl_client_ca", "clients of all other authorities"),
         ({"haproxy_ssl_client_ca": "Client"}, {}, "haproxy_ssl_client_ca", "Did you mean Clients"),
         ({"haproxy_ssl_client_crl": "/a.crl"}, {}, "haproxy_ssl_client_crl", "comes with it"),
-        ({}, {"haproxy_ssl": False}, "haproxy_ssl_client_ca", "get no certificate of it"),
+        ({}, {"haproxy_ssl": False}, "haproxy_ssl_client_ca", "do not get its certificate"),
     ],
 )
 def test_clients_of_our_own_authority(
@@ -609,6 +609,16 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         [{**WEB, "haproxy_port": 8446, "haproxy_ssl": True, "haproxy_redirect_http_port": 8086}],
         f"{S0}.haproxy_redirect_http_port",
         "not to 8446",
+    ),
+    (
+        [{**WEB, "haproxy_port": 443, "haproxy_ssl": True, "haproxy_redirect_http_port": 8080}],
+        f"{S0}.haproxy_redirect_http_port",
+        "redirects to the port that the client named, not to 443",
+    ),
+    (
+        [{**WEB, "haproxy_port": 8443, "haproxy_ssl": True, "haproxy_redirect_http_port": 80}],
+        f"{S0}.haproxy_redirect_http_port",
+        "redirects to port 443, not to 8443",
     ),
     (
         [{**WEB, "haproxy_balance_type": "tcp", "haproxy_frontend_raw": ["http-request deny"]}],
