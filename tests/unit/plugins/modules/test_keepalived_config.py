@@ -18,7 +18,7 @@ Run = t.Callable[..., dict[str, t.Any]]
 TEXT = """\
 global_defs {
 vrrp_version 3
-vrrp_garp_master_refresh 30
+vrrp_garp_master_delay 1
 reload_check_config /run/check.log
 reload_file /run/reload
 }

@@ -41,7 +41,6 @@ SETTINGS = """\
 vrrp_version 3
 enable_script_security
 script_user root
-vrrp_garp_master_refresh 30
 reload_check_config /run/check.log
 reload_file /run/reload
 """
@@ -285,10 +284,11 @@ TEXTS = [
 WHOLE_TEXTS = [
     ("strict-mode", settings("vrrp_strict") + instance(), settings("vrrp_strict") + instance("accept")),
     ("interface-missing", G + instance(interface="eth9"), settings("dynamic_interfaces") + instance(interface="eth9")),
+    ("garp-refresh", settings("vrrp_garp_master_refresh 30") + instance(), settings() + instance()),
     (
-        "garp-refresh-missing",
-        settings(without="vrrp_garp") + instance(),
-        settings(without="vrrp_garp") + instance("garp_master_refresh 30"),
+        "garp-refresh",
+        G + instance("garp_master_refresh 30"),
+        settings("vrrp_garp_master_refresh 30") + instance("garp_master_refresh 0"),
     ),
     (
         "script-security-missing",

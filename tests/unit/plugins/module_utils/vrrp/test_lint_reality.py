@@ -28,7 +28,7 @@ ELECTION = 2.0
 GLOBAL = "global_defs {\nvrrp_version 3\nenable_script_security\nscript_user root\n}\n"
 WORKS = GLOBAL.replace(
     "}",
-    "vrrp_garp_master_refresh 30\nreload_check_config /run/lint-reality.log\nreload_file /run/lint-reality.reload\n}",
+    "reload_check_config /run/lint-reality.log\nreload_file /run/lint-reality.reload\n}",
 )
 FAILING = 'vrrp_script s {\nscript "/usr/bin/test -e %s"\ninterval 1\nfall 1\nrise 1\nweight %d\n}\n'
 
@@ -84,7 +84,7 @@ TRACK = "track_script {\ns\n}"
         ("name-twice", SCRIPT % "" + SCRIPT % "" + instance(TRACK)),
         ("strict-mode", instance("strict_mode", unicast=("192.0.2.1", "192.0.2.2"))),
         ("sync-daemon-without-instance", "global_defs {\nlvs_sync_daemon eth0 two\n}\n" + instance()),
-        ("garp-refresh-missing", instance()),
+        ("garp-refresh", instance("garp_master_refresh 30")),
         ("reload-check-missing", instance()),
         ("nothing-to-do", ""),
     ],
