@@ -112,7 +112,7 @@ class AddServer:
     @property
     def commands(self) -> list[str]:
         """The first of them; enabling it and its checks follows."""
-        return [f"add server {self.pool}/{self.server.name} {self.server.endpoint} {' '.join(self.server.words)}"]
+        return [f"add server {self.pool}/{self.server.name} {self.server.endpoint} {' '.join(self.server.addition)}"]
 
     def run(self, session: Session) -> None:
         """Add it, then its checks, then traffic."""
@@ -121,7 +121,7 @@ class AddServer:
             self.pool,
             self.server.name,
             self.server.endpoint,
-            self.server.words,
+            self.server.addition,
             ready=self.at_once or not self._has_company(session),
         )
 

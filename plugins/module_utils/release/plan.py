@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import STATIC
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import (
     AddServer,
     Change,
@@ -47,9 +48,6 @@ DYNAMIC_COOKIES = Version(3, 0)
 _UNPLAIN = re.compile(r"""[\\'"$]""")
 CHECK_PORTS = Version(2, 4)
 PATTERN_VERSIONS = Version(2, 4)
-# Keywords that `add server` does not take, or with another result than the configuration.
-STATIC_KEYWORDS = ("agent-check", "init-addr", "on-marked-up", "resolvers", "track")
-
 
 Kind = t.Literal["map", "acl"]
 
@@ -242,10 +240,9 @@ def _not_addable(server: Server, version: Version) -> Iterator[str]:
         yield "and its address is none that HAProxy takes while it runs"
     if server.unknown:
         yield f"with '{server.unknown}', of which nothing is known here"
-    static = [*STATIC_KEYWORDS, *(["cookie"] if version < DYNAMIC_COOKIES else [])]
-    for keyword in static:
-        if keyword in server.others:
-            yield f"with '{keyword}', which HAProxy {version} does not take while it runs"
+    static = {*STATIC, *(["cookie"] if version < DYNAMIC_COOKIES else [])}
+    for keyword in sorted(static.intersection(server.addition)):
+        yield f"with '{keyword}', which HAProxy {version} does not take while it runs"
 
 
 def _not_settable(old: Server, new: Server, takes_weights: bool, version: Version) -> Iterator[str]:
@@ -255,6 +252,8 @@ def _not_settable(old: Server, new: Server, takes_weights: bool, version: Versio
         yield f"changes {', '.join(repr(word) for word in words) or 'the order of its options'}"
     if old.endpoint != new.endpoint and (old.address is None or new.address is None):
         yield "has an address that HAProxy does not change while it runs"
+    if old.endpoint != new.endpoint and "hash-key" in new.others:
+        yield "changes its address, of which HAProxy may have made its place"
     if "weight" in changed and (not takes_weights or "agent-check" in new.others):
         yield "changes its weight, which this pool does not take while HAProxy runs"
     if "maxconn" in changed and "minconn" in new.others:

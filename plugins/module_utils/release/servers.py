@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The servers of a backend as the configuration describes them, and what a running HAProxy lets change. Pure.
-
-HAProxy Configuration Manual, section 5.2, "Server and default-server options".
-"""
+"""The servers of a backend as the configuration describes them, and what a running HAProxy lets change. Pure."""
 
 from __future__ import annotations
 
@@ -14,23 +11,10 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
 
 NUMBERS = ("weight", "maxconn", "port")
-# How many words follow each keyword; a line with any other is taken as a whole.
-KEYWORDS = {
-    **dict.fromkeys(
-        ("agent-check", "backup", "check", "check-ssl", "disabled", "send-proxy", "send-proxy-v2", "ssl"), 0
-    ),
-    **dict.fromkeys(
-        ("addr", "agent-inter", "agent-port", "alpn", "ca-file", "check-alpn", "check-proto", "check-sni"), 1
-    ),
-    **dict.fromkeys(("ciphers", "ciphersuites", "cookie", "crt", "downinter", "fall", "fastinter", "init-addr"), 1),
-    **dict.fromkeys(
-        ("inter", "minconn", "on-marked-down", "on-marked-up", "proto", "resolvers", "rise", "slowstart"), 1
-    ),
-    **dict.fromkeys(("sni", "ssl-max-ver", "ssl-min-ver", "track", "verify", "verifyhost", *NUMBERS), 1),
-}
 _ENDPOINT = re.compile(r"(?:ipv[46]@)?\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>\d+)")
 
 
@@ -62,7 +46,7 @@ class Server:
     @property
     def is_checked(self) -> bool:
         """Whether HAProxy looks after its health."""
-        return "check" in self.others
+        return bool(ServerOptions(self.words).switched("check"))
 
     @property
     def ends_sessions(self) -> bool:
@@ -71,27 +55,32 @@ class Server:
 
     @property
     def words(self) -> Words:
-        """What stands behind the address, as a command takes it."""
+        """What stands behind the address."""
         numbers = (word for name, value in self.numbers.items() for word in (name, str(value)))
         return (*self.others, *numbers, *(("disabled",) if self.disabled else ()))
+
+    @property
+    def addition(self) -> Words:
+        """What stands behind the address in the command that adds it."""
+        return tuple(word for option in ServerOptions(self.words).addition() for word in option)
 
 
 def server(line: Words) -> Server:
     """Read a line ``server``. What is not understood is among the other words, where any change needs a reload."""
     name, endpoint = (*line[1:3], "", "")[:2]
+    options = ServerOptions(line[3:])
+    if options.unknown:
+        return Server(name, endpoint, {}, False, line[3:], unknown=options.unknown)
     numbers: dict[str, int] = {}
-    disabled, others, rest = False, [], list(line[3:])
-    while rest:
-        keyword = rest.pop(0)
-        if keyword not in KEYWORDS:
-            return Server(name, endpoint, {}, False, line[3:], unknown=keyword)
-        arguments, rest = rest[: KEYWORDS[keyword]], rest[KEYWORDS[keyword] :]
-        if keyword in NUMBERS and keyword not in numbers and arguments and arguments[0].isdecimal():
-            numbers[keyword] = int(arguments[0])
-        elif keyword == "disabled":
-            disabled = True
+    disabled = False
+    others: list[str] = []
+    for option in options.all:
+        if option[0] in NUMBERS and len(option) > 1 and option[1].isdecimal():
+            numbers[option[0]] = int(option[1])  # the last one counts
+        elif option[0] in ("disabled", "enabled"):
+            disabled = option[0] == "disabled"
         else:
-            others += [keyword, *arguments]
+            others += option
     return Server(name, endpoint, numbers, disabled, tuple(others))
 
 

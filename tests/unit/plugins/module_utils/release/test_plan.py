@@ -88,8 +88,22 @@ def commands(found: Difference) -> list[str]:
         (
             "maxconn 5\n",
             "maxconn 5\n    server c 192.0.2.3:80 check ssl verify none\n",
-            ["add server pool/c 192.0.2.3:80 check ssl verify none"],
+            # Checks of a server that is added do not speak TLS by themselves.
+            ["add server pool/c 192.0.2.3:80 check ssl verify none check-ssl"],
         ),
+        (
+            "maxconn 5\n",
+            "maxconn 5\n    server c 192.0.2.3:80 send-proxy-v2 no-check-ssl check no-backup\n",
+            ["add server pool/c 192.0.2.3:80 send-proxy-v2 check check-send-proxy"],
+        ),
+        (
+            "maxconn 5\n",
+            "maxconn 5\n    server c 192.0.2.3:80 send-proxy check no-check\n",
+            ["add server pool/c 192.0.2.3:80 send-proxy"],
+        ),
+        # Of two of one kind HAProxy takes the last.
+        ("weight 10\n", "weight 7 weight 9\n", ["set server pool/a weight 9"]),
+        ("weight 10 maxconn 5", "weight 10 maxconn 5 disabled enabled", []),
         (
             "backend hashed\n    balance source\n    server a 192.0.2.1:80 check",
             "backend hashed\n    balance source\n    server a 192.0.2.9:80 check",
@@ -203,6 +217,7 @@ def test_a_server_that_moves_behind_a_default_server() -> None:
         ("check backup", "check backup\n    server d 192.0.2.4:80 check backup", "the place of backups counts"),
         ("check some-new-keyword 5", "check some-new-keyword 6", "changes '5', '6'"),
         (None, "check some-new-keyword 5", "of which nothing is known here"),
+        (None, "enabled namespace blue", "with 'namespace'"),
     ],
 )
 def test_what_a_server_is_counts(before: str | None, after: str | None, reason: str | None) -> None:
@@ -213,6 +228,43 @@ def test_what_a_server_is_counts(before: str | None, after: str | None, reason: 
     if reason is None:
         assert found.reasons == []
     assert reason is None or any(reason in one for one in found.reasons), found.reasons
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(
+            "no-check",
+            "check crl-file /l",
+            "check send-proxy check-send-proxy",
+            "send-proxy-v2-ssl-cn",
+            "ssl no-tlsv10",
+        ),
+        *(
+            "ssl ssl-reuse",
+            "check check-via-socks4 socks4 192.0.2.9:1080",
+            "track hashed/a",
+            "ws h1",
+            "pool-max-conn 5",
+        ),
+        *(
+            "send-proxy-v2 set-proxy-v2-tlv-fmt(0x20) %[fc_pp_authority]",
+            "source 192.0.2.1 usesrc clientip",
+            "non-stick",
+        ),
+    ],
+)
+def test_a_weight_is_set_whatever_else_a_server_has(options: str) -> None:
+    old, new = (TEXT.replace(B, f"    server b 192.0.2.2:80 {options} weight {weight}\n") for weight in (1, 2))
+    found = difference(new, old)
+    assert (commands(found), found.reasons) == (["set server pool/b weight 2"], [])
+
+
+def test_an_address_that_a_place_is_made_of() -> None:
+    old, new = (TEXT.replace(B, f"    server b 192.0.2.{byte}:80 hash-key addr\n") for byte in (2, 3))
+    assert difference(new, old).reasons == [
+        "in backend pool the server b changes its address, of which HAProxy may have made its place"
+    ]
 
 
 def test_an_old_haproxy_has_no_dynamic_servers() -> None:
