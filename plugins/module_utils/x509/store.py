@@ -12,13 +12,12 @@ import fcntl
 import os
 import pathlib
 import re
-import tempfile
 import time
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.files import UNFINISHED, write_file
 
-_UNFINISHED = ".unfinished-"
 _LOCK_TIMEOUT = 120
 # How the files of an authority are called that regen_ca put another in the place of.
 RETIRED = re.compile(r"(?P<name>.+)-\d{8}T\d{6}Z")
@@ -157,7 +156,7 @@ class Store:
         """Carry changes out in their order, each of them whole or not at all."""
         if not changes:
             return
-        for leftover in self.directory.rglob(f"{_UNFINISHED}*"):
+        for leftover in self.directory.rglob(f"{UNFINISHED}*"):
             leftover.unlink()
         for change in changes:
             path = self.directory / change.path
@@ -176,21 +175,3 @@ class Store:
             self._make(directory.parent, 0o755)
         directory.mkdir(mode=mode, parents=directory == self.directory, exist_ok=True)
         directory.chmod(mode)  # Whatever the umask took away.
-
-
-def write_file(path: pathlib.Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """Write a file that has its content, its mode and its user and group from the first moment that it has its name."""
-    descriptor, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
-    temporary = pathlib.Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if owner:
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

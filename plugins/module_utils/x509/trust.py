@@ -12,7 +12,8 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import RETIRED, write_file
+from ansible_collections.lbforge.haproxy.plugins.module_utils.files import write_file
+from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import RETIRED
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")

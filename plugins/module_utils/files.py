@@ -2,25 +2,28 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of keys and certificates on a node, with their owners and modes."""
+"""Files on a node, each with its owner and mode from the first moment that it has its name."""
 
 from __future__ import annotations
 
 import dataclasses
 import grp
+import os
 import pathlib
 import pwd
 import re
+import tempfile
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import write_file
 
+# How the name of a file begins that is not whole yet.
+UNFINISHED = ".unfinished-"
 _MODE = re.compile(r"0?[0-7]{3}")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 
-class PlaceError(LbforgeError):
+class FilesError(LbforgeError):
     """Files that cannot be put where they are wanted."""
 
 
@@ -54,10 +57,45 @@ class Wanted:
         owned = Owned(found.st_uid, found.st_gid, found.st_mode & 0o7777)
         return [*([] if same else ["its content is another"]), *([] if owned == self.owned else [f"it has {owned}"])]
 
+    def diff(self) -> dict[str, str]:
+        """Return what is there and what is wanted, as Ansible shows it; only for what everybody may read."""
+        before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        shown = {"before_header": str(self.path), "after_header": str(self.path)}
+        if before.encode() == self.content and self.path.exists():
+            return {**shown, "before": f"{', '.join(self.differences())}\n", "after": f"{self.owned}\n"}
+        return {**shown, "before": before, "after": self.content.decode()}
+
     def write(self) -> None:
-        """Put it there, whole and with its owner and mode from its first moment."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Put it there, and its directories if they are missing."""
+        make_directories(self.path.parent)
         write_file(self.path, self.content, self.owned.mode, (self.owned.uid, self.owned.gid))
+
+
+def make_directories(directory: pathlib.Path) -> None:
+    """Make a directory and those above it that are missing, open to all whatever the umask is."""
+    if directory.is_dir():
+        return
+    make_directories(directory.parent)
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)
+
+
+def write_file(path: pathlib.Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Write a file that has its content, its mode and its user and group from the first moment that it has its name."""
+    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
+    temporary = pathlib.Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if owner:
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
@@ -79,7 +117,7 @@ def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
         gid = _id(entry["group"], lambda name: grp.getgrnam(name).gr_gid, f"{here}.group", "group", problems)
         files.append(Wanted(pathlib.Path(dest), entry["content"].encode(), Owned(uid, gid, mode or 0)))
     if problems:
-        raise PlaceError("\n".join(problems), errors=problems)
+        raise FilesError("\n".join(problems), errors=problems)
     return files
 
 

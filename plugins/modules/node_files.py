@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_files
+short_description: Many small files on a node in one step
+version_added: 0.2.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment.
+  - One call takes as long as one call of M(ansible.builtin.file), however many files there are.
+  - Says which files it wrote, so that what depends on one of them can wait for that one.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+options:
+  files:
+    description: Files to write. Their directories are made if they are missing.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      dest:
+        description: Absolute path on the node.
+        type: path
+        required: true
+      content:
+        description: Text of the file. It is shown with C(--diff), so for secrets use M(lbforge.haproxy.pki_install).
+        type: str
+        required: true
+      owner:
+        description: Name or number of its user.
+        type: str
+        default: root
+      group:
+        description: Name or number of its group.
+        type: str
+        default: root
+      mode:
+        description: Its mode, in quotes.
+        type: str
+        default: "0644"
+seealso:
+  - module: ansible.builtin.copy
+  - module: lbforge.haproxy.pki_install
+"""
+
+EXAMPLES = r"""
+- name: Install the drop-ins of the haproxy unit
+  lbforge.haproxy.node_files:
+    files:
+      - dest: /etc/systemd/system/haproxy.service.d/limits.conf
+        content: |
+          [Service]
+          LimitNOFILE=100000
+      - dest: /usr/local/sbin/haproxy-report
+        content: "{{ lookup('ansible.builtin.file', 'haproxy-report', rstrip=false) }}"
+        mode: "0755"
+  register: installed
+
+- name: Have systemd read its units if one of them changed
+  ansible.builtin.systemd_service:
+    daemon_reload: true
+  when: installed.written | select('match', '/etc/systemd/') | length > 0
+"""
+
+RETURN = r"""
+written:
+  description: Files that were, or would be, written, with the reason for each.
+  returned: success
+  type: dict
+  sample:
+    /usr/local/sbin/haproxy-report: it is missing
+errors:
+  description: Every mistake.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.files import parse_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
+
+
+class QuietModule(Quiet, AnsibleModule):
+    """A module whose arguments do not go to the log of the system: they are whole files."""
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Write the files that are not as they should be."""
+    files = parse_files(module.params["files"])
+    wanting = {file: differences for file in files if (differences := file.differences())}
+    diff = [file.diff() for file in wanting]
+    if not module.check_mode:
+        for file in wanting:
+            file.write()
+    return {
+        "changed": bool(wanting),
+        "written": {str(file.path): ", ".join(differences) for file, differences in wanting.items()},
+        "diff": diff,
+    }
+
+
+def main() -> t.NoReturn:
+    file = {
+        "dest": {"type": "path", "required": True},
+        "content": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+    }
+    module = QuietModule(
+        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": file}},
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except LbforgeError as error:
+        module.fail_json(msg=str(error), **error.details)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

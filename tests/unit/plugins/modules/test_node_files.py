@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many small files in one step."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.modules import node_files
+
+Call = t.Callable[..., dict[str, t.Any]]
+ME = {"owner": getpass.getuser(), "group": str(os.getgid())}
+
+
+@pytest.fixture
+def call(run_module: t.Callable[..., dict[str, t.Any]]) -> Call:
+    def run(*files: dict[str, t.Any], check: bool = False) -> dict[str, t.Any]:
+        return run_module(node_files, files=[{**ME, **file} for file in files], _ansible_check_mode=check)
+
+    return run
+
+
+def mode(path: pathlib.Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+def test_files_are_written_once(call: Call, tmp_path: pathlib.Path) -> None:
+    script, drop_in = tmp_path / "sbin" / "script", tmp_path / "units" / "a.service.d" / "limits.conf"
+    files = [
+        {"dest": str(script), "content": "#!/bin/sh\n", "mode": "0755"},
+        {"dest": str(drop_in), "content": "[Service]\n"},
+    ]
+    missing = {str(script): "it is missing", str(drop_in): "it is missing"}
+    assert call(*files, check=True)["written"] == missing
+    assert list(tmp_path.iterdir()) == []
+    assert call(*files)["written"] == missing
+    assert (script.read_text(), mode(script)) == ("#!/bin/sh\n", 0o755)
+    assert (drop_in.read_text(), mode(drop_in)) == ("[Service]\n", 0o644)
+    for check in (True, False):
+        unchanged = call(*files, check=check)
+        assert (unchanged["changed"], unchanged["written"], unchanged["diff"]) == (False, {}, [])
+
+
+def test_directories_are_open_whatever_the_umask_is(call: Call, tmp_path: pathlib.Path) -> None:
+    before = os.umask(0o077)
+    try:
+        call({"dest": str(tmp_path / "a" / "b" / "c"), "content": ""})
+    finally:
+        os.umask(before)
+    assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "b"), mode(tmp_path / "a" / "b" / "c")) == (0o755, 0o755, 0o644)
+
+
+def test_it_tells_which_file_differed_and_how(call: Call, tmp_path: pathlib.Path) -> None:
+    same, text, mode_only = (tmp_path / name for name in ("same", "text", "mode"))
+    files = [{"dest": str(path), "content": f"{path.name}\n"} for path in (same, text, mode_only)]
+    call(*files)
+    text.write_text("by hand\n")
+    mode_only.chmod(0o600)
+    inode = same.stat().st_ino
+    result = call(*files)
+    assert result["written"] == {
+        str(text): "its content is another",
+        str(mode_only): f"it has owner {os.getuid()}, group {os.getgid()}, mode 0600",
+    }
+    assert [(one["before"], one["after"]) for one in result["diff"]] == [
+        ("by hand\n", "text\n"),
+        (
+            f"it has owner {os.getuid()}, group {os.getgid()}, mode 0600\n",
+            f"owner {os.getuid()}, group {os.getgid()}, mode 0644\n",
+        ),
+    ]
+    assert (text.read_text(), mode(mode_only), same.stat().st_ino) == ("text\n", 0o644, inode)
+
+
+def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib.Path) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\n"
+    result = call(
+        {"dest": str(tmp_path / "good"), "content": ""},
+        {"dest": "relative", "content": "", "owner": "nobody-of-that-name"},
+        {"dest": str(tmp_path / "good"), "content": "", "mode": "rw"},
+        {"dest": str(tmp_path / "key"), "content": key},
+    )
+    assert result["errors"] == [
+        "files[1].dest: 'relative' is not the absolute path of a file",
+        "files[1].owner: there is no user 'nobody-of-that-name' on this node",
+        f"files[2].dest: '{tmp_path}/good' is there twice",
+        "files[2].mode: 'rw' is not a mode such as '0640', in quotes",
+        "files[3].mode: 0644 would let everybody read the private key in it",
+    ]
+    assert list(tmp_path.iterdir()) == []
