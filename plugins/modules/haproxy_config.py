@@ -118,6 +118,13 @@ options:
     description: The unit of systemd that is started if HAProxy does not run.
     type: str
     default: haproxy
+  allow_empty:
+    description:
+      - Whether a release without anything that serves clients may take the place of one with it. Pages of statistics do
+        not count.
+      - Without it such a release is refused, for most often somebody's variables were not found.
+    type: bool
+    default: false
   keep_releases:
     description:
       - How many releases stay on the host.
@@ -275,6 +282,7 @@ ARGUMENTS = {
     "master_socket": {"type": "path", "default": "/run/haproxy-master.sock"},
     "binary": {"type": "str", "default": "haproxy"},
     "service": {"type": "str", "default": "haproxy"},
+    "allow_empty": {"type": "bool", "default": False},
     "keep_releases": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 30},
 }
@@ -367,6 +375,7 @@ def main() -> t.NoReturn:
             secrets=[*params["secrets"], *(store.secrets(release.id) if is_rollback else ())],
             may_use_runtime=params["apply"] == "auto",
             is_rollback=is_rollback,
+            allow_empty=params["allow_empty"],
         )
 
     try:

@@ -210,7 +210,7 @@ WHOLE: dict[str, Strategy] = {
     "haproxy_pki_roots": st.just(["Root", "Clients"]),
     # There is no list of an authority that made itself for this test.
     "haproxy_pki_revoking": st.just([]),
-    "haproxy_ssl_client_crl": st.none(),
+    "haproxy_ssl_client_crl": st.nothing(),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
     "content": st.text(),
     "condition": st.booleans(),

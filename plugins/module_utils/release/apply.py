@@ -20,6 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes im
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import (
     Configuration,
     parse,
+    serving,
     shares_tables,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import Message, alerts, parse_messages
@@ -54,6 +55,7 @@ class Wanted:
     secrets: t.Sequence[str] = ()
     may_use_runtime: bool = True
     is_rollback: bool = False
+    allow_empty: bool = False  # whether HAProxy may be left without anything that serves clients
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def apply(
                 raise LbforgeError("\n".join(obstacles), errors=obstacles)
             host.checker.tidy()
             found = look(wanted, host)
+            _refuse_to_empty(wanted, found)
             plan = decide(wanted, found)
             if plan.action == "nothing":
                 return Outcome(wanted, found, plan, [], found.worker)
@@ -136,6 +139,19 @@ def apply(
             return Outcome(wanted, found, plan, warnings, worker)
     except OSError as error:
         raise LbforgeError(f"A file cannot be read or written: {error}.\n{host.haproxy.state()}") from error
+
+
+def _refuse_to_empty(wanted: Wanted, found: Found) -> None:
+    """A release in which nothing serves is more often a mistake than a wish."""
+    served = [name for sections in found.before for name in serving(sections)]
+    if served and not wanted.allow_empty and not serving(wanted.release.sections):
+        shown = ", ".join(served[:SHOWN_REASONS])
+        more = f" and {len(served) - SHOWN_REASONS} more" if len(served) > SHOWN_REASONS else ""
+        raise LbforgeError(
+            f"Release {wanted.release.id} serves no client: it has no frontend, and HAProxy has {shown}{more}."
+            " Nothing was changed. Look whether the services are read at all; if HAProxy is to serve nobody, set"
+            " allow_empty (haproxy_allow_empty in the role)."
+        )
 
 
 def way_back(store: ReleaseStore, name: str | None) -> Release:

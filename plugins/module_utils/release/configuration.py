@@ -157,6 +157,17 @@ def stats_sockets(sections: t.Iterable[Section]) -> list[str]:
     ]
 
 
+def serving(sections: t.Iterable[Section]) -> list[str]:
+    """The sections that clients are served by: what listens, but for pages of statistics."""
+    return [
+        " ".join(section.heading[:2])
+        for section in sections
+        if section.kind in ("frontend", "listen")
+        and section.those("bind")
+        and not (section.those("stats", "enable") and not section.those("server"))
+    ]
+
+
 def state_file(sections: t.Iterable[Section]) -> str | None:
     """Where a new worker reads the states of servers that the old one had; None when it reads none."""
     sections = list(sections)

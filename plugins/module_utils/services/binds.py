@@ -127,7 +127,7 @@ def service_binds(service: Service, settings: Settings) -> list[Bind]:
     """The binds of a service's frontends; empty for one that is only a backend."""
     if service["haproxy_backend_only"]:
         return []
-    if service["haproxy_bind"]:
+    if service["haproxy_bind"] is not None:
         known = {(vip.address, vip.interface): vip for vip in vips(settings)}
         wanted = [
             known.get((entry["address"], entry.get("interface") or "")) or bound_vip(entry)

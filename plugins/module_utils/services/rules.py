@@ -66,6 +66,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
         sandbox.check(service, SANDBOXED_KEYS, place)
     if not service["haproxy_backend_only"]:
         port(service, place)
+        binds(service, place)
         allow_list(service, place)
         tls(service, place, settings)
         user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), settings)
@@ -92,6 +93,18 @@ def sections(service: Data, place: Place) -> None:
             nodes.wrong(None, "is missing", "List the servers, or set haproxy_frontend_only.")
         else:
             nodes.doubtful(None, "is empty, so the service is left out")
+
+
+def limit_hosts(service: Data, place: Place) -> None:
+    if service["haproxy_limit_hosts"] == []:
+        place.key("haproxy_limit_hosts").doubtful(None, "is empty, so no load balancer has the service")
+
+
+def binds(service: Data, place: Place) -> None:
+    if service["haproxy_bind"] == []:
+        place.key("haproxy_bind").doubtful(
+            None, "is empty, so the service listens nowhere, and only other services can send requests to it"
+        )
 
 
 def raw_lines(service: Data, place: Place) -> None:
@@ -159,6 +172,13 @@ def tls(service: Data, place: Place, settings: Data) -> None:
             "belongs to a CA that is not named, so no client would be asked for a certificate",
             "Set haproxy_ssl_client_ca.",
         )
+    for index, entry in enumerate(service["haproxy_ssl_certificates"] or ()):
+        if entry.get("hosts") == []:
+            place.key("haproxy_ssl_certificates").item(index).key("hosts").wrong(
+                None,
+                "is empty, and HAProxy would show the certificate for every name on it",
+                "Leave the key out for that, or list names.",
+            )
     client_authority(service, place, settings)
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(

@@ -129,11 +129,13 @@ CERTIFICATE = Record(
                 )
             ),
             "Names that clients ask for, instead of those on the certificate.",
+            restricts=True,
         ),
         Key(
             "options",
             Text(r"[^\[\]\n]+", "options of a crt-list without brackets"),
             "Options for these names alone, such as `verify required ca-file /etc/haproxy/clients.pem`.",
+            restricts=True,
         ),
     ),
 )
@@ -185,7 +187,7 @@ SERVICE = Record(
         Key(
             "haproxy_limit_hosts",
             ListOf(NAME),
-            "Load balancers that get this service; without it, all of them.",
+            "Load balancers that get this service; without it, all of them. With `[]`, none.",
             restricts=True,
         ),
         # Where it listens.
@@ -193,7 +195,8 @@ SERVICE = Record(
         Key(
             "haproxy_bind",
             ListOf(BIND),
-            "Addresses to listen on, instead of all VIPs; the first counts as external.",
+            "Addresses to listen on, instead of all VIPs; the first counts as external. With `[]` the service has no"
+            " frontend.",
             restricts=True,
         ),
         Key("haproxy_bind_options", LINES, "Words added to every bind of the service, such as `accept-proxy`."),
@@ -225,11 +228,13 @@ SERVICE = Record(
             NAME_OR_PATH,
             "Whose certificates clients have to show: an authority of `haproxy_pki_authorities` that signs itself, or"
             " the path of a CA file on the load balancer.",
+            restricts=True,
         ),
         Key(
             "haproxy_ssl_client_crl",
             PATH,
             "Revocation list of a CA file, a path on the load balancer. Our own authority's comes with it.",
+            restricts=True,
         ),
         Key(
             "haproxy_ssl_client_verify",

@@ -71,6 +71,9 @@ def check(
     rules.check_settings(read_settings, Place(problems, ""))
     every = list(read_services(sources, read_settings, hosts, problems))
     crosscheck.servers(every)
+    for item in every:
+        if is_enabled(item.service):
+            rules.limit_hosts(item.service, item.place)
     wanted = [item for item in every if is_wanted(item.service, read_settings)]
     crosscheck.names(wanted)
     for item in wanted:
@@ -80,6 +83,7 @@ def check(
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.references(wanted, {item.name: item for item in every})
     if not every:
+        # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
         Place(problems, "haproxy_service_configs").doubtful(
             None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
         )
@@ -197,4 +201,4 @@ def is_wanted(service: Data, settings: Data) -> bool:
     if not is_enabled(service):
         return False
     limit = service["haproxy_limit_hosts"]
-    return not limit or settings["haproxy_host"] in limit
+    return limit is None or settings["haproxy_host"] in limit

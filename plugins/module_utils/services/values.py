@@ -532,9 +532,9 @@ class Record(Kind):
                 is_valid = False
                 continue
             here = dataclasses.replace(place.key(str(name)), secret=key.secret)
-            if key.restricts and item is not None and not is_set(item):
-                hint = "Write [] to allow none, or remove the key to allow all."
-                here.wrong(item, "is empty, which could mean none or all", hint)
+            if key.restricts and not is_set(item):
+                none = "Write [] to allow none, or remove" if isinstance(key.kind, ListOf) else "Remove"
+                here.wrong(item, "is empty, which could mean none or all", f"{none} the key to allow all.")
                 is_valid = False
             elif not is_set(item):
                 continue

@@ -368,6 +368,8 @@ class _Entry:
         found: dict[str, frozenset[tuple[str, str]]] = {}
         for kind in ("permitted", "excluded"):
             option, names = f"name_constraints_{kind}", set()
+            if kind == "permitted" and self.raw(option) == []:
+                self.wrong(option, "it is empty, and an authority without permitted names may sign for all")
             for text in self.raw(option) or ():
                 of, colon, value = (part.strip() for part in str(text).partition(":"))
                 name = _constraint(of.lower(), value) if colon else None

@@ -40,6 +40,23 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_service_enabled": "maybe"}, "haproxy_service_enabled", "neither true nor false"),
     ({"haproxy_service_enabled": 2}, "haproxy_service_enabled", "neither true nor false"),
     ({"haproxy_limit_hosts": ["l b1"]}, "haproxy_limit_hosts[0]", "is not a name"),
+    # What restricts and is empty could mean everybody or nobody: null is a list whose items are commented out.
+    ({"haproxy_limit_hosts": None}, "haproxy_limit_hosts", "which could mean none or all"),
+    ({"haproxy_bind": ""}, "haproxy_bind", "Write [] to allow none, or remove the key"),
+    ({"haproxy_allowlist_networks": None}, "haproxy_allowlist_networks", "which could mean none or all"),
+    ({"haproxy_whitelist_networks": ""}, "haproxy_whitelist_networks", "which could mean none or all"),
+    ({"haproxy_ssl_client_ca": ""}, "haproxy_ssl_client_ca", "which could mean none or all"),
+    ({"haproxy_ssl_client_crl": None}, "haproxy_ssl_client_crl", "which could mean none or all"),
+    (
+        {"haproxy_ssl": True, "haproxy_ssl_certificates": [{"name": "a", "hosts": []}]},
+        "haproxy_ssl_certificates[0].hosts",
+        "would show the certificate for every name on it",
+    ),
+    (
+        {"haproxy_ssl": True, "haproxy_ssl_certificates": [{"name": "a", "options": ""}]},
+        "haproxy_ssl_certificates[0].options",
+        "which could mean none or all",
+    ),
     ({"haproxy_port": 0}, "haproxy_port", "out of range for a port"),
     ({"haproxy_port": 65536}, "haproxy_port", "Use 1 to 65535"),
     ({"haproxy_port": -1}, "haproxy_port", "out of range"),
@@ -599,6 +616,8 @@ def test_what_is_no_service_is_one_mistake() -> None:
 
 DOUBTS: list[tuple[t.Any, str, str]] = [
     ([], "haproxy_service_configs", "will balance nothing"),
+    ([{**WEB, "haproxy_bind": []}], f"{S0}.haproxy_bind", "listens nowhere"),
+    ([{**WEB, "haproxy_limit_hosts": []}], f"{S0}.haproxy_limit_hosts", "no load balancer has the service"),
     ([{**WEB, "haproxy_allowlist_networks": []}], f"{S0}.haproxy_allowlist_networks", "only the load balancer itself"),
     ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
     ([{**WEB, "haproxy_backend_nodes": []}], f"{S0}.haproxy_backend_nodes", "is left out"),

@@ -53,6 +53,7 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_timeout_check": 500}, BACK, "timeout check 500"),
     ({"haproxy_http_reuse": "always"}, BACK, "http-reuse always"),
     ({"haproxy_retry_on": ["conn-failure", "503"]}, BACK, "retry-on conn-failure 503"),
+    ({"haproxy_retry_on": []}, BACK, "retry-on none"),
     ({"haproxy_cookie": "SRV insert indirect nocache"}, BACK, "cookie SRV insert indirect nocache"),
     ({"haproxy_cookie": "SRV insert indirect nocache"}, BACK, f"{SERVER} cookie w1"),
     ({"haproxy_http_keepalive_mode": "forceclose"}, FRONT, "option httpclose"),
@@ -593,6 +594,22 @@ def test_global_lines_about_http_stay_out_of_tcp_sections(render: Render, haprox
     assert "http-response set-header X-A b" not in rendered.section(FRONT)
     assert "http-request track-sc0 src" not in rendered.section(BACK)
     assert haproxy_says(rendered) == []
+
+
+def test_a_service_that_listens_nowhere_is_there_for_others(render: Render, haproxy_says: Says) -> None:
+    hidden = {**WEB, "haproxy_service_name": "hidden", "haproxy_bind": [], "haproxy_ssl": True}
+    rendered = render({**WEB, "haproxy_acls": {"h": {"rule": "path_beg /h", "backend_name": "hidden"}}}, hidden)
+    assert rendered.headings() == [
+        "frontend web-front-1",
+        "frontend web-front-2",
+        "backend web-back",
+        "backend hidden-back",
+    ]
+    assert haproxy_says(rendered) == []
+
+
+def test_a_service_limited_to_no_load_balancer_is_on_none(render: Render) -> None:
+    assert "other" not in render(WEB, {**WEB, "haproxy_service_name": "other", "haproxy_limit_hosts": []}).text
 
 
 def test_services_that_are_not_wanted_leave_no_trace(render: Render) -> None:

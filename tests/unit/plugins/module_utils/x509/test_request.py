@@ -99,6 +99,7 @@ MISTAKES: list[tuple[dict[str, t.Any], str, str]] = [
     (root(key_size=2048), "authorities[0].key_size", "256, 384, 521"),
     (root(key_type="Ed25519", key_size=256), "authorities[0].key_size", "leave it out"),
     (root(name_constraints_permitted=["example.org"]), "authorities[0].name_constraints_permitted", "'example.org' is"),
+    (root(name_constraints_permitted=[]), "authorities[0].name_constraints_permitted", "may sign for all"),
     (root(name_constraints_permitted=["DNS:*.org"]), "authorities[0].name_constraints_permitted", "DNS:DOMAIN"),
     (root(name_constraints_excluded=["IP:10.0.0.1/8"]), "authorities[0].name_constraints_excluded", "IP:NETWORK"),
     (root(name_constraints_excluded=["URI:a.org"]), "authorities[0].name_constraints_excluded", "neither DNS:DOMAIN"),
