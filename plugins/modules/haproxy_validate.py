@@ -64,6 +64,30 @@ options:
     type: list
     elements: str
     default: []
+  keepalived:
+    description:
+      - Variables of the role keepalived that say which addresses it moves, by their names, such as
+        C(haproxy_keepalived_external_vip_cidr), C(keepalived_vips) or C(keepalived_instances).
+      - They are compared with what HAProxy binds. An address that HAProxy binds and no instance carries, or the other
+        way round, is a mistake where it is certain.
+      - Left out, nothing is compared, as where something else moves the VIPs.
+    type: dict
+  own_addresses:
+    description: Addresses that stay on this load balancer, where O(keepalived) moves others.
+    type: list
+    elements: str
+    default: []
+  has_facts:
+    description:
+      - Whether O(own_addresses) are all there are, as the facts of the load balancer tell.
+      - Otherwise an address that HAProxy binds is refused only if it is a VIP of several load balancers.
+    type: bool
+    default: false
+  addresses_elsewhere:
+    description: What the inventory says of VIPs for other load balancers.
+    type: list
+    elements: raw
+    default: []
 seealso:
   - plugin: lbforge.haproxy.node_addresses
     plugin_type: filter
@@ -139,10 +163,30 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import user_certificates
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.carried import VIP_VARIABLES, carried
 
 
 class QuietModule(Quiet, AnsibleModule):
     """A module whose arguments do not go to the log of the system: lines of services may hold passwords."""
+
+
+def movement(params: dict[str, t.Any]) -> Movement | None:
+    """What keepalived moves, in the words of services."""
+    variables = params["keepalived"]
+    if variables is None:
+        return None
+    addresses, mistakes = carried(variables)
+    named = tuple(VIP_VARIABLES.values())
+    elsewhere = [entry["address"] if isinstance(entry, dict) else entry for entry in params["addresses_elsewhere"]]
+    return Movement(
+        [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
+        [(*spot[:2], why) for spot, why in mistakes],
+        frozenset(params["own_addresses"]),
+        params["has_facts"],
+        frozenset(map(str, elsewhere)),
+        not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
+    )
 
 
 def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -153,6 +197,7 @@ def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
         params["variable_names"],
         params["known_variables"],
         params["secrets"],
+        movement(params),
     ).or_raise()
     doubts = [problem.as_dict() for problem in checked.problems.warnings]
     return {
@@ -174,6 +219,10 @@ def main() -> t.NoReturn:
             "hosts": {"type": "dict", "default": {}},
             "variable_names": {"type": "list", "elements": "str", "default": []},
             "known_variables": {"type": "list", "elements": "str", "default": []},
+            "keepalived": {"type": "dict"},
+            "own_addresses": {"type": "list", "elements": "str", "default": []},
+            "has_facts": {"type": "bool", "default": False},
+            "addresses_elsewhere": {"type": "list", "elements": "raw", "default": []},
         },
         supports_check_mode=True,
     )

@@ -15,6 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     rules,
     undefined,
     variables,
+    vips,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
@@ -58,12 +59,13 @@ def check(
     variable_names: t.Iterable[str] = (),
     known_variables: t.Collection[str] = (),
     secrets: t.Collection[str] = (),
+    movement: vips.Movement | None = None,
 ) -> Checked:
     """Every mistake of every service and setting.
 
     ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
     inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads,
-    ``secrets`` what no message may show.
+    ``secrets`` what no message may show, ``movement`` the addresses that keepalived moves, if it does.
     """
     problems = Problems(secrets=secrets)
     read_settings = read_all_settings(settings, problems)
@@ -82,6 +84,7 @@ def check(
     crosscheck.shared_tables(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.references(wanted, {item.name: item for item in every})
+    vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
         Place(problems, "haproxy_service_configs").doubtful(
@@ -202,3 +205,8 @@ def is_wanted(service: Data, settings: Data) -> bool:
         return False
     limit = service["haproxy_limit_hosts"]
     return limit is None or settings["haproxy_host"] in limit
+
+
+def is_listening(service: Data) -> bool:
+    """Whether any load balancer has a frontend of it."""
+    return is_enabled(service) and bool(service["haproxy_frontend_only"] or binds.has_backend(service))

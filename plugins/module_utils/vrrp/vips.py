@@ -125,10 +125,10 @@ def vip_from_dict(entry: t.Mapping[str, t.Any]) -> Vip | None:
     errors = []
     addresses = []
     for text in texts:
-        try:
+        if why := flaw(str(text)):
+            errors.append(f"VIP {name}: {text!r} {why}.")
+        else:
             addresses.append(ip_interface(str(text).strip()))
-        except ValueError:
-            errors.append(f"VIP {name}: {text!r} is not an address with a prefix length, such as 192.0.2.10/24.")
     numbers: dict[str, float] = {}
     for key in ("virtual_router_id", "advert_int"):
         value = entry.get(key)
@@ -155,6 +155,39 @@ def vip_from_dict(entry: t.Mapping[str, t.Any]) -> Vip | None:
         hosts=tuple(map(str, _texts(entry.get("hosts")))),
         sync_group=str(entry.get("sync_group") or ""),
     )
+
+
+def flaw(text: str, prefix_needed: bool = True) -> str:
+    """Why a text cannot be a virtual address; empty when it can.
+
+    Without a prefix length keepalived takes the address alone, /32 or /128: then the node answers nobody's ARP in a
+    network that it has no other address in, so it is only for those who write keepalived's own lines.
+    """
+    text = text.strip()
+    try:
+        address = ip_interface(text)
+    except ValueError:
+        return "is not an address with a prefix length, such as 192.0.2.10/24"
+    if prefix_needed and "/" not in text:
+        return f"has no prefix length; write that of its network, such as {text}/{24 if address.version == 4 else 64}"
+    if address.is_multicast or address.is_unspecified or address.is_loopback:
+        return "is no address that moves between nodes"
+    return reserved(address)
+
+
+def reserved(address: Interface) -> str:
+    """Why a network keeps an address for itself; empty when a node can have it.
+
+    RFC 1122, section 3.2.1.3, and RFC 3021 for networks of two; RFC 4291, section 2.6.1, and RFC 6164.
+    """
+    network = address.network
+    if network.prefixlen >= network.max_prefixlen - 1:
+        return ""
+    if address.ip == network.network_address:
+        return f"is the address of the network {network} itself"
+    if address.version == 4 and address.ip == network.broadcast_address:
+        return f"is the broadcast address of the network {network}"
+    return ""
 
 
 def _texts(value: t.Any) -> list[t.Any]:

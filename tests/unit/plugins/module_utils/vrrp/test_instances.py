@@ -138,7 +138,7 @@ def test_an_address_without_a_network_is_the_last_choice(addresses: list[str]) -
 
 
 def test_families() -> None:
-    cidrs = ["10.0.0.100/24", "2001:db8::100/64", "10.0.0.101"]
+    cidrs = ["10.0.0.100/24", "2001:db8::100/64", "10.0.0.101/32"]
     found = instances([vip(cidr=cidrs, interface="br-flat")], OTHER_NETWORK, "lb2")
 
     assert list(found) == ["external", "external_ipv6"]
