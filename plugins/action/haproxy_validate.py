@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell the module which variables the user's own templates read.
-
-Only the controller sees templates before they are resolved.
-"""
+"""Check service dicts in Ansible itself: no host is contacted, and a thousand services are not sent anywhere."""
 
 from __future__ import annotations
 
@@ -14,25 +11,54 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build, user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.carried import VIP_VARIABLES, carried
+
+ARGUMENTS = {
+    "services": {"type": "raw", "default": []},
+    "extra_services": {"type": "raw", "default": []},
+    "settings": {"type": "dict", "default": {}},
+    "stats_password": {"type": "str", "no_log": True},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "hosts": {"type": "dict", "default": {}},
+    "variable_names": {"type": "list", "elements": "str", "default": []},
+    "known_variables": {"type": "list", "elements": "str", "default": []},
+    "keepalived": {"type": "dict"},
+    "own_addresses": {"type": "list", "elements": "str", "default": []},
+    "has_facts": {"type": "bool", "default": False},
+    "addresses_elsewhere": {"type": "list", "elements": "raw", "default": []},
+    "model": {"type": "bool", "default": False},
+}
 NAME = re.compile(r"[A-Za-z_]\w*")
 # What Ansible adds: facts, and the variables of all hosts once more.
 NOT_THE_USERS = re.compile(r"ansible_|(hostvars|vars|groups|group_names|environment)$")
 
 
 class ActionModule(ActionBase):
-    """Runs the module, with the names in templates added to O(known_variables)."""
+    """Runs on the controller, whichever host the task is for."""
+
+    _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        known = list(args.get("known_variables") or ())
-        unknown = set(args.get("variable_names") or ()).difference(known)
-        if unknown:
-            values = (value for name, value in (task_vars or {}).items() if not NOT_THE_USERS.match(name))
-            read = unknown.intersection(names_in_templates(values))
-            args["known_variables"] = [*known, *sorted(read)]
-        result.update(self._execute_module(module_args=args, task_vars=task_vars))
-        return result
+        _validation, params = self.validate_argument_spec(ARGUMENTS)
+        params["known_variables"] += read_by_templates(params, task_vars or {})
+        try:
+            return {**result, **validate(params)}
+        except LbforgeError as error:
+            details = masked_data(error.details, params["secrets"])
+            return {**result, "failed": True, "msg": masked(str(error), params["secrets"]), **details}
+
+
+def read_by_templates(params: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> list[str]:
+    """Variables that only the user's own templates read, as far as they are unknown otherwise."""
+    unknown = set(params["variable_names"]).difference(params["known_variables"])
+    values = (value for name, value in variables.items() if not NOT_THE_USERS.match(name))
+    return sorted(unknown.intersection(names_in_templates(values))) if unknown else []
 
 
 def names_in_templates(values: t.Iterable[t.Any]) -> t.Iterator[str]:
@@ -45,3 +71,47 @@ def names_in_templates(values: t.Iterable[t.Any]) -> t.Iterator[str]:
             yield from names_in_templates(value.values())
         elif isinstance(value, (list, tuple)):
             yield from names_in_templates(value)
+
+
+def movement(params: dict[str, t.Any]) -> Movement | None:
+    """What keepalived moves, in the words of services."""
+    variables = params["keepalived"]
+    if variables is None:
+        return None
+    addresses, mistakes = carried(variables)
+    named = tuple(VIP_VARIABLES.values())
+    elsewhere = [entry["address"] if isinstance(entry, dict) else entry for entry in params["addresses_elsewhere"]]
+    return Movement(
+        [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
+        [(*spot[:2], why) for spot, why in mistakes],
+        frozenset(params["own_addresses"]),
+        params["has_facts"],
+        frozenset(map(str, elsewhere)),
+        not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
+    )
+
+
+def validate(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what the module documents, or raise Invalid with every mistake."""
+    checked = check(
+        {"haproxy_service_configs": params["services"], "haproxy_extra_services": params["extra_services"]},
+        {**params["settings"], "haproxy_stats_password": params["stats_password"]},
+        params["hosts"],
+        params["variable_names"],
+        params["known_variables"],
+        params["secrets"],
+        movement(params),
+    ).or_raise()
+    doubts = [problem.as_dict() for problem in checked.problems.warnings]
+    result = {
+        "changed": False,
+        "services": checked.services,
+        "user_certificates": user_certificates(checked.services, checked.settings),
+        "doubts": doubts,
+        "warnings": [doubt["text"] for doubt in doubts],
+    }
+    if params["model"]:
+        # What HAProxy needs, passwords included: Ansible must not show it.
+        return {**result, "model": build(checked).as_dict(), "_ansible_no_log": True}
+    shown: dict[str, t.Any] = masked_data(result, params["secrets"])
+    return shown

@@ -19,3 +19,16 @@ class LbforgeError(Exception):
     def __init__(self, message: str, **details: t.Any) -> None:
         super().__init__(message)
         self.details = details
+
+
+def mistakes(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """What one task says is wrong on several hosts: each mistake once, with its hosts unless it is on all of them.
+
+    A result has C(errors), texts or dictionaries with a C(text), or else a C(msg).
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, result in results.items():
+        errors = result.get("errors") or filter(None, [result.get("msg")])
+        for text in dict.fromkeys(error if isinstance(error, str) else error["text"] for error in errors):
+            hosts.setdefault(text, []).append(host)
+    return [text if len(on) == len(results) else f"{text} ({', '.join(on)})" for text, on in hosts.items()]

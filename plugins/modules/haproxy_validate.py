@@ -14,7 +14,7 @@ description:
   - Reads service dicts and the settings they depend on, and reports every mistake of all of them at once.
     For each it says where it stands, what stands there, why it cannot, and what to do.
   - What is legal but doubtful becomes a warning and never fails.
-  - It reads and writes nothing and contacts no host, so it can run on the controller.
+  - It runs on the controller, whichever host the task is for. It reads and writes nothing and contacts no host.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
 attributes:
@@ -88,6 +88,13 @@ options:
     type: list
     elements: raw
     default: []
+  model:
+    description:
+      - Also return the model that P(lbforge.haproxy.haproxy_model#filter) makes.
+      - It holds the password of the statistics page, so Ansible then shows no result but mistakes and doubts.
+    type: bool
+    default: false
+    version_added: 0.2.0
 seealso:
   - plugin: lbforge.haproxy.node_addresses
     plugin_type: filter
@@ -103,12 +110,13 @@ EXAMPLES = r"""
     settings:
       external_lb_vip_address: 203.0.113.10
       internal_lb_vip_address: 10.0.0.10
-  delegate_to: localhost
 """
 
 RETURN = r"""
 services:
-  description: The services that this load balancer gets, in their normal form with all defaults, without passwords.
+  description:
+    - The services that this load balancer gets, in their normal form with all defaults. Passwords are masked unless
+      O(model) is set.
   returned: success
   type: list
   elements: dict
@@ -117,6 +125,10 @@ user_certificates:
   returned: success
   type: list
   elements: dict
+model:
+  description: What a configuration is made of, as the value of P(lbforge.haproxy.haproxy_model#filter).
+  returned: success and O(model)
+  type: dict
 errors:
   description: Every mistake.
   returned: failure
@@ -153,91 +165,3 @@ doubts:
   elements: dict
   contains: *problem
 """
-
-import typing as t
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import user_certificates
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.carried import VIP_VARIABLES, carried
-
-
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system: lines of services may hold passwords."""
-
-
-def movement(params: dict[str, t.Any]) -> Movement | None:
-    """What keepalived moves, in the words of services."""
-    variables = params["keepalived"]
-    if variables is None:
-        return None
-    addresses, mistakes = carried(variables)
-    named = tuple(VIP_VARIABLES.values())
-    elsewhere = [entry["address"] if isinstance(entry, dict) else entry for entry in params["addresses_elsewhere"]]
-    return Movement(
-        [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
-        [(*spot[:2], why) for spot, why in mistakes],
-        frozenset(params["own_addresses"]),
-        params["has_facts"],
-        frozenset(map(str, elsewhere)),
-        not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
-    )
-
-
-def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    checked = check(
-        {"haproxy_service_configs": params["services"], "haproxy_extra_services": params["extra_services"]},
-        {**params["settings"], "haproxy_stats_password": params["stats_password"]},
-        params["hosts"],
-        params["variable_names"],
-        params["known_variables"],
-        params["secrets"],
-        movement(params),
-    ).or_raise()
-    doubts = [problem.as_dict() for problem in checked.problems.warnings]
-    return {
-        "changed": False,
-        "services": checked.services,
-        "user_certificates": user_certificates(checked.services, checked.settings),
-        "doubts": doubts,
-    }
-
-
-def main() -> t.NoReturn:
-    module = QuietModule(
-        argument_spec={
-            "services": {"type": "raw", "default": []},
-            "extra_services": {"type": "raw", "default": []},
-            "settings": {"type": "dict", "default": {}},
-            "stats_password": {"type": "str", "no_log": True},
-            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-            "hosts": {"type": "dict", "default": {}},
-            "variable_names": {"type": "list", "elements": "str", "default": []},
-            "known_variables": {"type": "list", "elements": "str", "default": []},
-            "keepalived": {"type": "dict"},
-            "own_addresses": {"type": "list", "elements": "str", "default": []},
-            "has_facts": {"type": "bool", "default": False},
-            "addresses_elsewhere": {"type": "list", "elements": "raw", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    secrets = module.params["secrets"]
-    # Ansible returns the arguments with every result.
-    invocation = {"module_args": {"hosts": module.params["hosts"]}}
-    try:
-        result = masked_data(run(module.params), secrets)
-    except LbforgeError as error:
-        details = masked_data(error.details, secrets)
-        module.fail_json(msg=masked(str(error), secrets), invocation=invocation, **details)
-    for doubt in result["doubts"]:
-        module.warn(doubt["text"])
-    module.exit_json(invocation=invocation, **result)
-
-
-if __name__ == "__main__":
-    main()

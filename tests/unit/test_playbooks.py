@@ -61,7 +61,7 @@ def test_a_failure_stops_the_play_and_tells_what_runs_where(roll_back: t.Callabl
     assert output.count("There is no release '000000000000'") >= 1
     assert "fatal: [lb1]" in output
     assert "fatal: [lb2]" not in output
-    told = output[output.index("TASK [Say what each load balancer runs]") :]
+    told = output[output.index("TASK [Report what each load balancer runs]") :]
     assert "lb1 (standby)" in told
     assert "lb2 (standby)" in told
 
@@ -71,6 +71,6 @@ def test_a_node_that_is_lost_stops_the_play_too(roll_back: t.Callable[..., tuple
     assert code != 0
     assert "There is no release" not in output
     assert "lb1 could not be reached any more while it was changed, so lb2 and those after it stay" in output
-    told = output[output.index("TASK [Say what each load balancer runs]") :]
+    told = output[output.index("TASK [Report what each load balancer runs]") :]
     assert "lb1 (standby) cannot be reached" in told
     assert "lb2 (standby)" in told

@@ -13,7 +13,7 @@ from cluster import BUNDLE, ROOT, SHOP, Cluster, Leaf, Run, SetupHost, play, pro
 MORE = 50
 ISSUE = "TASK [lbforge.haproxy.pki : Issue authorities and certificates]"
 REPLACE = "TASK [lbforge.haproxy.pki : Replace the keys of authorities]"
-SWAP = "TASK [lbforge.haproxy.haproxy_server : Let HAProxy take those that are new]"
+SWAP = "TASK [lbforge.haproxy.haproxy_server : Replace the certificates of the running HAProxy]"
 
 
 @pytest.fixture(scope="module", autouse=True)

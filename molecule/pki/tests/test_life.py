@@ -146,7 +146,7 @@ def test_what_is_due_is_renewed_and_what_is_forgotten_expires(cluster: Cluster, 
 
 def failure(output: str) -> str:
     """What a play failed with, and not what it said before."""
-    return output.partition("TASK [Fail if something expires soon")[2]
+    return output.partition("TASK [Fail if a certificate expires soon")[2]
 
 
 def test_testssl_finds_no_fault(scan: subprocess.Popen[str]) -> None:

@@ -6,13 +6,30 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.action.haproxy_validate import ActionModule
+from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import haproxy_model
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_validate
 
 Run = t.Callable[..., dict[str, t.Any]]
 WEB = {"haproxy_service_name": "web", "haproxy_port": "80", "haproxy_backend_nodes": "web1", "haproxy_interval": 100}
 HOSTS = {"web1": "10.0.0.21"}
+
+
+@pytest.fixture
+def run_module() -> Run:
+    """It runs in Ansible itself, with no more of Ansible than this."""
+
+    def run(_module: types.ModuleType, _ansible_check_mode: bool = False, **args: t.Any) -> dict[str, t.Any]:
+        task = types.SimpleNamespace(args=args, check_mode=_ansible_check_mode, async_val=0, action="haproxy_validate")
+        connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/nowhere"))
+        return ActionModule(task, connection, None, None, None, None).run(task_vars={})
+
+    return run
 
 
 def test_good_services_come_back_in_their_normal_form(run_module: Run) -> None:
@@ -28,6 +45,22 @@ def test_doubts_do_not_fail(run_module: Run) -> None:
     result = run_module(haproxy_validate, services=[WEB], hosts=HOSTS)
     assert [doubt["path"] for doubt in result["doubts"]] == ["haproxy_service_configs[0].interval"]
     assert "very short" in result["doubts"][0]["text"]
+    assert result["warnings"] == [result["doubts"][0]["text"]]
+
+
+def test_the_model_comes_with_its_password_and_is_not_shown(run_module: Run) -> None:
+    settings = {"haproxy_stats_enabled": True}
+    result = run_module(
+        haproxy_validate, services=[WEB], hosts=HOSTS, settings=settings, stats_password="tell-nobody", model=True
+    )
+    assert result["model"] == haproxy_model(
+        [WEB], settings={**settings, "haproxy_stats_password": "tell-nobody"}, hosts=HOSTS
+    )
+    assert "tell-nobody" in result["model"]["stats"]["auth"]
+    assert result["_ansible_no_log"] is True
+    # Mistakes are shown, so they hold no password.
+    result = run_module(haproxy_validate, services=[{**WEB, "haproxy_port": 0}], hosts=HOSTS, model=True)
+    assert result["failed"] is True and "_ansible_no_log" not in result
 
 
 def test_mistakes_of_both_lists_and_of_settings_fail_together(run_module: Run) -> None:
