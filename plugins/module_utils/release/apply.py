@@ -23,10 +23,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configurat
     serving,
     shares_tables,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift import compare_configured
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.messages import Message, alerts, parse_messages
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan import Difference, compare
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.preflight import Preflight, Problem, new_endpoints
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import ProofError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Runtime
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
 
@@ -37,6 +39,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Worker
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import Key, ServerState
 
 Action = t.Literal["nothing", "start", "runtime", "reload"]
 
@@ -327,7 +330,11 @@ def _take(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, W
             plan = Plan("reload", f"{plan.reason.rstrip('.')}{why}")
         else:
             return plan, worker, Runtime(worker=worker.pid, description=worker.description, release=release.id)
-    return plan, _reload(host, found.worker, found.before, release.sections, release.description), None
+    worker, wrong = _reload(host, found.worker, found.before, release.sections, release.description)
+    if wrong:
+        why = f"; it took a second reload, because the first did not bring all: {' '.join(wrong)}"
+        plan = replace(plan, reason=f"{plan.reason.rstrip('.')}{why}")
+    return plan, worker, None
 
 
 def _reload(
@@ -336,15 +343,32 @@ def _reload(
     before: t.Sequence[Configuration],
     new: Configuration,
     description: str | None,
-) -> Worker:
-    """Reload, and let the new worker know what the old one knew of its servers and clients."""
+) -> tuple[Worker, list[str]]:
+    """Reload, and let the new worker know what the old one knew of its servers and clients.
+
+    A server that then is not as the configuration says is reloaded without what was known of it; returns what differed.
+    """
     if worker and shares_tables(new):
         time.sleep(max(0, LESSON - worker.uptime))
     host.live.hand_over_states(before, new)
     try:
-        return host.haproxy.reload(description)
+        worker = host.haproxy.reload(description)
+        if wrong := _misconfigured(new, host.haproxy.servers(worker)):
+            host.live.hand_over_states([new], new, without=wrong)
+            worker = host.haproxy.reload(description)
+        return worker, [sentence for sentences in wrong.values() for sentence in sentences]
     finally:
         host.live.forget_states(new)
+
+
+def _misconfigured(sections: Configuration, states: t.Mapping[Key, ServerState]) -> dict[Key, list[str]]:
+    """The servers that a worker has otherwise than its configuration, and how."""
+    compared = {
+        key: [one.sentence for one in compare_configured(key, server, states[key])]
+        for key, server in configured_servers(sections).items()
+        if key in states
+    }
+    return {key: sentences for key, sentences in compared.items() if sentences}
 
 
 def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, before: str | None) -> str:
@@ -362,7 +386,7 @@ def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: P
         if plan.action == "start":
             worker: Worker | None = host.haproxy.start(None)
         elif is_changed:
-            worker = _reload(host, None, [*found.before, wanted.release.sections], found.before[0], None)
+            worker, _wrong = _reload(host, None, [*found.before, wanted.release.sections], found.before[0], None)
         else:
             # The old worker was never replaced: another reload could only harm.
             worker = host.haproxy.worker()

@@ -15,18 +15,20 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import NUMBERS, Server, server
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import Server, configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import digest
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
-    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Journal
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerState
 
 Key = tuple[str, str]
+Lookup = t.Callable[[str], "Collection[str]"]  # the addresses of a name, none of one that cannot be looked up
+Compared = tuple[str, str, t.Any, t.Any]  # an aspect, the words for it, as it should be, as it is
 
 EXAMPLES = 10  # entries of a file that are shown, of each kind
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -131,14 +133,16 @@ def compare_worker(current: Release | None, running: Release | None, pid: int, d
 
 
 def compare_servers(
-    sections: Iterable[Section], states: Mapping[Key, ServerState], limits: Mapping[Key, int]
+    sections: Iterable[Section], states: Mapping[Key, ServerState], limits: Mapping[Key, int], lookup: Lookup
 ) -> list[Difference]:
     """Compare servers as the configuration has them with those that run; ``limits`` are their maxconn."""
     differences: list[Difference] = []
     desired = configured_servers(sections)
     for key, wanted in desired.items():
         if key in states:
-            differences += _compare_server("/".join(key), wanted, states[key], limits.get(key, 0))
+            differences += compare_configured(key, wanted, states[key])
+            differences += _compare_name(key, wanted, states[key], lookup)
+            differences += _compare_by_hand(key, wanted, states[key], limits.get(key, 0))
         else:
             why = f"Server {'/'.join(key)} of the release is not there."
             differences.append(Difference("server", "/".join(key), "present", "absent", why))
@@ -149,64 +153,88 @@ def compare_servers(
     return differences
 
 
-def _compare_server(name: str, wanted: Server, state: ServerState, limit: int) -> list[Difference]:
-    compared: list[tuple[str, str, t.Any, t.Any]] = []
+def compare_configured(key: Key, wanted: Server, state: ServerState) -> list[Difference]:
+    """Compare what no reload may bring from an older worker: all that is neither set by hand nor measured."""
+    compared: list[Compared] = [("tls", "is reached by", _transport(wanted.uses_tls), _transport(state.ssl))]
     if wanted.address is not None and state.address:
         compared.append(
             ("address", "has the address", _endpoint(*wanted.address), _endpoint(state.address, state.port))
         )
-    if "agent-check" not in wanted.others:  # else its agent sets these
+    elif wanted.port is not None and state.address:
+        compared.append(("port", "has the port", wanted.port or None, state.port or None))
+    if wanted.is_checked:
+        compared += [
+            ("check_port", "has the check port", wanted.numbers.get("port"), state.check_port or None),
+            _compared_address("check_address", wanted.check_address, state.check_address),
+        ]
+    if wanted.has_agent:
+        compared += [
+            ("agent_port", "has the agent port", wanted.agent_port or None, state.agent_port or None),
+            _compared_address("agent_address", wanted.agent_address, state.agent_address),
+        ]
+    return _differing(key, compared)
+
+
+def _transport(uses_tls: bool) -> str:
+    return "TLS" if uses_tls else "plain text"
+
+
+def _compared_address(aspect: str, wanted: str, found: str) -> Compared:
+    try:
+        desired = str(ipaddress.ip_address(wanted.strip("[]"))) if wanted else ""
+    except ValueError:
+        desired = found  # a name, or an address with a port
+    return aspect, f"has the {aspect.replace('_', ' ')}", desired or None, found or None
+
+
+def _compare_name(key: Key, wanted: Server, state: ServerState, lookup: Lookup) -> list[Difference]:
+    """Compare the address of a name with what it means now; HAProxy itself follows name servers that it knows."""
+    host = wanted.host
+    if host is None or wanted.is_resolved_at_run_time:
+        return []
+    addresses = lookup(host)
+    name, wants, has = "/".join(key), " or ".join(sorted(addresses)), state.address
+    if addresses and has not in addresses:
+        why = (
+            f"Server {name} has the address {has or 'none'}, and {host} means {wants} now; a reload looks it up again."
+        )
+    elif not addresses and not has:
+        why = f"Server {name} has no address, for {host} cannot be looked up; it is down until a reload finds one."
+    else:
+        return []
+    return [Difference("server_address", name, wants or host, has or None, why)]
+
+
+def _compare_by_hand(key: Key, wanted: Server, state: ServerState, limit: int) -> list[Difference]:
+    compared: list[Compared] = []
+    if not wanted.has_agent:  # else its agent sets these
         compared.append(("weight", "has the weight", wanted.weight, state.weight))
         compared.append(("state", "is set to", "maint" if wanted.disabled else "ready", state.state))
-    if "minconn" not in wanted.others:
+    if not wanted.options.has("minconn"):
         compared.append(("maxconn", "has the maxconn", wanted.numbers.get("maxconn", 0), limit))
+    if wanted.is_checked and state.has_check:
+        compared.append(("check", "has its check", "enabled", "enabled" if state.check_enabled else "disabled"))
+    return _differing(key, compared)
+
+
+def _differing(key: Key, compared: Iterable[Compared]) -> list[Difference]:
+    name = "/".join(key)
     return [
-        Difference(f"server_{aspect}", name, desired, found, f"Server {name} {words} {found}, not {desired}.")
+        Difference(
+            f"server_{aspect}", name, desired, found, f"Server {name} {words} {_shown(found)}, not {_shown(desired)}."
+        )
         for aspect, words, desired, found in compared
         if desired != found
     ]
 
 
+def _shown(value: t.Any) -> str:
+    return "none" if value is None else str(value)
+
+
 def _endpoint(address: str, port: int) -> str:
     ip = ipaddress.ip_address(address)
     return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
-
-
-def configured_servers(sections: Iterable[Section]) -> dict[Key, Server]:
-    """The servers of all backends with what ``default-server`` gives them."""
-    found: dict[Key, Server] = {}
-    defaults: dict[str, list[Words]] = {}
-    last: list[Words] = []
-    for section in sections:
-        base = defaults.get(section.heading[-1], last) if "from" in section.heading else last
-        if section.kind == "defaults":
-            inherited = base if "from" in section.heading else []
-            last = defaults[section.name] = [*inherited, *section.those("default-server")]
-        elif section.kind in ("backend", "listen"):
-            words = [word for line in (*base, *section.those("default-server")) for word in line[1:]]
-            found.update({(section.name, line[1]): _with_defaults(line, words) for line in _server_lines(section)})
-    return found
-
-
-def _server_lines(section: Section) -> list[Words]:
-    lines = [line for line in section.those("server") if len(line) > 2]
-    for line in section.those("server-template"):
-        if len(line) > 3 and (numbers := re.fullmatch(r"(?:(\d+)-)?(\d+)", line[2])):
-            places = range(int(numbers[1] or 1), int(numbers[2]) + 1)
-            lines += [("server", f"{line[1]}{place}", *line[3:]) for place in places]
-    return lines
-
-
-def _with_defaults(line: Words, defaults: Sequence[str]) -> Server:
-    """Let the last of the same words count, as HAProxy does."""
-    words: list[str] = [*defaults, *line[3:]]
-    for keyword in NUMBERS:
-        while words.count(keyword) > 1:
-            place = words.index(keyword)
-            del words[place : place + 2]
-    switches = [word for word in words if word in ("disabled", "enabled")]
-    words = [word for word in words if word not in ("disabled", "enabled")]
-    return server((*line[:3], *words, *(["disabled"] if switches[-1:] == ["disabled"] else [])))
 
 
 # Maps, ACLs, certificates and lists of them

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import typing as t
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -41,6 +43,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift import Lookup
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerState
@@ -53,6 +56,14 @@ OPERATIONAL = ("stopped", "starting", "running", "stopping")
 OPERATORS = ("sessions", "certificates", "ca_files", "drift")
 # Files beside a certificate that are no certificates themselves.
 _NO_CERTIFICATES = (".issuer", ".key", ".ocsp", ".sctl")
+
+
+def addresses(host: str) -> set[str]:
+    """What the host's resolver has for a name; nothing when it has none."""
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()
 
 
 class Facts:
@@ -70,12 +81,14 @@ class Facts:
         store: ReleaseStore,
         certificate_dir: Path,
         backends: Sequence[str] = (),
+        lookup: Lookup | None = None,
     ) -> None:
         self._client = client
         self._master = master
         self._store = store
         self._certificate_dir = certificate_dir
         self._backends = backends
+        self._lookup = lookup or cache(addresses)
         self._patience = RELOADING
 
     def gather(self, names: Sequence[str]) -> tuple[Data, list[Data]]:
@@ -202,7 +215,7 @@ class Facts:
         secrets = self._store.secrets(release.id)
         loaded = [*self._patterns(session, release), *self._crt_lists(session, release)]
         return [
-            *compare_servers(release.sections, states, limits),
+            *compare_servers(release.sections, states, limits, self._lookup),
             *compare_loaded(loaded, lambda text: masked(text, secrets)),
         ]
 

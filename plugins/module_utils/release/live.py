@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan import Kind
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import Key
 
 
 class Live:
@@ -56,7 +57,9 @@ class Live:
         with self._session(sections, pid) as session:
             execute(changes, session)
 
-    def hand_over_states(self, before: t.Sequence[Configuration], new: Configuration) -> None:
+    def hand_over_states(
+        self, before: t.Sequence[Configuration], new: Configuration, without: t.Collection[Key] = ()
+    ) -> None:
         """Write down the states of servers for the next worker, as far as it reads them."""
         if (path := state_file(new)) is None:
             return
@@ -64,7 +67,8 @@ class Live:
         for address in dict.fromkeys(address for sections in before for address in stats_sockets(sections)):
             # Without an answer the new worker finds out by its checks.
             with suppress(LbforgeError):
-                states = carried(RuntimeClient(address, self._timeout).read("show servers state"), before, new)
+                known = RuntimeClient(address, self._timeout).read("show servers state")
+                states = carried(known, before, new, without)
                 break
         _write(Path(path), states)
 

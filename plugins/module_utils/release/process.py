@@ -19,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers im
     parse_processes,
     parse_reload,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import Key, ServerState, parse_servers
 
 Answer = t.TypeVar("Answer")
 
@@ -142,6 +143,10 @@ class HAProxy:
             log=self._service.log(since),
             loaded=True,
         )
+
+    def servers(self, worker: Worker) -> dict[Key, ServerState]:
+        """The servers as this very worker has them."""
+        return parse_servers(self._master.ask(f"@!{worker.pid} show servers state", patience=RELOAD_PAUSE))
 
     def _proved(self, worker: Worker, description: str | None) -> Worker:
         if description in (None, worker.description):

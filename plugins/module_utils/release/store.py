@@ -21,7 +21,9 @@ from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import files as disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import ID, Release, digest
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release import states
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, ID, Release, digest
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,7 @@ Files = t.Mapping[str, bytes]
 ORIGINAL = "original"
 _NAME = re.compile(rf"{ID.pattern}|{ORIGINAL}|edited-{ID.pattern}")
 _SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
+_SERVERS = ".servers"  # what states of servers that are saved for a reload by hand must not overrule
 _JOURNAL = ".journal"
 UNREADABLE = "unreadable"
 _REMEMBERED = 20  # releases; more than anybody keeps
@@ -198,6 +201,7 @@ class ReleaseStore:
             for name, content in files.items():
                 disk.write(staging / name, content, 0o640, gid)
             disk.write(staging / _SECRETS, json.dumps(list(secrets)).encode(), 0o600)
+            disk.write(staging / _SERVERS, _configured(files).encode(), 0o600)
             _open_to_group(staging, gid)
             disk.sync(staging)
         except OSError:
@@ -318,6 +322,10 @@ def _with(history: list[str], name: str, back: bool) -> list[str]:
     if back and name in history:
         return history[: history.index(name) + 1]
     return history if history[-1:] == [name] else [*history[-_REMEMBERED:], name]
+
+
+def _configured(files: Files) -> str:
+    return states.configured(parse(files.get(CONFIGURATION, b"").decode(errors="replace")))
 
 
 def _is_directory(path: Path) -> bool:

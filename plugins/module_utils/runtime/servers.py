@@ -52,6 +52,9 @@ class ServerState:
     fqdn: str
     ssl: bool
     check_port: int
+    check_address: str  # empty for that of the server
+    agent_address: str
+    agent_port: int
 
     @property
     def key(self) -> Key:
@@ -123,6 +126,9 @@ def parse_servers(text: str) -> dict[Key, ServerState]:
                 fqdn="" if row["srv_fqdn"] == "-" else row["srv_fqdn"],
                 ssl=row.get("srv_use_ssl") == "1",
                 check_port=int(row.get("srv_check_port", 0)),
+                check_address=row.get("srv_check_addr", "-").replace("-", ""),
+                agent_address=row.get("srv_agent_addr", "-").replace("-", ""),
+                agent_port=int(row.get("srv_agent_port", 0)),
             )
             found[server.key] = server
     return found

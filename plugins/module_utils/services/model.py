@@ -295,8 +295,8 @@ def server_line(node: Data, service: Data, settings: Data, is_backup: bool) -> s
         f"inter {service['interval']} rise {service[f'{kind}_rise']} fall {service[f'{kind}_fall']}",
     ]
     if not binds.is_ip(node["ip_addr"]):
-        # A name that cannot be looked up must not keep HAProxy from starting.
-        words.append("init-addr last,libc,none")
+        # Every reload looks it up. A name that cannot be looked up keeps its last address, and HAProxy starts.
+        words.append("init-addr libc,last,none")
     words += [f"{key} {node[key]}" for key in ("weight", "maxconn") if key in node]
     if service["haproxy_cookie"]:
         words.append(f"cookie {node['name']}")

@@ -14,6 +14,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.states import configured
+
 SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
 ID = "0123456789ab"
 STATE_FILE = f"server-state-file @home@/servers.state\n    description {ID}"
@@ -34,6 +37,7 @@ def running(haproxy: t.Callable[..., t.Any]) -> t.Any:
         release = made.home / "etc" / "releases" / name
         release.mkdir(parents=True)
         (release / "haproxy.cfg").touch()
+        (release / ".servers").write_text(configured(parse((made.home / "haproxy.cfg").read_text())))
         (release / ".secrets").touch()
     switch(made, ID)
     note(made, None)
@@ -82,6 +86,27 @@ def test_drains_and_weights_survive_a_reload_without_a_warning(running: t.Any) -
     assert servers(running) == before
     assert before["w3"][2] == "11"
     assert "server-state" not in running.log().replace("changed from server-state after a reload", "")
+
+
+def test_what_is_wrong_does_not_stay_wrong(running: t.Any) -> None:
+    """All but drains, maintenance and weights is as in the configuration after a reload."""
+    fresh = running.ask("show servers state web-back")
+    for change in ("addr 127.0.0.2 port 99", "check-port 98", "check-addr 127.0.0.3 port 97", "weight 3"):
+        running.ask(f"set server web-back/w2 {change}")
+    assert run(running, "save").stderr == ""
+    running.reload()
+    found = running.ask("show servers state web-back")
+    columns = fresh.splitlines()[1].split()[1:]
+    old, new = ({line.split()[3]: line.split() for line in text.splitlines()[2:] if line} for text in (fresh, found))
+    names = ("srv_addr", "srv_port", "srv_check_port", "srv_check_addr", "srv_agent_addr", "srv_uweight")
+    changed = {name for name in names if old["w2"][columns.index(name)] != new["w2"][columns.index(name)]}
+    assert changed == {"srv_uweight"}
+
+
+def test_without_a_word_on_the_servers_there_are_no_states(running: t.Any) -> None:
+    (running.home / "etc" / "current" / ".servers").unlink()
+    assert "cannot be read" in run(running, "save").stderr
+    assert state_file(running) == "1\n"
 
 
 def test_another_configuration_starts_without_states(running: t.Any) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift import configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.facts import Facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore, Runtime
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient

@@ -176,7 +176,7 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     (
         {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "localhost"}]},
         BACK,
-        "server a localhost:80 check port 80 inter 12000 rise 3 fall 3 init-addr last,libc,none",
+        "server a localhost:80 check port 80 inter 12000 rise 3 fall 3 init-addr libc,last,none",
     ),
     (
         {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.0.5", "backend_server_options": "slowstart 1s"}]},
