@@ -37,7 +37,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import crt
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 
@@ -82,7 +82,22 @@ def compare(
         if old.contents.get(name) != new.contents.get(name):
             _compare_file(name, str(config_dir / name), old, new, loaded, difference)
     _compare_sections(old.sections, new.sections, loaded.version, difference)
+    difference.reasons += _unread_files(old, difference.changes)
     return difference
+
+
+def _unread_files(old: Release, changes: Sequence[Change]) -> Iterator[str]:
+    """Files of servers to add that HAProxy has not read: it does not while it runs, and may not be able to."""
+    needed = {
+        (change.pool, change.server.name, file): None
+        for change in changes
+        if isinstance(change, AddServer)
+        for file in change.server.files
+    }
+    known = {word for _before, word in _words(old.sections)} if needed else set()
+    for pool, name, file in needed:
+        if file not in known:
+            yield f"in backend {pool} the server {name} is added, with {Path(file).name}, which HAProxy has not read"
 
 
 def _compare_certificate(path: Path, content: bytes, new: Release, loaded: Loaded, difference: Difference) -> None:

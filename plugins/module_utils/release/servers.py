@@ -123,6 +123,12 @@ class Server:
         return (*self.others, *numbers, *(("disabled",) if self.disabled else ()))
 
     @property
+    def files(self) -> list[str]:
+        """The certificates and authorities that it needs."""
+        options = ServerOptions(self.others)
+        return [file for option in ("ca-file", "crl-file", "crt") if (file := options.argument(option)).startswith("/")]
+
+    @property
     def addition(self) -> Words:
         """What stands behind the address in the command that adds it."""
         return tuple(word for option in ServerOptions(self.words).addition() for word in option)

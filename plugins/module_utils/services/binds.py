@@ -264,7 +264,8 @@ def has_nodes(service: Service) -> bool:
 
 
 def has_backend(service: Service) -> bool:
-    """Whether there is a backend section: servers, or raw lines that answer instead of servers."""
+    """Whether there is a backend section: a list of servers, be it empty, or raw lines that answer in their place."""
     if service["haproxy_frontend_only"]:
         return False
-    return has_nodes(service) or bool(service["haproxy_backend_arguments"])
+    lists = (service["haproxy_backend_nodes"], service["haproxy_backup_nodes"])
+    return any(nodes is not None for nodes in lists) or bool(service["haproxy_backend_arguments"])

@@ -16,6 +16,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems 
     Problems,
     did_you_mean,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.servers import own_options
 
 Data = dict[str, t.Any]
 
@@ -34,6 +35,12 @@ class Item:
     @property
     def name(self) -> str:
         return self.place.service
+
+    def nodes(self) -> t.Iterator[tuple[Place, Data]]:
+        """The servers, each with its place."""
+        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+            for index, node in enumerate(self.service[key] or ()):
+                yield self.place.key(key).item(index), node
 
 
 def surprise(bind: binds.Bind, other: binds.Bind) -> str:
@@ -69,16 +76,40 @@ def names(wanted: t.Sequence[Item]) -> None:
 def servers(every: t.Iterable[Item]) -> None:
     """Names of servers are unique within a service."""
     for item in every:
-        first: dict[str, str] = {}
-        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
-            for index, node in enumerate(item.service[key] or ()):
-                if node["name"] in first:
-                    item.place.key(key).item(index).wrong(
-                        node["name"],
-                        f"is already a server of this service, at {first[node['name']]}",
-                        "Remove one of them.",
-                    )
-                first.setdefault(node["name"], f"{key}[{index}]")
+        first: dict[str, Place] = {}
+        for place, node in item.nodes():
+            if node["name"] in first:
+                where = first[node["name"]].path.removeprefix(f"{item.place.path}.")
+                place.wrong(node["name"], f"is already a server of this service, at {where}", "Remove one of them.")
+            first.setdefault(node["name"], place)
+
+
+def tracking(wanted: t.Sequence[Item]) -> None:
+    """A server that tracks another has no checks of its own, and that other one is there and has some."""
+    pools = {f"{item.name}-back": item for item in wanted}
+    for item in wanted:
+        for place, node in item.nodes():
+            own = own_options(node, item.service)
+            target = own.argument("track")
+            if not target:
+                continue
+            is_nodes = "track" in " ".join(node.get("backend_server_options", ())).split()
+            here = place.key("backend_server_options") if is_nodes else item.place.key("haproxy_backend_server_options")
+            pool, _slash, name = target.rpartition("/")
+            tracked = pools.get(pool) if pool else item
+            if own.switched("check") or own.has("agent-check"):
+                here.wrong(target, "is tracked by a server that has checks of its own", "Keep track or the checks.")
+            elif tracked and not tracked.service["haproxy_backend_arguments"]:  # these may hold more servers
+                tracked_server(name, tracked, here)
+
+
+def tracked_server(name: str, pool: Item, here: Place) -> None:
+    followed = {node["name"]: own_options(node, pool.service) for _place, node in pool.nodes()}
+    if name not in followed:
+        hint = did_you_mean(name, followed) or "Write track BACKEND/SERVER, such as web-back/web1."
+        here.wrong(name, f'is tracked and is no server of service "{pool.name}"', hint)
+    elif followed[name].switched("check") is False and not followed[name].has("agent-check"):
+        here.wrong(name, "is tracked and has no health check", "Track a server that has one.")
 
 
 def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
@@ -181,8 +212,6 @@ class Backends:
             )
         elif self.every[name].service["haproxy_frontend_only"]:
             place.wrong(name, "has no backend: haproxy_frontend_only is set", "Use a service that has one.")
-        elif self.every[name].is_whole:
-            place.wrong(name, "has an empty backend", "List its servers in haproxy_backend_nodes.")
 
     def refer_section(self, section: str, place: Place, mode: str) -> None:
         """The same for a section's own name, as maps hold it."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, lines, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks, lines, peers, servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
 
@@ -251,13 +251,10 @@ def backend(service: Data, settings: Data) -> Backend:
     mode = service["haproxy_balance_type"]
     raw = [*stick_lines(service, settings), *(service["haproxy_backend_arguments"] or ())]
     ordered = lines.in_evaluation_order([*option_lines(service), *raw])
-    servers = [
-        server_line(node, service, settings, is_backup)
-        for key, is_backup in (("haproxy_backend_nodes", False), ("haproxy_backup_nodes", True))
-        for node in service[key] or ()
-    ]
     shared = peers.with_peers(ordered, settings)
-    return Backend(f"{service['haproxy_service_name']}-back", mode, service, shared, servers)
+    return Backend(
+        f"{service['haproxy_service_name']}-back", mode, service, shared, servers.section_lines(service, settings)
+    )
 
 
 def stick_lines(service: Data, settings: Data) -> list[str]:
@@ -269,67 +266,15 @@ def stick_lines(service: Data, settings: Data) -> list[str]:
 
 
 def option_lines(service: Data) -> t.Iterator[str]:
-    """Options and http checks; checks written anywhere get the `option httpchk` without which they do nothing."""
+    """Options and http checks; checks written anywhere get the option without which they do nothing."""
     mode = service["haproxy_balance_type"]
     options = [option for option in service["haproxy_backend_options"] or () if not lines.is_frontend_option(option)]
-    known = {option.split()[0] for option in options}
-    checks = [f"http-check {check}" for check in service["haproxy_backend_httpcheck_options"] or ()]
-    has_checks = checks or any(
-        line.split()[0] == "http-check" and "disable-on-404" not in line
-        for line in service["haproxy_backend_arguments"] or ()
-    )
-    if mode == "http" and "forwardfor" not in known:
+    if mode == "http" and not any(option.split()[0] == "forwardfor" for option in options):
         yield "option forwardfor"
-    if has_checks and not known & {"httpchk", "tcp-check", "external-check"}:
-        yield "option httpchk"
+    if kind := checks.implied(service):
+        yield f"option {kind}"
     yield from lines.for_mode((f"option {option}" for option in options), mode)
-    yield from checks
-
-
-def server_line(node: Data, service: Data, settings: Data, is_backup: bool) -> str:
-    kind = "backup" if is_backup else "backend"
-    port = node.get("backend_port") or service["haproxy_backend_port"]
-    check_port = node.get("check_port") or node.get("backend_port") or service["haproxy_check_port"] or port
-    words = [
-        f"server {node['name']} {binds.endpoint(node['ip_addr'], port)} check port {check_port}",
-        f"inter {service['interval']} rise {service[f'{kind}_rise']} fall {service[f'{kind}_fall']}",
-    ]
-    if not binds.is_ip(node["ip_addr"]):
-        # Every reload looks it up. A name that cannot be looked up keeps its last address, and HAProxy starts.
-        words.append("init-addr libc,last,none")
-    words += [f"{key} {node[key]}" for key in ("weight", "maxconn") if key in node]
-    if service["haproxy_cookie"]:
-        words.append(f"cookie {node['name']}")
-    if is_backup:
-        words.append("backup")
-    words += server_tls(service, settings)
-    words += service["haproxy_backend_server_options"] or ()
-    words += node.get("backend_server_options") or ()
-    return " ".join(words)
-
-
-def server_tls(service: Data, settings: Data) -> t.Iterator[str]:
-    wants_h2 = service["haproxy_backend_h2"] and service["haproxy_balance_type"] == "http"
-    if not service["haproxy_backend_ssl"]:
-        if wants_h2:
-            yield "proto h2"
-        return
-    yield "ssl"
-    if service["haproxy_backend_ssl_check"]:
-        yield "check-ssl"
-    ca = service["haproxy_backend_ca"]
-    if ca:
-        yield f"verify required ca-file {lines.quote(settings['haproxy_system_ca'] if ca is True else ca)}"
-    else:
-        yield "verify none"
-    if service["haproxy_backend_verifyhost"]:
-        yield f"verifyhost {service['haproxy_backend_verifyhost']}"
-    sni = service["haproxy_backend_sni"]
-    if sni:
-        is_expression = "(" in sni or sni == "ssl_fc_sni"
-        yield f"sni {sni}" if is_expression else f"sni str({sni}) check-sni {sni}"
-    if wants_h2:
-        yield "alpn h2,http/1.1"
+    yield from (f"http-check {check}" for check in service["haproxy_backend_httpcheck_options"] or ())
 
 
 # What is beside the sections

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import lines, sandbox
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import checks, lines, sandbox, servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
     acme_name,
     certificate_name,
@@ -38,12 +38,11 @@ LONGEST_INNER_NAME = 80
 TIMEOUTS = ("client", "server", "tunnel")
 HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
-OTHER_CHECKS = {
-    *("external-check", "ldap-check", "mysql-check", "pgsql-check", "redis-check", "smtpchk", "spop-check"),
-    *("ssl-hello-chk", "tcp-check"),
-}
-
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
+NO_PROGRAM = (
+    "runs a program, and HAProxy finds none in its chroot, so every server would be down",
+    "Let a service beside the program answer: http-check connect port N, or agent-check.",
+)
 NO_TUNING = (
     (
         "nbproc",
@@ -76,7 +75,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
         server_ports(service, place)
         server_tls(service, place)
         backend_options(service, place)
-        health_checks(service, place)
+        health_checks(service, place, settings)
 
 
 def sections(service: Data, place: Place) -> None:
@@ -89,10 +88,14 @@ def sections(service: Data, place: Place) -> None:
         if has_nodes(service):
             nodes.doubtful(None, "are not used with haproxy_frontend_only")
     elif not has_backend(service):
-        if service["haproxy_backend_nodes"] is None and service["haproxy_backup_nodes"] is None:
-            nodes.wrong(None, "is missing", "List the servers, or set haproxy_frontend_only.")
-        else:
-            nodes.doubtful(None, "is empty, so the service is left out")
+        nodes.wrong(None, "is missing", "List the servers, or set haproxy_frontend_only.")
+    elif not has_nodes(service) and not service["haproxy_backend_arguments"]:
+        answer = "get status 503" if service["haproxy_balance_type"] == "http" else "are disconnected"
+        nodes.doubtful(
+            None,
+            f"is empty, so clients {answer} until it has servers",
+            "Set haproxy_service_enabled to false to leave the service out.",
+        )
 
 
 def limit_hosts(service: Data, place: Place) -> None:
@@ -267,18 +270,41 @@ def server_ports(service: Data, place: Place) -> None:
 
 def server_tls(service: Data, place: Place) -> None:
     if not service["haproxy_backend_ssl"]:
-        for key in ("haproxy_backend_ca", "haproxy_backend_sni", "haproxy_backend_verifyhost"):
-            if service[key]:
-                place.key(key).doubtful(service[key], "does nothing without haproxy_backend_ssl")
-    elif not service["haproxy_backend_ca"]:
-        if service["haproxy_backend_verifyhost"]:
-            place.key("haproxy_backend_verifyhost").wrong(
-                service["haproxy_backend_verifyhost"], "is never verified without a CA", "Set haproxy_backend_ca."
-            )
+        check_tls(service, place)
+        return
+    if not service["haproxy_backend_ca"]:
+        unverified_name(service, place)
         place.key("haproxy_backend_ca").doubtful(
             None,
             "is not set, so anybody can pose as a server",
             "Set it to true or to a CA file, and set haproxy_backend_verifyhost.",
+        )
+
+
+def check_tls(service: Data, place: Place) -> None:
+    """Where at most health checks speak TLS."""
+    used = {"haproxy_backend_sni", "haproxy_backend_verifyhost", "haproxy_backend_ca"}
+    if service["haproxy_backend_ssl_check"]:
+        used = {"haproxy_backend_sni"} if servers.is_expression(service["haproxy_backend_sni"] or "") else set()
+        if not service["haproxy_backend_ca"]:
+            unverified_name(service, place)
+        nodes = [*(service["haproxy_backend_nodes"] or ()), *(service["haproxy_backup_nodes"] or ())]
+        has_port = service["haproxy_check_port"] or any("check_port" in node for node in nodes)
+        if service["haproxy_balance_type"] == "http" and not has_port:
+            place.key("haproxy_backend_ssl_check").doubtful(
+                True,
+                "checks by TLS the port that requests go to without it",
+                "Set haproxy_backend_ssl: true, or the haproxy_check_port that speaks TLS.",
+            )
+    for key in sorted(used):
+        if service[key]:
+            place.key(key).doubtful(service[key], "does nothing without haproxy_backend_ssl")
+
+
+def unverified_name(service: Data, place: Place) -> None:
+    if service["haproxy_backend_verifyhost"]:
+        place.key("haproxy_backend_verifyhost").wrong(
+            service["haproxy_backend_verifyhost"], "is never verified without a CA", "Set haproxy_backend_ca."
         )
 
 
@@ -302,19 +328,21 @@ def backend_options(service: Data, place: Place) -> None:
         )
 
 
-def health_checks(service: Data, place: Place) -> None:
+def health_checks(service: Data, place: Place, settings: Data) -> None:
     if milliseconds(service["interval"]) < SHORTEST_SANE_INTERVAL_MS:
         place.key("interval").doubtful(
             service["interval"], "is very short for a health check", "A bare number is milliseconds."
         )
-    other_checks = OTHER_CHECKS & {option.split()[0] for option in service["haproxy_backend_options"] or ()}
-    is_checked = service["haproxy_backend_httpcheck_options"] or any(
-        line.startswith("http-check") for line in service["haproxy_backend_arguments"] or ()
-    )
-    if is_checked and other_checks:
-        place.key("haproxy_backend_httpcheck_options").doubtful(
-            None, f"does nothing with option {' and '.join(sorted(other_checks))}", "Keep one kind of check."
-        )
+    kind = checks.kind(service, settings)
+    for key, index, option in checks.options(service):
+        if option == checks.PROGRAM:
+            place.key(key).item(index).wrong(service[key][index], *NO_PROGRAM)
+    for key, index, rule in checks.rules(service):
+        needed = checks.RULES[checks.first_word(rule)]
+        if kind != needed and not checks.ABOUT_OTHERS.match(rule):
+            place.key(key).item(index).doubtful(
+                rule, f"does nothing with option {kind}", f"Keep one kind of check; this one needs option {needed}."
+            )
 
 
 def check_settings(settings: Data, place: Place) -> None:
@@ -338,9 +366,16 @@ def check_settings(settings: Data, place: Place) -> None:
     for name, why, hint in NO_TUNING:
         if name in settings["haproxy_tuning_params"]:
             place.key(f"haproxy_tuning_params.{name}").wrong(settings["haproxy_tuning_params"][name], why, hint)
+    default_checks(settings["haproxy_defaults_raw"], place.key("haproxy_defaults_raw"))
     for index, line in enumerate(settings["haproxy_global_raw"]):
         if line.split()[0] == "description":
             place.key("haproxy_global_raw").item(index).wrong(line, *TAKEN_DESCRIPTION)
+
+
+def default_checks(raw: t.Sequence[str], place: Place) -> None:
+    for index, option in checks.options_in(raw):
+        if option == checks.PROGRAM:
+            place.item(index).wrong(raw[index], *NO_PROGRAM)
 
 
 def sandboxed(settings: Data, place: Place) -> None:

@@ -291,12 +291,18 @@ SERVICE = Record(
         Key(
             "haproxy_backend_nodes",
             ListOf(NODE),
-            "Servers: inventory names or dictionaries. A service without any is left out, unless"
-            " `haproxy_backend_arguments` answer in their place.",
+            "Servers: inventory names or dictionaries. With an empty list clients get status 503 until there is a"
+            " server, unless `haproxy_backend_arguments` answer in their place. Needed unless these or"
+            " `haproxy_frontend_only` are set.",
         ),
         Key("haproxy_backup_nodes", ListOf(NODE), "Servers that step in when all others are down."),
         Key("haproxy_backend_port", PORT, "Port of the servers; by default `haproxy_port`."),
-        Key("haproxy_check_port", PORT, "Port that health checks go to; by default the server's port."),
+        Key(
+            "haproxy_check_port",
+            PORT,
+            "Port that health checks go to; by default the server's port. To another port they send no PROXY header,"
+            " unless `haproxy_backend_server_options` say `check-send-proxy`.",
+        ),
         Key("haproxy_balance_alg", Balance(), "How a server is chosen.", "leastconn"),
         Key(
             "interval",
@@ -336,11 +342,17 @@ SERVICE = Record(
         Key(
             "haproxy_backend_httpcheck_options",
             LINES,
-            "What follows `http-check`, in order; turns `option httpchk` on.",
+            "What follows `http-check`, in order; turns `option httpchk` on, as lines `tcp-check` in"
+            " `haproxy_backend_arguments` do with `option tcp-check`.",
         ),
         Key("haproxy_backend_options", LINES, "What follows `option` in the backend."),
         Key("haproxy_backend_arguments", LINES, "Raw lines of the backend."),
-        Key("haproxy_backend_server_options", LINES, "Words added to every server line."),
+        Key(
+            "haproxy_backend_server_options",
+            LINES,
+            "Words added to every server line. `no-check` and `track` leave out what there is about checks; of `ssl`,"
+            " `alpn`, `sni` and `send-proxy` checks speak the same as traffic, unless `check-…` says another.",
+        ),
         Key(
             "haproxy_cookie",
             LINE,
@@ -366,7 +378,12 @@ SERVICE = Record(
         ),
         # TLS towards servers.
         Key("haproxy_backend_ssl", Boolean(), "TLS to the servers.", False),
-        Key("haproxy_backend_ssl_check", Boolean(), "TLS for health checks; by default as `haproxy_backend_ssl`."),
+        Key(
+            "haproxy_backend_ssl_check",
+            Boolean(),
+            "TLS for health checks; by default as `haproxy_backend_ssl`. True without that is for servers whose TLS"
+            " passes through; `haproxy_backend_ca`, `_verifyhost` and `_sni` are for these checks then.",
+        ),
         Key(
             "haproxy_backend_ca",
             BooleanOrPath(also_true="@system-ca"),

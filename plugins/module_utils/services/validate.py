@@ -83,6 +83,7 @@ def check(
     crosscheck.sockets(wanted, read_settings, problems)
     crosscheck.shared_tables(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
+    crosscheck.tracking(wanted)
     crosscheck.references(wanted, {item.name: item for item in every})
     vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
@@ -91,10 +92,7 @@ def check(
             None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
         )
     problems.sort()
-    services = [
-        item.service for item in wanted if item.service["haproxy_frontend_only"] or binds.has_backend(item.service)
-    ]
-    return Checked(services, read_settings, problems)
+    return Checked([item.service for item in wanted], read_settings, problems)
 
 
 def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
@@ -145,8 +143,6 @@ def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str
         if service[key] is not None and is_enabled(service):
             service[key] = resolved(service[key], place.key(key), hosts)
     service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
-    if service["haproxy_backend_ssl_check"] is None:
-        service["haproxy_backend_ssl_check"] = service["haproxy_backend_ssl"]
     return Item(place, service, is_whole)
 
 

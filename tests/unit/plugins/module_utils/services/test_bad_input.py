@@ -358,9 +358,42 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
         "is switched off",
     ),
     (
-        [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_backend_nodes": []}],
-        f"{S0}.haproxy_default_backend",
-        "has an empty backend",
+        [{**WEB, "haproxy_backend_options": ["external-check"]}],
+        f"{S0}.haproxy_backend_options[0]",
+        "finds none in its chroot, so every server would be down",
+    ),
+    (
+        [{**WEB, "haproxy_backend_arguments": ["external-check command /bin/true", "option external-check"]}],
+        f"{S0}.haproxy_backend_arguments[1]",
+        "finds none in its chroot",
+    ),
+    (
+        [{**WEB, "haproxy_backend_server_options": ["track api-back/w9"]}, API],
+        f"{S0}.haproxy_backend_server_options",
+        'is tracked and is no server of service "api"',
+    ),
+    (
+        [{**WEB, "haproxy_backend_nodes": [{**NODE, "backend_server_options": ["track w1 agent-check"]}]}],
+        f"{S0}.haproxy_backend_nodes[0].backend_server_options",
+        "has checks of its own",
+    ),
+    (
+        [
+            {**WEB, "haproxy_backend_server_options": ["track api-back/w1"]},
+            {
+                **API,
+                "haproxy_backend_nodes": [
+                    {"name": "w1", "ip_addr": "10.0.0.1", "backend_server_options": ["no-check"]}
+                ],
+            },
+        ],
+        f"{S0}.haproxy_backend_server_options",
+        "is tracked and has no health check",
+    ),
+    (
+        [{**WEB, "haproxy_balance_type": "tcp", "haproxy_backend_ssl_check": True, "haproxy_backend_verifyhost": "a"}],
+        f"{S0}.haproxy_backend_verifyhost",
+        "is never verified without a CA",
     ),
     (
         [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_balance_type": "tcp"}],
@@ -381,6 +414,7 @@ LETSENCRYPT = {
 }
 
 WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
+    ({"haproxy_defaults_raw": ["option external-check"]}, "haproxy_defaults_raw[0]", "none in its chroot"),
     ({"haproxy_stats_enabled": True}, "haproxy_stats_password", "Set one from a vault"),
     ({"haproxy_stats_enabled": True, "haproxy_stats_password": "x\ny"}, "haproxy_stats_password", "(hidden)"),
     (
@@ -615,12 +649,43 @@ def test_what_is_no_service_is_one_mistake() -> None:
 
 
 DOUBTS: list[tuple[t.Any, str, str]] = [
+    (
+        [{**WEB, "haproxy_backend_options": ["tcp-check"], "haproxy_backend_httpcheck_options": ["expect status 200"]}],
+        f"{S0}.haproxy_backend_httpcheck_options[0]",
+        "does nothing with option tcp-check. Keep one kind of check; this one needs option httpchk.",
+    ),
+    (
+        [{**WEB, "haproxy_backend_arguments": ["option redis-check", "tcp-check send PING"]}],
+        f"{S0}.haproxy_backend_arguments[1]",
+        "does nothing with option redis-check",
+    ),
+    (
+        [
+            {
+                **WEB,
+                "haproxy_backend_httpcheck_options": ["expect status 200"],
+                "haproxy_backend_arguments": ["tcp-check connect"],
+            }
+        ],
+        f"{S0}.haproxy_backend_arguments[0]",
+        "does nothing with option httpchk",
+    ),
+    ([{**WEB, "haproxy_backend_ssl_check": True}], f"{S0}.haproxy_backend_ssl_check", "checks by TLS the port"),
+    (
+        [{**WEB, "haproxy_balance_type": "tcp", "haproxy_backend_nodes": []}],
+        f"{S0}.haproxy_backend_nodes",
+        "is empty, so clients are disconnected until it has servers",
+    ),
     ([], "haproxy_service_configs", "will balance nothing"),
     ([{**WEB, "haproxy_bind": []}], f"{S0}.haproxy_bind", "listens nowhere"),
     ([{**WEB, "haproxy_limit_hosts": []}], f"{S0}.haproxy_limit_hosts", "no load balancer has the service"),
     ([{**WEB, "haproxy_allowlist_networks": []}], f"{S0}.haproxy_allowlist_networks", "only the load balancer itself"),
     ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
-    ([{**WEB, "haproxy_backend_nodes": []}], f"{S0}.haproxy_backend_nodes", "is left out"),
+    (
+        [{**WEB, "haproxy_backend_nodes": []}],
+        f"{S0}.haproxy_backend_nodes",
+        "clients get status 503 until it has servers",
+    ),
     ([{**WEB, "haproxy_backend_ssl": True}], f"{S0}.haproxy_backend_ca", "anybody can pose as a server"),
     ([{**WEB, "haproxy_backend_ca": True}], f"{S0}.haproxy_backend_ca", "does nothing without haproxy_backend_ssl"),
     ([{**WEB, "haproxy_backend_options": ["httplog"]}], f"{S0}.haproxy_backend_options[0]", "belongs to frontends"),
@@ -682,6 +747,15 @@ def test_a_slip_in_the_name_of_a_variable_is_told() -> None:
 
 
 GOOD: list[list[dict[str, t.Any]]] = [
+    # Of several kinds of checks HAProxy takes the last.
+    [
+        {
+            **WEB,
+            "haproxy_backend_options": ["ssl-hello-chk", "httpchk"],
+            "haproxy_backend_httpcheck_options": ["expect status 200"],
+        }
+    ],
+    [{**WEB, "haproxy_backend_server_options": ["track api-back/w1"]}, API],
     # One name twice, but never on one load balancer.
     [{**WEB, "haproxy_limit_hosts": ["lb1"]}, {**API, "haproxy_service_name": "web", "haproxy_limit_hosts": ["lb2"]}],
     [WEB, {**API, "haproxy_service_name": "web", "haproxy_service_enabled": False}],

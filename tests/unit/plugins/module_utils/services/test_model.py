@@ -23,7 +23,9 @@ Says = t.Callable[[Rendered], list[str]]
 
 FRONT = "frontend web-front-1"
 BACK = "backend web-back"
-SERVER = "server w1 10.0.0.21:80 check port 80 inter 12000 rise 3 fall 3"
+SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+ELSEWHERE = "server w1 10.0.0.21:80 check port 9 inter 12000 rise 3 fall 3"
+SERVER = "server w1 10.0.0.21:80 check inter 12000 rise 3 fall 3"
 
 # Keys added to the service "web", a section, a line that must be in it.
 LINES: list[tuple[dict[str, t.Any], str, str]] = [
@@ -127,16 +129,49 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_backend_httpcheck_options": ["send meth HEAD uri /up", "expect status 204"]}, BACK, "option httpchk"),
     ({"haproxy_backend_httpcheck_options": ["expect status 204"]}, BACK, "http-check expect status 204"),
     ({"haproxy_backend_arguments": ["http-check expect string OK"]}, BACK, "option httpchk"),
+    ({"haproxy_backend_arguments": ["tcp-check connect", "tcp-check expect string OK"]}, BACK, "option tcp-check"),
     ({"haproxy_stick_table": ["stick-table type ip size 1k", "stick on src"]}, BACK, "stick on src"),
-    ({"haproxy_backend_port": 8080}, BACK, "server w1 10.0.0.21:8080 check port 8080 inter 12000 rise 3 fall 3"),
+    ({"haproxy_backend_port": 8080}, BACK, "server w1 10.0.0.21:8080 check inter 12000 rise 3 fall 3"),
     ({"haproxy_check_port": 9}, BACK, "server w1 10.0.0.21:80 check port 9 inter 12000 rise 3 fall 3"),
     (
         {"haproxy_interval": "2s", "haproxy_backend_rise": 1, "backend_fall": 2},
         BACK,
-        "server w1 10.0.0.21:80 check port 80 inter 2s rise 1 fall 2",
+        "server w1 10.0.0.21:80 check inter 2s rise 1 fall 2",
     ),
-    ({"haproxy_backend_server_options": ["send-proxy-v2"]}, BACK, f"{SERVER} send-proxy-v2"),
-    ({"haproxy_backend_ssl": True}, BACK, f"{SERVER} ssl check-ssl verify none"),
+    ({"haproxy_backend_server_options": ["send-proxy-v2"]}, BACK, f"{SERVER} check-send-proxy send-proxy-v2"),
+    ({"haproxy_backend_server_options": ["send-proxy"], "haproxy_check_port": 9}, BACK, f"{ELSEWHERE} send-proxy"),
+    ({"haproxy_backend_server_options": ["no-check"]}, BACK, "server w1 10.0.0.21:80 no-check"),
+    (
+        {
+            "haproxy_backup_nodes": [
+                {"name": "b", "ip_addr": "10.0.0.30", "backend_server_options": ["track web-back/w2"]}
+            ]
+        },
+        BACK,
+        "server b 10.0.0.30:80 backup track web-back/w2",
+    ),
+    (
+        {"haproxy_backend_server_options": ["no-check"], "haproxy_backend_ssl": True, "haproxy_backend_h2": True},
+        BACK,
+        "server w1 10.0.0.21:80 ssl verify none alpn h2,http/1.1 no-check",
+    ),
+    (
+        {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.0.5", "check_port": 80}]},
+        BACK,
+        "server a 10.0.0.5:80 check inter 12000 rise 3 fall 3",
+    ),
+    (
+        {"haproxy_balance_type": "tcp", "haproxy_backend_ssl_check": True, "haproxy_backend_sni": "a.example.org"},
+        BACK,
+        f"{SERVER} verify none check-ssl check-sni a.example.org",
+    ),
+    (
+        {"haproxy_backend_server_options": ["ssl verify none sni str(a.example.org) alpn h2"]},
+        BACK,
+        f"{SERVER} check-ssl check-sni a.example.org check-alpn h2 ssl verify none sni str(a.example.org) alpn h2",
+    ),
+    ({"haproxy_backend_ssl": True, "haproxy_backend_server_options": ["no-ssl"]}, BACK, f"{SERVER} no-ssl"),
+    ({"haproxy_backend_ssl": True}, BACK, f"{SERVER} ssl verify none check-ssl"),
     (
         {
             "haproxy_backend_ssl": True,
@@ -145,43 +180,43 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
             "haproxy_backend_verifyhost": "a.example.org",
         },
         BACK,
-        f"{SERVER} ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt verifyhost a.example.org",
+        f"{SERVER} ssl verify required ca-file {SYSTEM_CA} verifyhost a.example.org no-check-ssl",
     ),
     (
         {"haproxy_backend_ssl": True, "haproxy_backend_sni": "a.example.org"},
         BACK,
-        f"{SERVER} ssl check-ssl verify none sni str(a.example.org) check-sni a.example.org",
+        f"{SERVER} ssl verify none sni str(a.example.org) check-ssl check-sni a.example.org",
     ),
     (
         {"haproxy_backend_ssl": True, "haproxy_backend_sni": "ssl_fc_sni"},
         BACK,
-        f"{SERVER} ssl check-ssl verify none sni ssl_fc_sni",
+        f"{SERVER} ssl verify none sni ssl_fc_sni check-ssl",
     ),
     ({"haproxy_backend_h2": True}, BACK, f"{SERVER} proto h2"),
     (
         {"haproxy_backend_h2": True, "haproxy_backup_nodes": [{"name": "b", "ip_addr": "10.0.0.30"}], "backup_rise": 7},
         BACK,
-        "server b 10.0.0.30:80 check port 80 inter 12000 rise 7 fall 3 backup proto h2",
+        "server b 10.0.0.30:80 check inter 12000 rise 7 fall 3 backup proto h2",
     ),
     (
         {"haproxy_backend_h2": True, "haproxy_backend_ssl": True},
         BACK,
-        f"{SERVER} ssl check-ssl verify none alpn h2,http/1.1",
+        f"{SERVER} ssl verify none alpn h2,http/1.1 check-ssl check-alpn h2,http/1.1",
     ),
     (
         {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "fd00::5", "backend_port": 81, "weight": 0, "maxconn": 9}]},
         BACK,
-        "server a [fd00::5]:81 check port 81 inter 12000 rise 3 fall 3 weight 0 maxconn 9",
+        "server a [fd00::5]:81 check inter 12000 rise 3 fall 3 weight 0 maxconn 9",
     ),
     (
         {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "localhost"}]},
         BACK,
-        "server a localhost:80 check port 80 inter 12000 rise 3 fall 3 init-addr libc,last,none",
+        "server a localhost:80 check inter 12000 rise 3 fall 3 init-addr libc,last,none",
     ),
     (
         {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.0.5", "backend_server_options": "slowstart 1s"}]},
         BACK,
-        "server a 10.0.0.5:80 check port 80 inter 12000 rise 3 fall 3 slowstart 1s",
+        "server a 10.0.0.5:80 check inter 12000 rise 3 fall 3 slowstart 1s",
     ),
     (
         {"haproxy_backend_nodes": [], "haproxy_backend_arguments": ["http-request return status 404"]},
@@ -619,10 +654,13 @@ def test_services_that_are_not_wanted_leave_no_trace(render: Render) -> None:
     assert "backend other-back" in render(WEB, {**other, "haproxy_limit_hosts": ["lb1"]}).text
 
 
-def test_a_service_without_servers_is_left_out_and_told(render: Render) -> None:
-    rendered = render(WEB, {**WEB, "haproxy_service_name": "empty", "haproxy_port": 81, "haproxy_backend_nodes": []})
-    assert "empty" not in rendered.text
-    assert rendered.warnings == ["is empty, so the service is left out"]
+def test_a_service_without_servers_is_there_and_told(render: Render, haproxy_says: Says) -> None:
+    empty = {**WEB, "haproxy_service_name": "empty", "haproxy_backend_nodes": []}
+    rendered = render({**WEB, "haproxy_default_backend": "empty"}, {**empty, "haproxy_port": 81})
+    assert "default_backend empty-back" in rendered.section(FRONT)
+    assert rendered.section("backend empty-back") == ["mode http", "balance leastconn", "option forwardfor"]
+    assert rendered.warnings == ["is empty, so clients get status 503 until it has servers"]
+    assert haproxy_says(rendered) == []
 
 
 def test_maps_are_sorted_by_order_then_service(render: Render) -> None:
