@@ -155,6 +155,10 @@ errors:
       description: What to do.
       type: str
       sample: Use 1 to 65535.
+    also:
+      description: Names of more services of which the same is to be said; empty for mistakes.
+      type: list
+      elements: str
     text:
       description: All of it in one line.
       type: str

@@ -20,6 +20,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.servers i
 
 Data = dict[str, t.Any]
 
+# Sections of other services that raw lines name.
+BACKEND = re.compile(r"\s*(?:use_backend|default_backend)\s+([\w.:-]+)-back(?=\s|$)")
+TABLE = re.compile(r"\s(?:table|stick-table)\s+([\w.:-]+)-back(?=[\s}]|$)")
+MAP_FILE = re.compile(r"/etc/haproxy/([\w.-]+)\.map\b")
+FRONTEND_LINES = ("haproxy_maps", "haproxy_frontend_raw")
 # HAProxy gets `use_backend` targets from these maps, so what they hold must be backends.
 MAP_OF_BACKENDS = re.compile(r"use_backend\s+%\[.*?\bmap\w*\(\s*([^\s,)]+)")
 
@@ -229,6 +234,7 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
         frozenset(item.name for item in wanted),
         frozenset(item.name for item in wanted if binds.has_backend(item.service)),
     )
+    in_raw_lines(wanted, backends)
     maps_of_backends = {name for item in wanted for name in maps_used_for_backends(item.service)}
     for item in wanted:
         service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
@@ -244,6 +250,35 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
                 place.key("haproxy_map_entries").item(index).key("entries"),
                 backends if entries["name"] in maps_of_backends else None,
             )
+
+
+def in_raw_lines(wanted: t.Sequence[Item], backends: Backends) -> None:
+    """Backends, tables and maps that raw lines name."""
+    maps = {entries["name"] for item in wanted for entries in item.service["haproxy_map_entries"] or ()}
+    for item in wanted:
+        for key in (*FRONTEND_LINES, "haproxy_backend_arguments"):
+            for index, line in enumerate(item.service[key] or ()):
+                place = item.place.key(key).item(index)
+                if key in FRONTEND_LINES and (target := BACKEND.match(line)):
+                    backends.refer(target[1], place, item.service["haproxy_balance_type"])
+                for name in TABLE.findall(line):
+                    backends.refer(name, place, "tcp")
+                for name in MAP_FILE.findall(line):
+                    if name not in maps and (hint := did_you_mean(name, maps)):
+                        place.doubtful(name, "is not a map of haproxy_map_entries", hint)
+
+
+def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
+    """Services are limited to load balancers that are there; others may be those of another inventory."""
+    known = settings["haproxy_hosts"]
+    if known is None or settings["haproxy_host"] != settings["inventory_hostname"]:
+        return
+    for item in items:
+        for index, name in enumerate(item.service["haproxy_limit_hosts"] or ()):
+            if name not in known:
+                item.place.key("haproxy_limit_hosts").item(index).doubtful(
+                    name, "is not one of the load balancers", did_you_mean(name, known)
+                )
 
 
 def map_entries(entries: Data, place: Place, backends: Backends | None) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 LONGEST_SHOWN_VALUE = 80
+MOST_SERVICES_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +27,14 @@ class Problem:
     value: str
     why: str
     hint: str = ""
+    #: more services of which the same is said
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        service = f' (service "{self.service}")' if self.service else ""
+        shown = self.also if len(self.also) <= MOST_SERVICES_SHOWN + 1 else self.also[:MOST_SERVICES_SHOWN]
+        others = f", also {', '.join(shown)}" if shown else ""
+        rest = f" and {len(self.also) - len(shown)} more" if len(self.also) > len(shown) else ""
+        service = f' (service "{self.service}"{others}{rest})' if self.service else ""
         value = f"{self.value} " if self.value else ""
         hint = f" {self.hint}" if self.hint else ""
         return f"{self.path}{service}: {value}{self.why}.{hint}"
@@ -56,14 +62,29 @@ class Problems:
             self.warnings.append(problem)
 
     def sort(self) -> None:
+        """By place; a doubt that several services share is told once."""
         self.errors.sort(key=by_item)
-        self.warnings.sort(key=by_item)
+        shared: dict[tuple[str, ...], list[Problem]] = {}
+        for problem in sorted(self.warnings, key=by_item):
+            own = () if problem.service else (problem.path,)
+            shared.setdefault((key_of(problem.path), problem.value, problem.why, problem.hint, *own), []).append(
+                problem
+            )
+        self.warnings = [
+            dataclasses.replace(first, also=tuple(dict.fromkeys(other.service for other in others)))
+            for first, *others in shared.values()
+        ]
 
 
 def by_item(problem: Problem) -> tuple[str, int]:
     """Sort key: settings and sources by name, the items of a source by their number."""
     match = re.match(r"(\w+)\[(\d+)\]", problem.path)
     return (match[1], int(match[2])) if match else ("", 0)
+
+
+def key_of(path: str) -> str:
+    """The key of a service that a place belongs to: haproxy_bind of haproxy_service_configs[2].haproxy_bind[0]."""
+    return re.sub(r"^\w+\[\d+\]\.|\[\d+\]", "", path)
 
 
 def parents(path: str) -> t.Iterator[str]:
@@ -95,6 +116,8 @@ class Place:
     path: str
     service: str = ""
     secret: bool = False
+    #: features that the service switches off in so many words
+    switched_off: frozenset[str] = frozenset()
 
     def key(self, name: str) -> Place:
         return dataclasses.replace(self, path=f"{self.path}.{name}" if self.path else name)
@@ -110,6 +133,11 @@ class Place:
 
     def doubtful(self, value: t.Any, why: str, hint: str = "") -> None:
         self.problems.add_warning(Problem(self.path, self.service, self.shown(value), why, hint))
+
+    def idle(self, value: t.Any, feature: str) -> None:
+        """A value that does nothing without a feature; whoever switches that off knows."""
+        if feature not in self.switched_off:
+            self.doubtful(value, f"does nothing without {feature}")
 
     def shown(self, value: t.Any) -> str:
         """The value as a message may show it: short, and without secrets."""

@@ -35,7 +35,7 @@ SHORTEST_SANE_INTERVAL_MS = 500
 # The name of a socket has 107 characters at most, and ours add a suffix to the service's.
 LONGEST_INNER_NAME = 80
 #: how long a request may take of which nothing is heard
-TIMEOUTS = ("client", "server", "tunnel")
+TIMEOUTS = ("haproxy_timeout_client", "haproxy_timeout_server", "haproxy_timeout_tunnel")
 HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
@@ -59,8 +59,8 @@ def check(service: Data, place: Place, settings: Data) -> None:
     sections(service, place)
     raw_lines(service, place)
     map_entries(service, place)
-    for kind in TIMEOUTS:
-        worker_life(service[f"haproxy_timeout_{kind}"], place.key(f"haproxy_timeout_{kind}"), settings)
+    longest = max(TIMEOUTS, key=lambda key: milliseconds(service[key] or ""))
+    worker_life(service[longest], place.key(longest), settings)
     if settings["haproxy_systemd_hardening"]:
         sandbox.check(service, SANDBOXED_KEYS, place)
     if not service["haproxy_backend_only"]:
@@ -68,6 +68,8 @@ def check(service: Data, place: Place, settings: Data) -> None:
         binds(service, place)
         allow_list(service, place)
         tls(service, place, settings)
+        certificates_by_name(service, place.key("haproxy_ssl_certificates"), settings)
+        old_allow_list(service, place)
         user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), settings)
         redirect(service, place)
         tcp_acls(service, place)
@@ -158,7 +160,7 @@ def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | 
 
 def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_accept_both_protocols"] and not service["haproxy_ssl"]:
-        place.key("haproxy_accept_both_protocols").doubtful(None, "does nothing without haproxy_ssl")
+        place.key("haproxy_accept_both_protocols").idle(None, "haproxy_ssl")
     if service["haproxy_accept_both_protocols"] and len(place.service) > LONGEST_INNER_NAME:
         place.key("haproxy_service_name").wrong(
             place.service,
@@ -168,7 +170,7 @@ def tls(service: Data, place: Place, settings: Data) -> None:
     if not service["haproxy_ssl"]:
         for key in ("haproxy_ssl_certificates", "haproxy_ssl_client_ca"):
             if service[key]:
-                place.key(key).doubtful(None, "does nothing without haproxy_ssl")
+                place.key(key).idle(None, "haproxy_ssl")
     if service["haproxy_ssl_client_crl"] and not service["haproxy_ssl_client_ca"]:
         place.key("haproxy_ssl_client_crl").wrong(
             service["haproxy_ssl_client_crl"],
@@ -189,6 +191,39 @@ def tls(service: Data, place: Place, settings: Data) -> None:
             "needs a certificate, but the variable haproxy_ssl is false, so none is issued",
             "Set the variable, or name a certificate in haproxy_ssl_path.",
         )
+
+
+def certificates_by_name(service: Data, place: Place, settings: Data) -> None:
+    """The names are those of other variables; C(None) where these are not known."""
+    if settings["haproxy_pki_names"] is None:
+        return
+    known = [
+        *settings["haproxy_pki_names"],
+        *(entry["name"] for entry in settings["haproxy_ssl_letsencrypt_certificates"]),
+        *(certificate_name(vip, settings) for vip in tls_vips(settings)),
+    ]
+    for index, entry in enumerate(service["haproxy_ssl_certificates"] or ()):
+        if not entry["name"].startswith("/") and entry["name"] not in known:
+            place.item(index).key("name").wrong(
+                entry["name"],
+                "is not a certificate of haproxy_pki_extra_certificates, haproxy_user_certificates or"
+                " haproxy_ssl_letsencrypt_certificates",
+                did_you_mean(entry["name"], known) or "Add it there, or write the path of a file on the load balancer.",
+            )
+
+
+def old_allow_list(service: Data, place: Place) -> None:
+    """OpenStack-Ansible up to Victoria has another name for the ACL of the allow list."""
+    raw = {key: service[key] or () for key in ("haproxy_maps", "haproxy_frontend_raw")}
+    own = "white_list" in (service["haproxy_acls"] or {})
+    if own or any(line.split()[:2] == ["acl", "white_list"] for each in raw.values() for line in each):
+        return
+    for key, each in raw.items():
+        for index, line in enumerate(each):
+            if "white_list" in re.split(r"[\s!{}]+", line):
+                place.key(key).item(index).wrong(
+                    line, "uses the ACL white_list, which is not defined", "The ACL of the allow list is allow_list."
+                )
 
 
 def client_authority(service: Data, place: Place, settings: Data) -> None:
@@ -217,35 +252,35 @@ def client_authority(service: Data, place: Place, settings: Data) -> None:
 
 
 def redirect(service: Data, place: Place) -> None:
-    redirect_port = service["haproxy_redirect_http_port"]
-    if redirect_port and not service["haproxy_ssl"]:
-        place.key("haproxy_redirect_http_port").wrong(
-            redirect_port,
-            "redirects to TLS, which the service does not speak",
-            "Set haproxy_ssl: true, or remove the redirect.",
-        )
+    redirect_port, scheme = service["haproxy_redirect_http_port"], service["haproxy_redirect_scheme"]
+    if not redirect_port:
+        if scheme:
+            place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
+        if service["haproxy_frontend_acls"]:
+            place.key("haproxy_frontend_acls").doubtful(
+                None,
+                "belongs to the redirect frontend, and there is none",
+                "Use haproxy_acls, or haproxy_redirect_http_port.",
+            )
+        return
+    here = place.key("haproxy_redirect_http_port")
+    if not service["haproxy_ssl"]:
+        if "haproxy_ssl" not in place.switched_off:
+            here.wrong(
+                redirect_port,
+                "redirects to TLS, which the service does not speak",
+                "Set haproxy_ssl: true, or remove the redirect.",
+            )
     # HAProxy keeps the port in the Host header, which clients leave out for port 80 only.
-    if (
-        redirect_port
-        and not service["haproxy_redirect_scheme"]
-        and (redirect_port, service["haproxy_port"]) != (80, 443)
-    ):
+    elif not scheme and (redirect_port, service["haproxy_port"]) != (80, 443):
         target = "the port that the client named" if redirect_port != 80 else "port 443"
-        place.key("haproxy_redirect_http_port").doubtful(
+        here.doubtful(
             redirect_port,
             f"redirects to {target}, not to {service['haproxy_port']}",
             "Use ports 80 and 443, or redirect by haproxy_frontend_raw of a service of its own.",
         )
-    if service["haproxy_redirect_scheme"] and not redirect_port:
-        place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
-    if service["haproxy_frontend_acls"] and not redirect_port:
-        place.key("haproxy_frontend_acls").doubtful(
-            None,
-            "belongs to the redirect frontend, and there is none",
-            "Use haproxy_acls, or haproxy_redirect_http_port.",
-        )
     for name, acl in (service["haproxy_frontend_acls"] or {}).items():
-        if redirect_port and service["haproxy_balance_type"] == "tcp" and not acl.get("backend_name"):
+        if service["haproxy_balance_type"] == "tcp" and not acl.get("backend_name"):
             place.key(f"haproxy_frontend_acls.{name}").wrong(
                 None, "sends requests to this service, which is tcp", "Set backend_name to an http service."
             )
@@ -298,7 +333,7 @@ def check_tls(service: Data, place: Place) -> None:
             )
     for key in sorted(used):
         if service[key]:
-            place.key(key).doubtful(service[key], "does nothing without haproxy_backend_ssl")
+            place.key(key).idle(service[key], "haproxy_backend_ssl")
 
 
 def unverified_name(service: Data, place: Place) -> None:
@@ -360,6 +395,7 @@ def check_settings(settings: Data, place: Place) -> None:
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
     user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
+    error_files(settings, place.key("haproxy_errorfiles"))
     sandboxed(settings, place)
     for name in ("haproxy_client_timeout", "haproxy_server_timeout"):
         worker_life(settings[name], place.key(name), settings)
@@ -376,6 +412,14 @@ def default_checks(raw: t.Sequence[str], place: Place) -> None:
     for index, option in checks.options_in(raw):
         if option == checks.PROGRAM:
             place.item(index).wrong(raw[index], *NO_PROGRAM)
+
+
+def error_files(settings: Data, place: Place) -> None:
+    """A page may also be a file that somebody else puts there, so only slips are told."""
+    static = [file["dest"] for file in settings["haproxy_static_files"]]
+    for index, page in enumerate(settings["haproxy_errorfiles"]):
+        if page["path"] not in static and (hint := did_you_mean(page["path"], static)):
+            place.item(index).key("path").doubtful(page["path"], "is not a file of haproxy_static_files", hint)
 
 
 def sandboxed(settings: Data, place: Place) -> None:

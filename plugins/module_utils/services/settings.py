@@ -108,6 +108,7 @@ SETTINGS = Record(
     ),
     keys=(
         Key("haproxy_host", NAME, "Name of this load balancer.", "localhost"),
+        Key("haproxy_hosts", ListOf(NAME), "Names of all load balancers."),
         Key("inventory_hostname", NAME, "Its name among the peers.", "localhost"),
         Key("ansible_host", Text(r"\S+", "a name or an address", "Leave out blanks."), "Where Ansible finds it."),
         Key("haproxy_version", VERSION, "HAProxy of the target, major and minor.", "2.6"),
@@ -180,6 +181,7 @@ SETTINGS = Record(
             "Where the authority is.",
             "standalone",
         ),
+        Key("haproxy_pki_names", ListOf(LINE), "Certificates that load balancers get beside those of VIPs."),
         Key("haproxy_pki_roots", ListOf(LINE), "Authorities that sign themselves.", []),
         Key("haproxy_pki_revoking", ListOf(LINE), "Authorities that have a revocation list.", []),
         Key("haproxy_user_ssl_cert", PATH, "The user's certificate for all VIPs."),

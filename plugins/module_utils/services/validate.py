@@ -76,6 +76,7 @@ def check(
     for item in every:
         if is_enabled(item.service):
             rules.limit_hosts(item.service, item.place)
+    crosscheck.load_balancers((item for item in every if is_enabled(item.service)), read_settings)
     wanted = [item for item in every if is_wanted(item.service, read_settings)]
     crosscheck.names(wanted)
     for item in wanted:
@@ -143,7 +144,8 @@ def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str
         if service[key] is not None and is_enabled(service):
             service[key] = resolved(service[key], place.key(key), hosts)
     service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
-    return Item(place, service, is_whole)
+    switched_off = frozenset(key for key, value in read.items() if value is False)
+    return Item(dataclasses.replace(place, switched_off=switched_off), service, is_whole)
 
 
 def unwrapped(given: t.Any) -> t.Any:

@@ -16,7 +16,14 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate 
 NODE = {"name": "w1", "ip_addr": "10.0.0.21"}
 WEB = {"haproxy_service_name": "web", "haproxy_port": 80, "haproxy_backend_nodes": [NODE]}
 API = {"haproxy_service_name": "api", "haproxy_port": 81, "haproxy_backend_nodes": [NODE]}
-VIPS = {"external_lb_vip_address": "203.0.113.10", "internal_lb_vip_address": "10.0.0.10", "haproxy_host": "lb1"}
+VIPS = {
+    "external_lb_vip_address": "203.0.113.10",
+    "internal_lb_vip_address": "10.0.0.10",
+    "haproxy_host": "lb1",
+    "inventory_hostname": "lb1",
+    "haproxy_hosts": ["lb1", "lb2"],
+    "haproxy_pki_names": ["shop"],
+}
 HOSTS = {"web1": "10.0.0.21", "web2": "10.0.0.22"}
 
 S0 = "haproxy_service_configs[0]"
@@ -112,6 +119,22 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_ssl_client_crl": "/a.crl"}, "haproxy_ssl_client_crl", "CA that is not named"),
     ({"haproxy_ssl_client_verify": "maybe"}, "haproxy_ssl_client_verify", "required"),
     ({"haproxy_ssl_certificates": [{"hosts": ["a"]}]}, "haproxy_ssl_certificates[0].name", "is missing"),
+    (
+        {"haproxy_ssl": True, "haproxy_ssl_certificates": ["shpo"]},
+        "haproxy_ssl_certificates[0].name",
+        "haproxy_user_certificates or haproxy_ssl_letsencrypt_certificates. Did you mean shop?",
+    ),
+    (
+        {"haproxy_frontend_raw": ["tcp-request content accept if white_list"]},
+        "haproxy_frontend_raw[0]",
+        "The ACL of the allow list is allow_list.",
+    ),
+    ({"haproxy_frontend_raw": ["use_backend webb-back if { path / }"]}, "haproxy_frontend_raw[0]", "Did you mean web?"),
+    (
+        {"haproxy_backend_arguments": ["http-request track-sc0 src table nosuch-back"]},
+        "haproxy_backend_arguments[0]",
+        "'nosuch' is not a service",
+    ),
     ({"haproxy_ssl_certificates": ["a b"]}, "haproxy_ssl_certificates[0]", "a name or an absolute path"),
     ({"haproxy_ssl_certificates": ["../a"]}, "haproxy_ssl_certificates[0]", "a name or an absolute path"),
     (
@@ -709,9 +732,43 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_frontend_raw[0]",
         "does nothing in tcp mode",
     ),
+    ([{**WEB, "haproxy_limit_hosts": ["lb1", "lbb2"]}], f"{S0}.haproxy_limit_hosts[1]", "Did you mean lb2?"),
+    (
+        [
+            {**WEB, "haproxy_maps": ["http-request deny if { src,map_ip(/etc/haproxy/block.map) -m found }"]},
+            {**API, "haproxy_map_entries": [{"name": "blocks", "entries": ["10.0.0.1 x"]}]},
+        ],
+        f"{S0}.haproxy_maps[0]",
+        "'block' is not a map of haproxy_map_entries. Did you mean blocks?",
+    ),
     ([{**WEB, "haproxy_timeout_tunnel": "2h"}], f"{S0}.haproxy_timeout_tunnel", "than haproxy_hard_stop_after (30m)"),
     ([{**WEB, "haproxy_timeout_client": "1801s"}], f"{S0}.haproxy_timeout_client", "may cut off"),
 ]
+
+
+def test_a_doubt_that_services_share_is_told_once() -> None:
+    services = [
+        {**WEB, "haproxy_service_name": f"s{index}", "haproxy_port": index, "haproxy_backend_options": ["httplog"]}
+        for index in range(1, 9)
+    ]
+    (doubt,) = check({"haproxy_service_configs": [WEB, *services]}, VIPS, HOSTS).problems.warnings
+    assert doubt.path == "haproxy_service_configs[1].haproxy_backend_options[0]"
+    assert "(service \"s1\", also s2, s3, s4, s5, s6 and 2 more): 'httplog' belongs to frontends" in str(doubt)
+    assert doubt.as_dict()["also"] == ("s2", "s3", "s4", "s5", "s6", "s7", "s8")
+
+
+def test_what_is_switched_off_in_so_many_words_is_no_doubt() -> None:
+    """Inventories switch TLS on and off by a variable and leave the rest as it is."""
+    off = {
+        "haproxy_backend_ssl": False,
+        "haproxy_backend_ca": True,
+        "haproxy_backend_sni": "a.example.org",
+        "haproxy_ssl": False,
+        "haproxy_accept_both_protocols": True,
+        "haproxy_redirect_http_port": 8080,
+    }
+    problems = check({"haproxy_service_configs": [{**WEB, **off}]}, VIPS, HOSTS).problems
+    assert (problems.errors, problems.warnings) == ([], [])
 
 
 @pytest.mark.parametrize(("services", "path", "words"), DOUBTS)
@@ -737,6 +794,20 @@ def test_an_old_variable_that_harms_nobody_is_told_and_fails_nothing() -> None:
     problems = check({}, VIPS, HOSTS, ["haproxy_ssl_letsencrypt_cron_hour"], ["haproxy_interval"]).problems
     assert problems.errors == []
     assert_found(problems.warnings, "haproxy_ssl_letsencrypt_cron_hour", "timer of systemd")
+
+
+def test_a_slip_in_the_path_of_a_page_is_told() -> None:
+    settings = {
+        "haproxy_static_files": [{"dest": "/etc/haproxy/503.http", "content": "x"}],
+        "haproxy_errorfiles": [
+            {"code": 503, "path": "/etc/haproxy/503.htp"},
+            {"code": 502, "path": "/usr/share/pages/bad-gateway"},
+        ],
+    }
+    problems = check({"haproxy_service_configs": [WEB]}, {**VIPS, **settings}, HOSTS).problems
+    assert [(problem.path, problem.hint) for problem in problems.warnings] == [
+        ("haproxy_errorfiles[0].path", "Did you mean /etc/haproxy/503.http?")
+    ]
 
 
 def test_a_slip_in_the_name_of_a_variable_is_told() -> None:
