@@ -46,6 +46,15 @@ def test_documentation_is_not_stale() -> None:
         {**WEB, "haproxy_backend_nodes": "{{ groups['web'] }}"},
         {**WEB, "haproxy_backend_nodes": ["web1", {"name": "x", "ip_addr": "fd00::1", "weight": 5}]},
         {**WEB, "haproxy_whitelist_networks": ["10.0.0.0/8"], "interval": "2s"},
+        "{{ haproxy_ssl_letsencrypt_service }}",
+        {"service": "{{ haproxy_letsencrypt_service }}"},
+        {**WEB, "haproxy_port": "80", "haproxy_ssl": "yes", "haproxy_service_enabled": "True", "backend_rise": "3"},
+        {**WEB, "haproxy_bind": None, "haproxy_default_backend": "", "haproxy_ssl_path": None},
+        {**WEB, "haproxy_bind": ["{{ internal_lb_vip_address }}", {"address": "10.0.0.1", "interface": ""}]},
+        {**WEB, "haproxy_map_entries": [{"name": "m", "order": 98, "entries": ["/ web-back"]}]},
+        {**WEB, "haproxy_map_entries": [{"name": "m", "state": "absent"}, "{{ my_map }}"]},
+        {**WEB, "haproxy_map_entries": "{{ my_maps }}", "haproxy_acls": "{{ my_acls }}"},
+        {**WEB, "haproxy_acls": {"docs": "{{ my_acl }}"}, "haproxy_retry_on": [503, "conn-failure"]},
     ],
 )
 def test_schema_accepts(service: dict[str, t.Any], validator: jsonschema.Draft202012Validator) -> None:

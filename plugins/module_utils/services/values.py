@@ -50,6 +50,10 @@ class Kind:
 TEMPLATE: JsonSchema = {"type": "string", "pattern": r"\{[{%]"}
 
 
+# A key that is set to nothing is not set.
+NOTHING: JsonSchema = {"enum": [None, ""]}
+
+
 def or_template(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, TEMPLATE]}
 
@@ -112,7 +116,9 @@ class Text(Kind):
         return self.what
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": rf"^({self.pattern})$|\{{[{{%]"}
+        # Numbers are text where digits are.
+        types = ["string", "number"] if re.fullmatch(self.pattern, "10") else "string"
+        return {"type": types, "pattern": rf"^\s*({self.pattern})\s*$|\{{[{{%]"}
 
 
 # The character set of proxy and server names: configuration manual, section 2.2 and "server".
@@ -167,7 +173,8 @@ class Integer(Kind):
         return f"{self.what}, {self.minimum}–{self.maximum}"
 
     def json_schema(self) -> JsonSchema:
-        return or_template({"type": "integer", "minimum": self.minimum, "maximum": self.maximum})
+        number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return or_template({"anyOf": [number, {"type": "string", "pattern": r"^\s*-?[0-9]{1,15}\s*$"}]})
 
 
 PORT = Integer(
@@ -209,7 +216,11 @@ class Boolean(Kind):
         return "true or false"
 
     def json_schema(self) -> JsonSchema:
-        return or_template({"type": "boolean"})
+        words = {
+            "type": "string",
+            "pattern": r"^\s*([Tt]rue|TRUE|[Yy]es|YES|[Oo]n|ON|1|[Ff]alse|FALSE|[Nn]o|NO|[Oo]ff|OFF|0)\s*$",
+        }
+        return or_template({"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, words]})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,7 +250,7 @@ class Duration(Kind):
         return {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": LONGEST_DURATION_MS},
-                {"type": "string", "pattern": r"^\d+(us|ms|s|m|h|d)?$|\{[{%]"},
+                {"type": "string", "pattern": r"^\s*\d+(us|ms|s|m|h|d)?\s*$|\{[{%]"},
             ]
         }
 
@@ -338,7 +349,7 @@ class Network(Kind):
         return "network in CIDR notation"
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+(/\d{1,3})?$|\{[{%]"}
+        return {"type": "string", "pattern": r"^\s*[0-9a-fA-F:.]+(/[\d.]+)?\s*$|\{[{%]"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -362,7 +373,8 @@ class Choice(Kind):
         return ", ".join(f"`{choice}`" for choice in self.choices)
 
     def json_schema(self) -> JsonSchema:
-        return or_template({"enum": [*self.choices, *(old for old, new in self.synonyms)]})
+        numbers = [int(choice) for choice in self.choices if choice.isdigit()]
+        return or_template({"enum": [*self.choices, *numbers, *(old for old, new in self.synonyms)]})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -401,7 +413,7 @@ class Balance(Kind):
 
     def json_schema(self) -> JsonSchema:
         words = r"roundrobin|static-rr|leastconn|first|source|random|uri|url_param|hdr|hash|rdp-cookie"
-        return {"type": "string", "pattern": rf"^({words})\b|\{{[{{%]"}
+        return {"type": "string", "pattern": rf"^\s*({words})\b|\{{[{{%]"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -424,7 +436,8 @@ class ListOf(Kind):
         return f"list of: {self.of.words()}"
 
     def json_schema(self) -> JsonSchema:
-        return {"anyOf": [{"type": "array", "items": self.of.json_schema()}, self.of.json_schema()]}
+        item = or_template(self.of.json_schema())
+        return {"anyOf": [{"type": "array", "items": item}, *item["anyOf"]]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -450,7 +463,9 @@ class DictOf(Kind):
         return f"dictionary of names; each value is: {self.of.words()}"
 
     def json_schema(self) -> JsonSchema:
-        return or_template({"type": "object", "additionalProperties": self.of.json_schema()})
+        return or_template(
+            {"type": "object", "additionalProperties": {"anyOf": [self.of.json_schema(), TEMPLATE, NOTHING]}}
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -560,7 +575,12 @@ class Record(Kind):
     def json_schema(self) -> JsonSchema:
         properties = {}
         for key in self.keys:
-            described = {**key.kind.json_schema(), "description": key.meaning}
+            value = key.kind.json_schema()
+            unset = [{"type": "null"} if key.restricts else NOTHING]
+            described: JsonSchema = {
+                "anyOf": [value, TEMPLATE, *([] if key.required else unset)],
+                "description": key.meaning,
+            }
             if key.default is not None:
                 described["default"] = key.default
             properties[key.name] = described
@@ -571,4 +591,4 @@ class Record(Kind):
         required = [key.name for key in self.keys if key.required and not key.aliases]
         if required:
             schema["required"] = required
-        return {"anyOf": [schema, {"type": "string"}]} if self.short_for else schema
+        return {"anyOf": [schema, {"type": ["string", "number"]}]} if self.short_for else schema
