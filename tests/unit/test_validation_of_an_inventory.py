@@ -89,6 +89,7 @@ def test_variables_of_others_are_told_but_not_those_that_templates_read(validate
         haproxy_letsencrypt_service={**WEB, "haproxy_service_name": "letsencrypt", "haproxy_port": 8888},
         haproxy_keepalived_external_vip_cidr_az1="203.0.113.10/24",
         haproxy_keepalived_external_vip_cidr="{{ haproxy_keepalived_external_vip_cidr_az1 }}",
+        haproxy_keepalived_internal_vip_cidr="10.0.0.9/24",
         haproxy_pki_backend="standalone",
         # Nothing reads these.
         haproxy_intervall=3,

@@ -81,9 +81,9 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
 def render(tmp_path: pathlib.Path) -> t.Callable[..., Rendered]:
     """The configuration of services; certificates lie in a directory of the test."""
 
-    def renderer(*services: dict[str, t.Any], **settings: t.Any) -> Rendered:
+    def renderer(*services: dict[str, t.Any], hosts: dict[str, str] | None = None, **settings: t.Any) -> Rendered:
         settings = {**VIPS, "haproxy_ssl_cert_path": str(tmp_path), **settings}
-        checked = check({"haproxy_service_configs": list(services)}, settings, {}).or_raise()
+        checked = check({"haproxy_service_configs": list(services)}, settings, hosts or {}).or_raise()
         model = build(checked).as_dict()
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined
