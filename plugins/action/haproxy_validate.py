@@ -73,7 +73,7 @@ def names_in_templates(values: t.Iterable[t.Any]) -> t.Iterator[str]:
             yield from names_in_templates(value)
 
 
-def movement(params: dict[str, t.Any]) -> Movement | None:
+def movement(params: t.Mapping[str, t.Any]) -> Movement | None:
     """What keepalived moves, in the words of services."""
     variables = params["keepalived"]
     if variables is None:

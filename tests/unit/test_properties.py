@@ -253,7 +253,7 @@ def of_kind(kind: values.Kind, name: str) -> Strategy:
     if name in WORDS:
         words: Strategy = st.sampled_from(WORDS[name])
         return words | st.booleans() if isinstance(kind, values.BooleanOrPath) else words
-    if kind in (values.LINE, values.PATH) or type(kind) not in SCALARS:
+    if kind == values.PATH or type(kind) not in SCALARS:
         raise AssertionError(
             f"{name} takes what only HAProxy understands: add words for it to the tables of this test."
         )

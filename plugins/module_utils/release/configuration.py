@@ -2,48 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A configuration as HAProxy reads it: sections of lines of words. Pure.
-
-HAProxy Configuration Manual, section 2, "Quoting and escaping".
-"""
+"""A configuration as HAProxy reads it: sections of lines of words. Pure."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
-Words = tuple[str, ...]
-
-SECTIONS = (
-    "global",
-    "defaults",
-    "frontend",
-    "backend",
-    "listen",
-    "peers",
-    "resolvers",
-    "userlist",
-    "mailers",
-    "http-errors",
-    "cache",
-    "ring",
-    "program",
-    "log-forward",
-    "log-profile",
-    "fcgi-app",
-    "crt-store",
-    "traces",
-    "acme",
-)
-BLANKS = " \t\v\f\r"  # of C's isspace; nothing else divides words
-_BLANK = re.compile(f"[{BLANKS}]+")
-_SPECIAL = re.compile(r"""[\\#'"]""")
-_PIECE = re.compile(
-    r"""(?P<space>[ \t\v\f\r]+)|(?P<comment>\#.*)|'(?P<strong>[^']*)'|(?P<quote>")"""
-    r"""|\\(?P<escaped>x[0-9a-fA-F]{2}|.)|(?P<plain>[^ \t\v\f\r\#'"\\]+)"""
-)
-_WEAK = re.compile(r"""(?P<end>")|\\(?P<escaped>x[0-9a-fA-F]{2}|["\\$ \#nrt])|(?P<plain>[^"\\]+|\\)""")
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.sections import SECTIONS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import BLANKS, Words, split
 
 
 @dataclass(frozen=True)
@@ -89,55 +56,6 @@ def parse(text: str) -> list[Section]:
         Section(heading, tuple(words for words, _raw in lines), tuple(raw for _words, raw in lines))
         for heading, lines in sections
     ]
-
-
-def split(line: str) -> Words:
-    """Split a line into words as HAProxy does: comments go, quotes and backslashes are resolved.
-
-    Environment variables stay as they are written, for the process that knows them is another.
-    """
-    if not _SPECIAL.search(line):
-        return tuple(filter(None, _BLANK.split(line)))
-    words: list[str] = []
-    word: str | None = None
-    place = 0
-    while place < len(line):
-        piece = _PIECE.match(line, place)
-        if piece is None:  # an open quote or a lone backslash: HAProxy refuses the line
-            return (*words, (word or "") + line[place:])
-        place = piece.end()
-        if piece["comment"] is not None:
-            break
-        if piece["space"] is not None:
-            if word is not None:
-                words.append(word)
-            word = None
-        elif piece["quote"] is not None:
-            inner, place = _weakly_quoted(line, place)
-            word = (word or "") + inner
-        else:
-            word = (word or "") + (piece["strong"] or "" if piece["strong"] is not None else _unescaped(piece))
-    return tuple(words if word is None else [*words, word])
-
-
-def _unescaped(piece: re.Match[str]) -> str:
-    if piece["plain"] is not None:
-        return piece["plain"]
-    escaped = piece["escaped"]
-    if len(escaped) == 3:
-        return chr(int(escaped[1:], 16))
-    # Before anything else a backslash stays: regular expressions have many.
-    return {"n": "\n", "r": "\r", "t": "\t"}.get(escaped, escaped if escaped in " \\#'\"$" else f"\\{escaped}")
-
-
-def _weakly_quoted(line: str, place: int) -> tuple[str, int]:
-    inner = ""
-    while piece := _WEAK.match(line, place):
-        place = piece.end()
-        if piece["end"] is not None:
-            break
-        inner += _unescaped(piece)
-    return inner, place
 
 
 def description(sections: t.Iterable[Section]) -> str:

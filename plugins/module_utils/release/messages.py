@@ -10,8 +10,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.sections import SECTIONS
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import SECTIONS
 
 _START = re.compile(r"\[(?P<level>[A-Z]+)\]\s+\(\d+\) : (?P<text>.*)")
 _CLUTTER = re.compile(r"^(?:config : )?(?:parsing \[[^\]]*:\d+\] ?: )?")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import STATIC
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import (
     AddServer,
     Change,
@@ -25,7 +26,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes im
     SetServer,
     SwapCertificate,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import (
     NUMBERS,
     Server,

@@ -26,7 +26,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configurat
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
 
 IP = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 

@@ -12,7 +12,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, Words
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
 
 NUMBERS = ("weight", "maxconn", "port")
 _ENDPOINT = re.compile(r"(?:ipv[46]@)?\[?(?P<address>[0-9a-fA-F.:]+?)\]?:(?P<port>\d+)")

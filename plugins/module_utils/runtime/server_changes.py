@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import split
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import split
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import (
     Key,
     ServerState,

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import split
+
 Data = t.Mapping[str, t.Any]
 
 #: options that choose a kind; of several HAProxy takes the last
@@ -69,10 +71,10 @@ def kind(service: Data, settings: Data) -> str:
 def options_in(lines: t.Iterable[str]) -> t.Iterator[tuple[int, str]]:
     """The options in raw lines that choose a kind, each with the place of its line."""
     for index, line in enumerate(lines):
-        words = line.split()
-        if words[:1] == ["option"] and words[1:2] and words[1] in KINDS:
-            yield index, words[1]
+        keyword, kind, *_rest = (*split(line), "", "")
+        if keyword == "option" and kind in KINDS:
+            yield index, kind
 
 
 def first_word(line: str) -> str:
-    return next(iter(line.split()), "")
+    return next(iter(split(line)), "")

@@ -10,13 +10,17 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import split
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
     Place,
     Problems,
     did_you_mean,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.servers import own_options
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import holds_lines, lines_in
 
 Data = dict[str, t.Any]
 
@@ -25,8 +29,12 @@ BACKEND = re.compile(r"\s*(?:use_backend|default_backend)\s+([\w.:-]+)-back(?=\s
 TABLE = re.compile(r"\s(?:table|stick-table)\s+([\w.:-]+)-back(?=[\s}]|$)")
 MAP_FILE = re.compile(r"/etc/haproxy/([\w.-]+)\.map\b")
 FRONTEND_LINES = ("haproxy_maps", "haproxy_frontend_raw")
-# HAProxy gets `use_backend` targets from these maps, so what they hold must be backends.
-MAP_OF_BACKENDS = re.compile(r"use_backend\s+%\[.*?\bmap\w*\(\s*([^\s,)]+)")
+# A converter that looks something up, and its file: configuration manual, section 7.3.1, "map".
+MAP = re.compile(r"\bmap(?:_\w+)?\(\s*[\"']?([^\s,)\"']+)")
+# The name of a backend that is only known when a request comes: use_backend BEFORE%[EXPRESSION]AFTER.
+COMPUTED_NAME = re.compile(r"(?P<before>[^%]*)%\[(?P<expression>[^%]*)\](?P<after>[^%]*)")
+KEYS_WITH_LINES = [key for key in SERVICE.keys if holds_lines(key.kind)]
+SETTINGS_WITH_LINES = [key for key in SETTINGS.keys if holds_lines(key.kind)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +106,7 @@ def tracking(wanted: t.Sequence[Item]) -> None:
             target = own.argument("track")
             if not target:
                 continue
-            is_nodes = "track" in " ".join(node.get("backend_server_options", ())).split()
+            is_nodes = any("track" in split(words) for words in node.get("backend_server_options", ()))
             here = place.key("backend_server_options") if is_nodes else item.place.key("haproxy_backend_server_options")
             pool, _slash, name = target.rpartition("/")
             tracked = pools.get(pool) if pool else item
@@ -227,7 +235,7 @@ class Backends:
             place.wrong(section, "is not a backend", hint)
 
 
-def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
+def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], settings: Data, problems: Problems) -> None:
     """Whoever sends requests to another service's backend must find one there."""
     backends = Backends(
         every,
@@ -235,7 +243,7 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
         frozenset(item.name for item in wanted if binds.has_backend(item.service)),
     )
     in_raw_lines(wanted, backends)
-    maps_of_backends = {name for item in wanted for name in maps_used_for_backends(item.service)}
+    uses = map_uses(line for line, _place in raw_lines(wanted, settings, problems))
     for item in wanted:
         service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
         if service["haproxy_default_backend"]:
@@ -245,11 +253,9 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item]) -> None:
                 if acl.get("backend_name"):
                     backends.refer(acl["backend_name"], place.key(f"{key}.{name}.backend_name"), key_mode)
         for index, entries in enumerate(service["haproxy_map_entries"] or ()):
-            map_entries(
-                entries,
-                place.key("haproxy_map_entries").item(index).key("entries"),
-                backends if entries["name"] in maps_of_backends else None,
-            )
+            use = uses.get(entries["name"])
+            if use and entries.get("state") != "absent":
+                map_entries(entries, place.key("haproxy_map_entries").item(index).key("entries"), use, backends)
 
 
 def in_raw_lines(wanted: t.Sequence[Item], backends: Backends) -> None:
@@ -281,20 +287,49 @@ def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
                 )
 
 
-def map_entries(entries: Data, place: Place, backends: Backends | None) -> None:
-    """Each line has a value, and it is a backend where the map is used to choose one."""
+def map_entries(entries: Data, place: Place, use: MapUse, backends: Backends) -> None:
+    """Each line of a file that is used as a map has a value, and it is a backend where the map chooses one."""
     for index, line in enumerate(entries.get("entries", ())):
-        words = line.split()
+        words = line.split(maxsplit=1)
         if line.startswith("#"):
             continue
         if len(words) < 2:
-            place.item(index).wrong(line, "has no value", "Write a key, a blank and a value.")
-        elif backends and entries.get("state") != "absent":
-            backends.refer_section(words[1], place.item(index), "http")
+            why = f"has no value, and {use.line!r} looks one up"
+            say = place.item(index).wrong if use.names else place.item(index).doubtful
+            say(line, why, f"Write a key, a blank and a {'backend' if use.names else 'value'}.")
+        else:
+            for before, after in use.names:
+                backends.refer_section(f"{before}{words[1]}{after}", place.item(index), "http")
 
 
-def maps_used_for_backends(service: Data) -> t.Iterator[str]:
-    for key in ("haproxy_maps", "haproxy_frontend_raw"):
-        for line in service[key] or ():
-            for path in MAP_OF_BACKENDS.findall(line):
-                yield re.sub(r".*/|\.map$", "", path)
+@dataclasses.dataclass
+class MapUse:
+    """A line that looks values up in a map, and what stands before and after them where they name a backend."""
+
+    line: str
+    names: set[tuple[str, str]] = dataclasses.field(default_factory=set)
+
+
+def map_uses(lines: t.Iterable[str]) -> dict[str, MapUse]:
+    """How maps are used, by their name."""
+    uses: dict[str, MapUse] = {}
+    for line in lines:
+        for path in MAP.findall(line):
+            use = uses.setdefault(re.sub(r".*/|\.map$", "", path), MapUse(line))
+            words = split(line)
+            name = COMPUTED_NAME.fullmatch(words[1]) if words[0] == "use_backend" and len(words) > 1 else None
+            if name and path in MAP.findall(name["expression"]):
+                use.line = line
+                use.names.add((name["before"], name["after"]))
+    return uses
+
+
+def raw_lines(items: t.Iterable[Item], settings: Data, problems: Problems) -> t.Iterator[tuple[str, Place]]:
+    """All raw lines of services and settings."""
+    for item in items:
+        for key in KEYS_WITH_LINES:
+            if item.service[key.name]:
+                yield from lines_in(key.kind, item.service[key.name], item.place.key(key.name))
+    for key in SETTINGS_WITH_LINES:
+        if settings[key.name]:
+            yield from lines_in(key.kind, settings[key.name], Place(problems, key.name))

@@ -2,17 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What HAProxy does with a line: where it is evaluated, where it has an effect, how it is quoted.
+"""What HAProxy does with a line: where it is evaluated, where it has an effect.
 
-Sources: configuration manual, sections 2.2 (quoting), 4.1 (keyword matrix) and 4.2.
+Sources: configuration manual, sections 4.1 (keyword matrix) and 4.2.
 """
 
 from __future__ import annotations
 
 import re
 import typing as t
-
-SAFE_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%+=*?!^~()\[\]{}|<>&-]+")
 
 # HAProxy runs rules class by class, whatever their order in the file, and warns about files that
 # pretend otherwise. ACLs come first since conditions may only name those that are known already.
@@ -53,13 +51,6 @@ FRONTEND_OPTIONS = {
     "tcp-smart-accept",
     "tcplog",
 }
-
-
-def quote(word: str) -> str:
-    """The word as HAProxy's parser reads it back: in strong quotes where blanks or special characters are."""
-    if SAFE_WORD.fullmatch(word):
-        return word
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def is_http_only(line: str) -> bool:

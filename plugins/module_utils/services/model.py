@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks, lines, peers, servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
@@ -153,15 +154,15 @@ def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) ->
 def shown_certificates(path: str | None, vip: binds.Vip, settings: Data) -> list[str]:
     """What a bind shows: the certificate at a path, else those of its VIP."""
     paths = [path] if path else binds.certificate_paths(vip, settings)
-    return ["ssl", *(word for each in paths for word in ("crt", lines.quote(each)))]
+    return ["ssl", *(word for each in paths for word in ("crt", quote(each)))]
 
 
 def client_certificates(service: Data, settings: Data) -> list[str]:
     authority, revoked = binds.client_ca_files(service, settings)
     if not authority:
         return []
-    words = ["verify", service["haproxy_ssl_client_verify"], "ca-file", lines.quote(authority)]
-    return [*words, "crl-file", lines.quote(revoked)] if revoked else words
+    words = ["verify", service["haproxy_ssl_client_verify"], "ca-file", quote(authority)]
+    return [*words, "crl-file", quote(revoked)] if revoked else words
 
 
 def own_backend(service: Data) -> str:
@@ -269,7 +270,7 @@ def option_lines(service: Data) -> t.Iterator[str]:
     """Options and http checks; checks written anywhere get the option without which they do nothing."""
     mode = service["haproxy_balance_type"]
     options = [option for option in service["haproxy_backend_options"] or () if not lines.is_frontend_option(option)]
-    if mode == "http" and not any(option.split()[0] == "forwardfor" for option in options):
+    if mode == "http" and not any(checks.first_word(option) == "forwardfor" for option in options):
         yield "option forwardfor"
     if kind := checks.implied(service):
         yield f"option {kind}"
@@ -282,7 +283,7 @@ def option_lines(service: Data) -> t.Iterator[str]:
 
 def log_target(target: str) -> str:
     """Where logs go; the journal reads priorities off standard output only in the short format."""
-    return f"{target} format short" if target in ("stdout", "stderr") else target
+    return f"{target} format short" if target in ("stdout", "stderr") else quote(target)
 
 
 def tuning(parameters: t.Mapping[str, str]) -> dict[str, str]:
@@ -299,9 +300,9 @@ def stats(settings: Data) -> Data:
             settings["haproxy_stats_ssl_cert_path"], binds.stats_certificate_vip(settings), settings
         )
         if settings["haproxy_stats_ssl_client_cert_ca"]:
-            words += ["verify", "required", "ca-file", lines.quote(settings["haproxy_stats_ssl_client_cert_ca"])]
+            words += ["verify", "required", "ca-file", quote(settings["haproxy_stats_ssl_client_cert_ca"])]
     user = f"{settings['haproxy_username']}:{settings['haproxy_stats_password'] or ''}"
-    return {"bind": " ".join(words), "auth": lines.quote(user)}
+    return {"bind": " ".join(words), "auth": quote(user)}
 
 
 def maps(services: t.Iterable[Data]) -> dict[str, str]:

@@ -16,8 +16,7 @@ Data = dict[str, t.Any]
 SECTION = "load-balancers"
 LOOPBACK = "127.0.0.1"
 TABLE = re.compile(r"stick-table\s")
-SHARED_TABLE = re.compile(r"stick-table\s[^#]*\speers\s")
-END_OF_LINE = re.compile(r"\s*(#.*)?$")
+SHARED_TABLE = re.compile(r"stick-table\s.*\speers\s")
 #: the keys of a service with raw lines that may hold a table of their own
 RAW_LINES = ("haproxy_backend_arguments", "haproxy_frontend_raw", "haproxy_maps")
 
@@ -40,11 +39,7 @@ def with_peers(lines: list[str], settings: Data) -> list[str]:
     """The lines with every stick table shared; what somebody shares in their own way stays so."""
     if not settings["haproxy_peers"]:
         return lines
-    return [shared(line) if TABLE.match(line) and not SHARED_TABLE.match(line) else line for line in lines]
-
-
-def shared(line: str) -> str:
-    return END_OF_LINE.sub(f" peers {SECTION}", line, count=1)
+    return [f"{line} peers {SECTION}" if TABLE.match(line) and not SHARED_TABLE.match(line) else line for line in lines]
 
 
 def unknown(settings: Data) -> list[str]:

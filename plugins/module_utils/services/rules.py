@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import MOST_WORDS, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import checks, lines, sandbox, servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
     acme_name,
@@ -38,6 +39,9 @@ LONGEST_INNER_NAME = 80
 TIMEOUTS = ("haproxy_timeout_client", "haproxy_timeout_server", "haproxy_timeout_tunnel")
 HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
+# server NAME ADDRESS check inter TIME rise COUNT fall COUNT
+FEWEST_SERVER_WORDS = 10
+
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
 NO_PROGRAM = (
     "runs a program, and HAProxy finds none in its chroot, so every server would be down",
@@ -75,6 +79,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
         tcp_acls(service, place)
     if has_backend(service) and not service["haproxy_frontend_only"]:
         server_ports(service, place)
+        server_words(service, place)
         server_tls(service, place)
         backend_options(service, place)
         health_checks(service, place, settings)
@@ -216,7 +221,7 @@ def old_allow_list(service: Data, place: Place) -> None:
     """OpenStack-Ansible up to Victoria has another name for the ACL of the allow list."""
     raw = {key: service[key] or () for key in ("haproxy_maps", "haproxy_frontend_raw")}
     own = "white_list" in (service["haproxy_acls"] or {})
-    if own or any(line.split()[:2] == ["acl", "white_list"] for each in raw.values() for line in each):
+    if own or any(split(line)[:2] == ("acl", "white_list") for each in raw.values() for line in each):
         return
     for key, each in raw.items():
         for index, line in enumerate(each):
@@ -300,6 +305,20 @@ def server_ports(service: Data, place: Place) -> None:
             if not (node.get("backend_port") or service["haproxy_backend_port"]):
                 place.key(key).item(index).wrong(
                     node["name"], "has no port", "Set haproxy_backend_port, haproxy_port or the node's backend_port."
+                )
+
+
+def server_words(service: Data, place: Place) -> None:
+    """HAProxy takes so many words a line."""
+    common = sum(len(split(words)) for words in service["haproxy_backend_server_options"] or ())
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        for index, node in enumerate(service[key] or ()):
+            own = sum(len(split(words)) for words in node.get("backend_server_options") or ())
+            if FEWEST_SERVER_WORDS + common + own > MOST_WORDS:
+                place.key(key).item(index).wrong(
+                    node["name"],
+                    f"has {common + own} words of options, and HAProxy takes {MOST_WORDS} words a line with ours",
+                    "Put what all servers have in common into a default-server line of haproxy_backend_arguments.",
                 )
 
 
@@ -404,7 +423,7 @@ def check_settings(settings: Data, place: Place) -> None:
             place.key(f"haproxy_tuning_params.{name}").wrong(settings["haproxy_tuning_params"][name], why, hint)
     default_checks(settings["haproxy_defaults_raw"], place.key("haproxy_defaults_raw"))
     for index, line in enumerate(settings["haproxy_global_raw"]):
-        if line.split()[0] == "description":
+        if split(line)[:1] == ("description",):
             place.key("haproxy_global_raw").item(index).wrong(line, *TAKEN_DESCRIPTION)
 
 

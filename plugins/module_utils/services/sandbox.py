@@ -11,12 +11,12 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
-    LINE,
     NAME_OR_PATH,
     PATH,
     BooleanOrPath,
     Key,
-    ListOf,
+    Line,
+    Lines,
 )
 
 Data = t.Mapping[str, t.Any]
@@ -34,11 +34,11 @@ ELSEWHERE = ("haproxy_user_ssl_cert", "haproxy_user_ssl_key", "haproxy_user_ssl_
 
 def looked_at(keys: t.Iterable[Key]) -> list[str]:
     """The keys that hold paths of the load balancer, or lines with such paths."""
-    kinds = (LINE, PATH, NAME_OR_PATH, ListOf(LINE))
     return [
         key.name
         for key in keys
-        if key.name not in ELSEWHERE and (key.kind in kinds or isinstance(key.kind, BooleanOrPath))
+        if key.name not in ELSEWHERE
+        and (key.kind in (PATH, NAME_OR_PATH) or isinstance(key.kind, (Line, Lines, BooleanOrPath)))
     ]
 
 

@@ -15,7 +15,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     COUNT,
     FILE_NAME,
     INTERFACE,
-    LINE,
     NAME,
     NAME_OR_PATH,
     PATH,
@@ -30,22 +29,30 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     DictOf,
     Duration,
     Key,
+    Line,
+    Lines,
     ListOf,
     Network,
     Record,
     Text,
 )
 
-LINES = ListOf(LINE)
+LINES = Lines()
+REST_OF_LINE = Line(what="words of a line of HAProxy configuration", before=1)
+AFTER_TWO_WORDS = Line(what="words of a line of HAProxy configuration", before=2)
+REST_OF_LINES = Lines(REST_OF_LINE)
+# What we write at the end of one line, item behind item.
+WORDS = Lines(REST_OF_LINE, joined=True)
 KEEPALIVE_MODES = Choice(
     ("http-keep-alive", "http-server-close", "httpclose"),
     # HAProxy removed the word in 2.0; httpclose is what it became.
     synonyms=(("forceclose", "httpclose"),),
 )
-SNI = Text(
+SNI = Line(
     r"[A-Za-z0-9_.-]+|\S*\(.*",
     "a DNS name or a sample expression",
     "Write a name such as api.example.org, or ssl_fc_sni.",
+    before=1,
 )
 # The words of conditions cannot be names in them.
 ACL_NAME = Text(r"(?!or$)[A-Za-z0-9_.:-]+", "a name of an ACL", "Use letters, digits, '-', '_', '.' and ':' only.")
@@ -71,7 +78,7 @@ NODE = Record(
         ),
         Key("weight", WEIGHT, "Share of the traffic relative to the other servers; 0 takes no new sessions."),
         Key("maxconn", CONNECTIONS, "Connections at once; more of them wait in the server's queue."),
-        Key("backend_server_options", LINES, "Words added at the end of this server's line."),
+        Key("backend_server_options", WORDS, "Words added at the end of this server's line."),
     ),
 )
 
@@ -133,7 +140,11 @@ CERTIFICATE = Record(
         ),
         Key(
             "options",
-            Text(r"[^\[\]\n]+", "options of a crt-list without brackets"),
+            Text(
+                r"[^\[\]\n'\"\\]+",
+                "options of a crt-list without brackets and quotes",
+                "Leave out brackets, quotes and backslashes; a crt-list knows no quoting.",
+            ),
             "Options for these names alone, such as `verify required ca-file /etc/haproxy/clients.pem`.",
             restricts=True,
         ),
@@ -143,7 +154,12 @@ CERTIFICATE = Record(
 ACL = Record(
     what="an ACL",
     keys=(
-        Key("rule", LINE, "Criterion and pattern, such as `path_beg /api`.", required=True),
+        Key(
+            "rule",
+            Line(what="a criterion and a pattern", before=2),
+            "Criterion and pattern, such as `path_beg /api`.",
+            required=True,
+        ),
         Key("backend_name", NAME, "Service that takes the requests which match; without it, this service."),
     ),
 )
@@ -199,7 +215,7 @@ SERVICE = Record(
             " frontend.",
             restricts=True,
         ),
-        Key("haproxy_bind_options", LINES, "Words added to every bind of the service, such as `accept-proxy`."),
+        Key("haproxy_bind_options", WORDS, "Words added to every bind of the service, such as `accept-proxy`."),
         Key("haproxy_frontend_maxconn", CONNECTIONS, "Connections at once on each frontend."),
         Key("haproxy_frontend_only", Boolean(), "Only frontends, no backend of its own.", False),
         Key("haproxy_backend_only", Boolean(), "Only a backend, for other services to send requests to.", False),
@@ -256,7 +272,7 @@ SERVICE = Record(
         ),
         Key(
             "haproxy_redirect_scheme",
-            LINE,
+            AFTER_TWO_WORDS,
             "What follows `redirect scheme` there. The default is `https if !{ ssl_fc }`, requests matched by"
             " `haproxy_frontend_acls` excepted.",
         ),
@@ -341,21 +357,21 @@ SERVICE = Record(
         ),
         Key(
             "haproxy_backend_httpcheck_options",
-            LINES,
+            REST_OF_LINES,
             "What follows `http-check`, in order; turns `option httpchk` on, as lines `tcp-check` in"
             " `haproxy_backend_arguments` do with `option tcp-check`.",
         ),
-        Key("haproxy_backend_options", LINES, "What follows `option` in the backend."),
+        Key("haproxy_backend_options", REST_OF_LINES, "What follows `option` in the backend."),
         Key("haproxy_backend_arguments", LINES, "Raw lines of the backend."),
         Key(
             "haproxy_backend_server_options",
-            LINES,
+            WORDS,
             "Words added to every server line. `no-check` and `track` leave out what there is about checks; of `ssl`,"
             " `alpn`, `sni` and `send-proxy` checks speak the same as traffic, unless `check-…` says another.",
         ),
         Key(
             "haproxy_cookie",
-            LINE,
+            REST_OF_LINE,
             "What follows `cookie` in the backend, such as `SRV insert indirect`; a server's value is its name.",
         ),
         Key("haproxy_stick_table_enabled", Boolean(), "False leaves out every stick line.", True),

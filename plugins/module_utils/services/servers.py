@@ -17,7 +17,8 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks, lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote, split
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks
 
 Data = dict[str, t.Any]
 
@@ -110,7 +111,7 @@ def section_lines(service: Data, settings: Data) -> list[str]:
 
 def own_options(node: Data, service: Data) -> ServerOptions:
     """What the user wrote for a server: for all of the service, and for this one."""
-    return ServerOptions(word for line in raw_options(node, service) for word in line.split())
+    return ServerOptions(word for line in raw_options(node, service) for word in split(line))
 
 
 def raw_options(node: Data, service: Data) -> list[str]:
@@ -157,7 +158,7 @@ def transport(server: Server) -> t.Iterator[str]:
     if by_key or (service["haproxy_backend_ssl_check"] and server.is_checked):
         ca = service["haproxy_backend_ca"]
         if ca:
-            yield f"verify required ca-file {lines.quote(settings['haproxy_system_ca'] if ca is True else ca)}"
+            yield f"verify required ca-file {quote(settings['haproxy_system_ca'] if ca is True else ca)}"
         else:
             yield "verify none"
         if service["haproxy_backend_verifyhost"]:

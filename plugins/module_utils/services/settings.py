@@ -9,13 +9,17 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import KEEPALIVE_MODES, LINES, VIP
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import (
+    KEEPALIVE_MODES,
+    LINES,
+    REST_OF_LINE,
+    VIP,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
     CONNECTIONS,
     COUNT,
     FILE_NAME,
     INTERFACE,
-    LINE,
     NAME,
     PATH,
     PORT,
@@ -28,20 +32,23 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     Integer,
     Key,
     Kind,
+    Line,
     ListOf,
     Record,
     Text,
-    one_line,
 )
 
 # The status codes whose page can be replaced: configuration manual, keyword `errorfile`.
 ERROR_CODES = (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
+TEXT = Text()
 VERSION = Text(r"\d+\.\d+", "a version of HAProxy", "Write major and minor, such as 2.6.")
 SECRET = Text(r"\S.*", "a password", "Set one that nobody else has, from a vault.")
 BESIDE_CONFIGURATION = Text(
     r"/etc/haproxy/[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file beside haproxy.cfg", "Put it into /etc/haproxy itself."
 )
 TUNING_NAME = Text(r"[a-z0-9._-]+", "a global keyword", "Write a keyword of the global section, such as tune.bufsize.")
+TUNING_VALUE = Line(what="a number or a line of text", before=1)
+OPENSSL_LIST = Text(r"[A-Za-z0-9_.,:;+!@=-]*", "a list of OpenSSL", "Write names with ':' between them.")
 
 ERROR_FILE = Record(
     what="an error file",
@@ -71,7 +78,7 @@ STATIC_FILE = Record(
     keys=(
         Key("dest", BESIDE_CONFIGURATION, "Where it lies.", required=True),
         Key("content", Anything(), "Its text."),
-        Key("src", LINE, "File on the controller that it is a copy of, where it has no content."),
+        Key("src", TEXT, "File on the controller that it is a copy of, where it has no content."),
         Key("condition", Anything(), "Whether it is wanted."),
     ),
 )
@@ -81,22 +88,9 @@ ACME_CERTIFICATE = Record(
     what="a certificate by ACME",
     keys=(
         Key("name", FILE_NAME, "Name of it, for `haproxy_ssl_certificates` of services.", required=True),
-        Key("domains", ListOf(LINE), "Names on it.", required=True),
+        Key("domains", ListOf(TEXT), "Names on it.", required=True),
     ),
 )
-
-
-class Scalar(Kind):
-    """A value on one line, number or text."""
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        return one_line(value, place)
-
-    def words(self) -> str:
-        return "a number or a line of text"
-
-    def json_schema(self) -> dict[str, t.Any]:
-        return {"type": ["string", "number"]}
 
 
 SETTINGS = Record(
@@ -181,9 +175,9 @@ SETTINGS = Record(
             "Where the authority is.",
             "standalone",
         ),
-        Key("haproxy_pki_names", ListOf(LINE), "Certificates that load balancers get beside those of VIPs."),
-        Key("haproxy_pki_roots", ListOf(LINE), "Authorities that sign themselves.", []),
-        Key("haproxy_pki_revoking", ListOf(LINE), "Authorities that have a revocation list.", []),
+        Key("haproxy_pki_names", ListOf(TEXT), "Certificates that load balancers get beside those of VIPs."),
+        Key("haproxy_pki_roots", ListOf(TEXT), "Authorities that sign themselves.", []),
+        Key("haproxy_pki_revoking", ListOf(TEXT), "Authorities that have a revocation list.", []),
         Key("haproxy_user_ssl_cert", PATH, "The user's certificate for all VIPs."),
         Key("haproxy_user_ssl_key", PATH, "Its key."),
         Key("haproxy_user_ssl_ca_cert", PATH, "Its chain."),
@@ -194,11 +188,16 @@ SETTINGS = Record(
             "intermediate",
         ),
         Key("haproxy_ssl_dh_param", Integer(2048, 8192, "bits"), "Bits of DH parameters.", 2048),
-        Key("haproxy_ssl_bind_options", LINE, "ssl-default-bind-options.", "ssl-min-ver TLSv1.2 prefer-client-ciphers"),
-        Key("haproxy_ssl_server_options", LINE, "ssl-default-server-options.", "ssl-min-ver TLSv1.2"),
-        Key("haproxy_ssl_cipher_suite_tls12", Text(r"\S*", "a cipher list"), "Ciphers up to TLS 1.2.", ""),
-        Key("haproxy_ssl_cipher_suite_tls13", Text(r"\S*", "a cipher list"), "Cipher suites of TLS 1.3.", ""),
-        Key("haproxy_ssl_curves", Text(r"\S*", "a list of curves"), "Elliptic curves.", ""),
+        Key(
+            "haproxy_ssl_bind_options",
+            REST_OF_LINE,
+            "ssl-default-bind-options.",
+            "ssl-min-ver TLSv1.2 prefer-client-ciphers",
+        ),
+        Key("haproxy_ssl_server_options", REST_OF_LINE, "ssl-default-server-options.", "ssl-min-ver TLSv1.2"),
+        Key("haproxy_ssl_cipher_suite_tls12", OPENSSL_LIST, "Ciphers up to TLS 1.2.", ""),
+        Key("haproxy_ssl_cipher_suite_tls13", OPENSSL_LIST, "Cipher suites of TLS 1.3.", ""),
+        Key("haproxy_ssl_curves", OPENSSL_LIST, "Elliptic curves.", ""),
         Key(
             "haproxy_ssl_letsencrypt_install_method",
             Choice(("distro", "venv"), gone=(("certbot-auto", "It was withdrawn in 2021: use distro or venv."),)),
@@ -206,8 +205,8 @@ SETTINGS = Record(
             "distro",
         ),
         Key("haproxy_ssl_letsencrypt_enable", Boolean(), "The external VIP's certificate comes by ACME.", False),
-        Key("haproxy_ssl_letsencrypt_email", LINE, "Where the CA writes to."),
-        Key("haproxy_ssl_letsencrypt_domains", ListOf(LINE), "Names on the certificate.", []),
+        Key("haproxy_ssl_letsencrypt_email", TEXT, "Where the CA writes to."),
+        Key("haproxy_ssl_letsencrypt_domains", ListOf(TEXT), "Names on the certificate.", []),
         Key("haproxy_ssl_letsencrypt_certificates", ListOf(ACME_CERTIFICATE), "More certificates by ACME.", []),
         Key("haproxy_ssl_letsencrypt_key_type", Choice(("ecdsa", "rsa")), "Keys of them.", "ecdsa"),
         Key(
@@ -227,7 +226,7 @@ SETTINGS = Record(
         Key("haproxy_hard_stop_after", Duration(), "Longest life of a worker after a reload.", "30m"),
         Key("haproxy_keepalive_mode", KEEPALIVE_MODES, "Connection mode.", "http-keep-alive"),
         Key("haproxy_maxconn", CONNECTIONS, "Connections at once.", 4096),
-        Key("haproxy_tuning_params", DictOf(Scalar(), TUNING_NAME), "Keywords of the global section.", {}),
+        Key("haproxy_tuning_params", DictOf(TUNING_VALUE, TUNING_NAME), "Keywords of the global section.", {}),
         Key("haproxy_global_raw", LINES, "Raw lines of the global section.", []),
         Key("haproxy_defaults_raw", LINES, "Raw lines of the defaults section.", []),
         Key("haproxy_log_socket", Text(r"\S+", "a log target"), "Where logs go.", "/dev/log"),

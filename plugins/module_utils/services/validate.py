@@ -85,7 +85,7 @@ def check(
     crosscheck.shared_tables(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.tracking(wanted)
-    crosscheck.references(wanted, {item.name: item for item in every})
+    crosscheck.references(wanted, {item.name: item for item in every}, read_settings, problems)
     vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.

@@ -15,6 +15,9 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.sections import SECTIONS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import CONTROL
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import raw_lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, did_you_mean
 
 JsonSchema = dict[str, t.Any]
@@ -22,7 +25,6 @@ JsonSchema = dict[str, t.Any]
 # What a value becomes when it is wrong; the mistake is already noted, nobody looks at it again.
 INVALID: t.Any = object()
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 # A label of a DNS name (RFC 1123 section 2.1), underscores included since people use them.
 HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 # HAProxy stores durations as signed 32-bit milliseconds (configuration manual, section 2.5).
@@ -125,19 +127,13 @@ class Text(Kind):
 NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' and ':' only.")
 # A file of the release lies flat in the configuration directory, so its name is no path.
 FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
-PATH = Text(r"/[^\s'\"]*", "an absolute path", "Start it with '/', and use neither blanks nor quotes.")
+PATH = Text(
+    r"/[^\s'\"#\\]*",
+    "an absolute path",
+    "Start the path with '/', and use neither blanks nor quotes, backslashes or '#'.",
+)
 # What the authority calls its own, or where something else lies.
-NAME_OR_PATH = Text(r"/[^\s'\"\[\]]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
-# A raw line that opened a section would take the rest of its own section with it.
-SECTIONS = (
-    "global|defaults|frontend|backend|listen|peers|mailers|resolvers|userlist|cache|ring|program|http-errors|log-forward"
-    r"|fcgi-app|crt-store|traces|acme|\.if|\.elif|\.else|\.endif"
-)
-LINE = Text(
-    rf"(?!({SECTIONS})(\s|$)).+",
-    "a line of HAProxy configuration inside a section",
-    "Write a line that does not begin another section.",
-)
+NAME_OR_PATH = Text(r"/[^\s'\"\[\]#\\]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
 INTERFACE = Text(
     r"[A-Za-z0-9_.@+-]{1,15}",
     "an interface name",
@@ -406,7 +402,8 @@ class Balance(Kind):
                 near = "" if word in known else did_you_mean(word, known)
                 place.wrong(value, "is not a balance algorithm", near or one_of(known))
             return INVALID
-        return text.strip()
+        line = raw_lines.read_line(text, place, before=1)
+        return INVALID if line is None else line
 
     def words(self) -> str:
         return "balance algorithm with its arguments"
@@ -438,6 +435,108 @@ class ListOf(Kind):
     def json_schema(self) -> JsonSchema:
         item = or_template(self.of.json_schema())
         return {"anyOf": [{"type": "array", "items": item}, *item["anyOf"]]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Line(Text):
+    """A line of HAProxy configuration, or what follows its first words; comments are left out.
+
+    ``before`` is the number of these first words, which we write; without any, it is a whole line.
+    """
+
+    what: str = "a line of HAProxy configuration inside a section"
+    hint: str = "Write a single line of text."
+    before: int = 0
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        lines = self.lines(value, place)
+        if len(lines) != 1:
+            place.wrong(value, "contains a newline" if lines else "is empty", self.hint)
+            return INVALID
+        return lines[0]
+
+    def lines(self, value: t.Any, place: Place) -> list[t.Any]:
+        """All lines of a text that are not empty, INVALID for each that is wrong."""
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            place.wrong(value, "is not text", "Write a single line of text.")
+            return [INVALID]
+        text = str(value).replace("\r\n", "\n")
+        if CONTROL.search(text.translate({ord("\n"): "", ord("\t"): ""})):
+            place.wrong(value, "contains a newline or control character", "Write text without control characters.")
+            return [INVALID]
+        lines = [self.line(line, place) for line in text.split("\n")]
+        return [line for line in lines if line != ""]
+
+    def line(self, text: str, place: Place) -> t.Any:
+        line = raw_lines.read_line(text, place, self.before)
+        if line is None:
+            return INVALID
+        if line and not re.fullmatch(self.pattern, line):
+            place.wrong(text, f"is not {self.what}", self.hint)
+            return INVALID
+        return line
+
+    def json_schema(self) -> JsonSchema:
+        if self.pattern != Text.pattern:
+            return super().json_schema()
+        if self.before:
+            return {"type": "string"}
+        sections = "|".join(word.replace(".", "\\.") for word in (*SECTIONS, *raw_lines.DIRECTIVES))
+        return {"type": "string", "pattern": rf"^(?!\s*({sections})(\s|$))"}
+
+
+LINE = Line()
+
+
+@dataclasses.dataclass(frozen=True)
+class Lines(ListOf):
+    """Lines of HAProxy configuration; an item may be a block of several. What is empty or a comment is left out."""
+
+    of: Line = LINE
+    #: whether we write all items on one line, behind each other
+    joined: bool = False
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, str):
+            return self.read_items([(value, place)])
+        if isinstance(value, (list, tuple)):
+            return self.read_items([(item, place.item(index)) for index, item in enumerate(value)])
+        return super().read(value, place)
+
+    def read_items(self, items: t.Iterable[tuple[t.Any, Place]]) -> t.Any:
+        result: list[t.Any] = []
+        for item, place in items:
+            lines = self.of.lines(item, place)
+            if self.joined and len(lines) > 1:
+                place.wrong(item, "contains a newline", self.of.hint)
+            result += lines
+        return INVALID if any(line is INVALID for line in result) else result
+
+    def words(self) -> str:
+        return f"list of: {self.of.words()}" + ("" if self.joined else ", or blocks of such lines")
+
+
+def holds_lines(kind: Kind) -> bool:
+    """Whether values of this kind are raw lines, or have some in them."""
+    if isinstance(kind, Record):
+        return any(holds_lines(key.kind) for key in kind.keys)
+    return holds_lines(kind.of) if isinstance(kind, (ListOf, DictOf)) else isinstance(kind, Line)
+
+
+def lines_in(kind: Kind, value: t.Any, place: Place) -> t.Iterator[tuple[str, Place]]:
+    """Every raw line in a value that has been read, with its place."""
+    if isinstance(kind, Line):
+        yield value, place
+    elif isinstance(kind, ListOf):
+        for index, item in enumerate(value or ()):
+            yield from lines_in(kind.of, item, place.item(index))
+    elif isinstance(kind, DictOf):
+        for name, item in (value or {}).items():
+            yield from lines_in(kind.of, item, place.key(name))
+    elif isinstance(kind, Record):
+        for key in kind.keys:
+            if value.get(key.name) is not None:
+                yield from lines_in(key.kind, value[key.name], place.key(key.name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -193,7 +193,10 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
         "is not a file name",
     ),
     (
-        {"haproxy_map_entries": [{"name": "m", "entries": ["alone"]}]},
+        {
+            "haproxy_maps": ["use_backend %[path,map_reg(/etc/haproxy/m.map)]"],
+            "haproxy_map_entries": [{"name": "m", "entries": ["alone"]}],
+        },
         "haproxy_map_entries[0].entries[0]",
         "has no value",
     ),
@@ -543,7 +546,8 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_static_files[0].dest",
         "Put it into /etc/haproxy",
     ),
-    ({"haproxy_global_raw": ["a\nb"]}, "haproxy_global_raw[0]", "newline"),
+    ({"haproxy_global_raw": ["a\x0bb"]}, "haproxy_global_raw[0]", "control character"),
+    ({"haproxy_global_raw": ["spread-checks 5\nbackend b"]}, "haproxy_global_raw[0]", "begin another section"),
     ({"haproxy_version": "new"}, "haproxy_version", "is not a version of HAProxy"),
     ({"haproxy_log_socket": "a b"}, "haproxy_log_socket", "is not a log target"),
     ({"haproxy_ssl_bind_options": "x\ny"}, "haproxy_ssl_bind_options", "newline"),

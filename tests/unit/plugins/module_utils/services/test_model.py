@@ -7,14 +7,9 @@
 from __future__ import annotations
 
 import pathlib
-import random
-import re
-import subprocess
 import typing as t
 
 import pytest
-
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.lines import quote
 
 from .conftest import NODES, WEB, Rendered
 
@@ -683,17 +678,6 @@ def test_more_networks_than_words_on_a_line(render: Render, haproxy_says: Says) 
 def test_equal_input_gives_equal_bytes(render: Render) -> None:
     services = [{**WEB, "haproxy_service_name": f"s{number}", "haproxy_port": 1000 + number} for number in range(20)]
     assert render(*services).text == render(*[dict(reversed(service.items())) for service in services]).text
-
-
-def test_haproxy_reads_a_quoted_word_back(tmp_path: pathlib.Path) -> None:
-    """Characters that mean something to HAProxy's parser survive it: .notice prints the word it has read."""
-    generator = random.Random(20261120)
-    words = ["a" + "".join(generator.choices("ab'\"\\#$ {}%", k=8)) + "z" for _number in range(100)]
-    path = tmp_path / "haproxy.cfg"
-    path.write_text("".join(f".notice {quote(word)}\n" for word in words))
-    done = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
-    read_back = re.findall(r"parsing \[[^]]+\]: '(.*)'\.?$", done.stderr, flags=re.MULTILINE)
-    assert read_back == words, done.stderr[-2000:]
 
 
 def test_many_services_of_every_kind_please_haproxy(render: Render, haproxy_says: Says) -> None:
