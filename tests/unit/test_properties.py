@@ -111,6 +111,7 @@ WORDS: dict[str, t.Sequence[str]] = {
     "backend_server_options": SERVER_WORDS,
     "haproxy_backend_server_options": SERVER_WORDS,
     "haproxy_bind_options": ["accept-proxy", "maxconn 10", "transparent", "defer-accept", "tfo"],
+    "options": ["maxconn 20", "backlog 100"],
     "haproxy_redirect_scheme": ["https if !{ ssl_fc }", "https code 301", "https code 308 if !{ ssl_fc }"],
     "haproxy_maps": [
         f"use_backend %[path,map_beg({ETC}/m.map)]",

@@ -66,6 +66,8 @@ class Bind:
     vip: Vip
     port: int
     tls: bool = False
+    #: words at the end of the line
+    options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         interface = f" interface {self.vip.interface}" if self.vip.interface else ""
@@ -130,15 +132,31 @@ def service_binds(service: Service, settings: Settings) -> list[Bind]:
     if service["haproxy_bind"] is not None:
         known = {(vip.address, vip.interface): vip for vip in vips(settings)}
         wanted = [
-            known.get((entry["address"], entry.get("interface") or "")) or bound_vip(entry)
+            (
+                known.get((entry["address"], entry.get("interface") or "")) or bound_vip(entry),
+                entry.get("options") or (),
+            )
             for entry in service["haproxy_bind"]
         ]
     else:
-        wanted = vips(settings)
+        wanted = [(vip, ()) for vip in vips(settings)]
     return [
-        Bind(vip, service["haproxy_port"], speaks_tls(service, vip, index == 0, settings))
-        for index, vip in enumerate(wanted)
+        Bind(
+            vip,
+            service["haproxy_port"],
+            speaks_tls(service, vip, index == 0, settings),
+            (*(service["haproxy_bind_options"] or ()), *options),
+        )
+        for index, (vip, options) in enumerate(wanted)
     ]
+
+
+def by_frontend(service: Service, settings: Settings) -> list[list[Bind]]:
+    """The binds of each of a service's frontends."""
+    every = service_binds(service, settings)
+    if service["haproxy_single_frontend"]:
+        return [every] if every else []
+    return [[bind] for bind in every]
 
 
 def bound_vip(entry: t.Mapping[str, t.Any]) -> Vip:
@@ -161,16 +179,10 @@ def speaks_tls(service: Service, vip: Vip, is_first: bool, settings: Settings) -
     return bool(service["haproxy_ssl_all_vips"]) and vip.address not in settings["extra_lb_vip_addresses"]
 
 
-def redirect_binds(service: Service, settings: Settings) -> list[tuple[int, Bind]]:
-    """Number of the frontend and bind of each redirect: one beside each TLS bind."""
+def redirecting(service: Service, served: t.Iterable[Bind]) -> list[Bind]:
+    """The binds from which clients are sent to these: one beside each with TLS."""
     port = service["haproxy_redirect_http_port"]
-    if not port:
-        return []
-    return [
-        (number, Bind(bind.vip, port))
-        for number, bind in enumerate(service_binds(service, settings), start=1)
-        if bind.tls
-    ]
+    return [dataclasses.replace(bind, port=port, tls=False) for bind in served if bind.tls] if port else []
 
 
 def stats_bind(settings: Settings) -> Bind:
@@ -181,6 +193,15 @@ def stats_bind(settings: Settings) -> Bind:
 def certbot_bind(settings: Settings) -> Bind:
     vip = Vip(settings["haproxy_ssl_letsencrypt_certbot_bind_address"], type="internal")
     return Bind(vip, settings["haproxy_ssl_letsencrypt_certbot_backend_port"])
+
+
+def is_certbot(service: Service, settings: Settings) -> bool:
+    """Whether certbot is behind a service."""
+    port = settings["haproxy_ssl_letsencrypt_certbot_backend_port"]
+    return any(
+        (node.get("backend_port") or service["haproxy_backend_port"]) == port
+        for node in service["haproxy_backend_nodes"] or ()
+    )
 
 
 def stats_certificate_vip(settings: Settings) -> Vip:

@@ -148,9 +148,10 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
             binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
         ):
             continue
-        for bind in binds.service_binds(item.service, settings):
+        served = binds.service_binds(item.service, settings)
+        for bind in served:
             claim(bind, item.place.key("haproxy_port"))
-        for _number, bind in binds.redirect_binds(item.service, settings):
+        for bind in binds.redirecting(item.service, served):
             claim(bind, item.place.key("haproxy_redirect_http_port"))
 
 
@@ -166,19 +167,14 @@ def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, 
 
 def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
     """Somebody must send the CA's requests to certbot."""
-    port = settings["haproxy_ssl_letsencrypt_certbot_backend_port"]
     is_http = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "http-01"
     if (
         settings["haproxy_ssl_letsencrypt_enable"]
         and is_http
-        and not any(
-            (node.get("backend_port") or item.service["haproxy_backend_port"]) == port
-            for item in items
-            for node in item.service["haproxy_backend_nodes"] or ()
-        )
+        and not any(binds.is_certbot(item.service, settings) for item in items)
     ):
         Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").doubtful(
-            port,
+            settings["haproxy_ssl_letsencrypt_certbot_backend_port"],
             "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
             "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
             " haproxy_frontend_acls of one on port 80.",

@@ -14,16 +14,20 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks, lines, peers, servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
+    binds,
+    checks,
+    clients,
+    lines,
+    peers,
+    servers,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
 
 Data = dict[str, t.Any]
 
-# HAProxy takes 64 words a line; an ACL may be written on as many lines as it needs.
-NETWORKS_PER_LINE = 40
 DEFAULT_REDIRECT = "https if !{ ssl_fc }"
-LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,18 +87,18 @@ def build(checked: Checked) -> Model:
     settings, services = checked.settings, checked.services
     frontends: list[Frontend] = []
     relays: list[Data] = []
+    certbots = {service["haproxy_service_name"] for service in services if binds.is_certbot(service, settings)}
     for service in services:
-        redirects = dict(binds.redirect_binds(service, settings))
-        for number, bind in enumerate(binds.service_binds(service, settings), start=1):
-            if number in redirects:
-                frontends.append(redirect_frontend(number, redirects[number], service, settings))
-            if bind.tls and service["haproxy_accept_both_protocols"]:
-                frontends += both_protocols(number, bind, service, settings)
+        for number, served in enumerate(binds.by_frontend(service, settings), start=1):
+            if redirecting := binds.redirecting(service, served):
+                frontends.append(redirect_frontend(number, redirecting, service, settings, certbots))
+            if service["haproxy_accept_both_protocols"] and served[0].tls:
+                frontends += both_protocols(number, served[0], service, settings)
                 relays += [
                     relay(f"{service['haproxy_service_name']}-{kind}-front-{number}") for kind in ("tls", "plain")
                 ]
             else:
-                frontends.append(plain_frontend(number, bind, service, settings))
+                frontends.append(plain_frontend(number, served, service, settings))
     return Model(
         settings=settings,
         log=log_target(settings["haproxy_log_socket"]),
@@ -116,26 +120,40 @@ def build(checked: Checked) -> Model:
 # Frontends
 
 
-def plain_frontend(number: int, bind: binds.Bind, service: Data, settings: Data) -> Frontend:
+def plain_frontend(number: int, served: list[binds.Bind], service: Data, settings: Data) -> Frontend:
     name = f"{service['haproxy_service_name']}-front-{number}"
-    return frontend(name, [bind_line(str(bind), bind, service, settings)], bind.tls, service, settings)
+    return frontend(name, {bind: str(bind) for bind in served}, service, settings)
 
 
-def frontend(name: str, bind_lines: list[str], is_tls: bool, service: Data, settings: Data) -> Frontend:
+def frontend(name: str, served: t.Mapping[binds.Bind, str], service: Data, settings: Data) -> Frontend:
+    """The frontend of these binds, each with the endpoint that it is given."""
     mode = service["haproxy_balance_type"]
+    own = [
+        *(service["haproxy_maps"] or ()),
+        *(service["haproxy_frontend_raw"] or ()),
+        *lines.for_mode(settings["haproxy_frontend_extra_raw"], mode),
+    ]
     ordered = lines.in_evaluation_order(
         [
-            *allow_list(service),
-            *forwarded_proto(mode, is_tls),
+            *clients.acls(service),
+            *clients.admitted_connections(service),
+            *(clients.forwarding_headers(service, served) if mode == "http" else ()),
+            *(clients.admitted_requests(service) if clients.trusts(service) else ()),
             *acl_lines(service["haproxy_acls"], own_backend(service)),
-            *(service["haproxy_maps"] or ()),
-            *(service["haproxy_frontend_raw"] or ()),
-            *lines.for_mode(settings["haproxy_frontend_extra_raw"], mode),
+            *own,
         ]
     )
-    default = service["haproxy_default_backend"] or own_backend(service)
+    bind_lines = [bind_line(endpoint, bind, service, settings) for bind, endpoint in served.items()]
     shared = peers.with_peers(ordered, settings)
-    return Frontend(name, mode, service, bind_lines, shared, f"{default}-back" if default else "")
+    return Frontend(name, mode, service, bind_lines, shared, default_backend(service, own))
+
+
+def default_backend(service: Data, own: t.Iterable[str]) -> str:
+    """The section that takes what nothing else took; HAProxy takes the last line, and a raw one is meant to win."""
+    if any(line.split()[:1] == ["default_backend"] for line in own):
+        return ""
+    name = service["haproxy_default_backend"] or own_backend(service)
+    return f"{name}-back" if name else ""
 
 
 def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) -> str:
@@ -148,7 +166,7 @@ def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) ->
         if service["haproxy_balance_type"] == "http":
             # Said even where it is not wanted: newer HAProxy offers h2 unless told otherwise.
             words += ["alpn", "h2,http/1.1" if service["haproxy_frontend_h2"] else "http/1.1"]
-    return " ".join([*words, *(service["haproxy_bind_options"] or ())])
+    return " ".join([*words, *bind.options])
 
 
 def shown_certificates(path: str | None, vip: binds.Vip, settings: Data) -> list[str]:
@@ -169,24 +187,6 @@ def own_backend(service: Data) -> str:
     return service["haproxy_service_name"] if has_backend(service) else ""
 
 
-def allow_list(service: Data) -> t.Iterator[str]:
-    """Refuses everybody else, as early as the client's address is known (a PROXY header counts)."""
-    networks = service["haproxy_allowlist_networks"]
-    # An empty list is a list: nobody but the node itself.
-    if networks is None:
-        return
-    allowed = [*LOOPBACK, *networks]
-    for start in range(0, len(allowed), NETWORKS_PER_LINE):
-        yield f"acl allow_list src {' '.join(allowed[start : start + NETWORKS_PER_LINE])}"
-    yield "tcp-request session reject if !allow_list"
-
-
-def forwarded_proto(mode: str, is_tls: bool) -> t.Iterator[str]:
-    """Set on every frontend: what a client sends in this header must not reach a server."""
-    if mode == "http":
-        yield f"http-request set-header X-Forwarded-Proto {'https' if is_tls else 'http'}"
-
-
 def acl_lines(acls: Data | None, own: str) -> t.Iterator[str]:
     for name, acl in (acls or {}).items():
         yield f"acl {name} {acl['rule']}"
@@ -195,23 +195,31 @@ def acl_lines(acls: Data | None, own: str) -> t.Iterator[str]:
             yield f"use_backend {target}-back if {name}"
 
 
-def redirect_frontend(number: int, bind: binds.Bind, service: Data, settings: Data) -> Frontend:
+def redirect_frontend(
+    number: int, served: list[binds.Bind], service: Data, settings: Data, certbots: t.Collection[str]
+) -> Frontend:
+    # Whatever the service balances, these are requests.
+    service = {**service, "haproxy_balance_type": "http"}
     acls = service["haproxy_frontend_acls"]
     # By default the redirect leaves alone what an ACL sends elsewhere; it is evaluated first.
     exceptions = "".join(f" !{name}" for name in acls or ())
     scheme = service["haproxy_redirect_scheme"] or f"{DEFAULT_REDIRECT}{exceptions}"
+    challenges = clients.challenge_acls(service, certbots)
+    own = settings["haproxy_frontend_redirect_extra_raw"]
     ordered = lines.in_evaluation_order(
         [
-            *allow_list(service),
-            *forwarded_proto("http", is_tls=False),
+            *clients.acls(service),
+            *(() if challenges else clients.admitted_connections(service)),
+            *clients.forwarding_headers(service, served),
+            *(clients.admitted_requests(service, challenges) if challenges or clients.trusts(service) else ()),
             *acl_lines(acls, own_backend(service)),
             f"redirect scheme {scheme}",
-            *settings["haproxy_frontend_redirect_extra_raw"],
+            *own,
         ]
     )
     name = f"{service['haproxy_service_name']}-redirect-front-{number}"
-    options = " ".join([str(bind), *(service["haproxy_bind_options"] or ())])
-    return Frontend(name, "http", service, [options], peers.with_peers(ordered, settings))
+    bind_lines = [" ".join([str(bind), *bind.options]) for bind in served]
+    return Frontend(name, "http", service, bind_lines, peers.with_peers(ordered, settings))
 
 
 def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data) -> list[Frontend]:
@@ -224,19 +232,19 @@ def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data)
     tls, plain = f"{name}-tls-front-{number}", f"{name}-plain-front-{number}"
     sniffing = lines.in_evaluation_order(
         [
-            *allow_list(service),
+            *clients.acls(service),
+            *clients.admitted_connections(service),
             "tcp-request inspect-delay 2s",
             "tcp-request content accept if HTTP",
             "tcp-request content accept if { req.ssl_hello_type 1 }",
             f"use_backend {tls} if {{ req.ssl_hello_type 1 }}",
         ]
     )
-    options = " ".join([str(bind), *(service["haproxy_bind_options"] or ())])
-    inner = {**service, "haproxy_bind_options": ["accept-proxy"]}
+    inner = dataclasses.replace(bind, options=("accept-proxy",))
     return [
-        Frontend(f"{name}-front-{number}", "tcp", service, [options], sniffing, plain),
-        frontend(tls, [bind_line(f"abns@{tls}", bind, inner, settings)], True, inner, settings),
-        frontend(plain, [f"abns@{plain} accept-proxy"], False, inner, settings),
+        Frontend(f"{name}-front-{number}", "tcp", service, [" ".join([str(bind), *bind.options])], sniffing, plain),
+        frontend(tls, {inner: f"abns@{tls}"}, service, settings),
+        frontend(plain, {dataclasses.replace(inner, tls=False): f"abns@{plain}"}, service, settings),
     ]
 
 
@@ -270,8 +278,9 @@ def option_lines(service: Data) -> t.Iterator[str]:
     """Options and http checks; checks written anywhere get the option without which they do nothing."""
     mode = service["haproxy_balance_type"]
     options = [option for option in service["haproxy_backend_options"] or () if not lines.is_frontend_option(option)]
-    if mode == "http" and not any(checks.first_word(option) == "forwardfor" for option in options):
-        yield "option forwardfor"
+    is_added = mode == "http" and service["haproxy_forwarded_for"] == "add"
+    if is_added and not any(checks.first_word(option) == "forwardfor" for option in options):
+        yield f"option forwardfor{clients.if_none(service)}"
     if kind := checks.implied(service):
         yield f"option {kind}"
     yield from lines.for_mode((f"option {option}" for option in options), mode)

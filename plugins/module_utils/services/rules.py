@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import MOST_WORDS, split
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import checks, lines, sandbox, servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import checks, clients, lines, sandbox, servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
     acme_name,
     certificate_name,
@@ -42,6 +42,7 @@ HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|co
 # server NAME ADDRESS check inter TIME rise COUNT fall COUNT
 FEWEST_SERVER_WORDS = 10
 
+OWN_ACLS = {clients.ALLOWED: "the allow list's", clients.TRUSTED: "the trusted proxies'"}
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
 NO_PROGRAM = (
     "runs a program, and HAProxy finds none in its chroot, so every server would be down",
@@ -74,9 +75,12 @@ def check(service: Data, place: Place, settings: Data) -> None:
         tls(service, place, settings)
         certificates_by_name(service, place.key("haproxy_ssl_certificates"), settings)
         old_allow_list(service, place)
+        certificate_names(service, place)
         user_certificates(service["haproxy_bind"] or (), place.key("haproxy_bind"), settings)
         redirect(service, place)
         tcp_acls(service, place)
+        default_backend(service, place)
+        forwarded_for(service, place, settings)
     if has_backend(service) and not service["haproxy_frontend_only"]:
         server_ports(service, place)
         server_words(service, place)
@@ -111,6 +115,10 @@ def limit_hosts(service: Data, place: Place) -> None:
 
 
 def binds(service: Data, place: Place) -> None:
+    if service["haproxy_accept_both_protocols"] and service["haproxy_single_frontend"]:
+        place.key("haproxy_single_frontend").wrong(
+            True, "and haproxy_accept_both_protocols exclude each other", "Keep one: the latter needs three frontends."
+        )
     if service["haproxy_bind"] == []:
         place.key("haproxy_bind").doubtful(
             None, "is empty, so the service listens nowhere, and only other services can send requests to it"
@@ -143,10 +151,12 @@ def allow_list(service: Data, place: Place) -> None:
     networks = service["haproxy_allowlist_networks"]
     if networks == []:
         place.key("haproxy_allowlist_networks").doubtful(None, "is empty, so only the load balancer itself may connect")
-    if networks is not None and "allow_list" in (service["haproxy_acls"] or {}):
-        place.key("haproxy_acls.allow_list").wrong(
-            None, "has the name of the allow list's own ACL and would widen it", "Give it another name."
-        )
+    for name in clients.reserved_acls(service):
+        for key in ("haproxy_acls", "haproxy_frontend_acls"):
+            if name in (service[key] or {}):
+                place.key(f"{key}.{name}").wrong(
+                    None, f"has the name of {OWN_ACLS[name]} own ACL and would widen it", "Give it another name."
+                )
 
 
 def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | None = None) -> None:
@@ -182,13 +192,6 @@ def tls(service: Data, place: Place, settings: Data) -> None:
             "belongs to a CA that is not named, so no client would be asked for a certificate",
             "Set haproxy_ssl_client_ca.",
         )
-    for index, entry in enumerate(service["haproxy_ssl_certificates"] or ()):
-        if entry.get("hosts") == []:
-            place.key("haproxy_ssl_certificates").item(index).key("hosts").wrong(
-                None,
-                "is empty, and HAProxy would show the certificate for every name on it",
-                "Leave the key out for that, or list names.",
-            )
     client_authority(service, place, settings)
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
         place.key("haproxy_ssl").doubtful(
@@ -229,6 +232,16 @@ def old_allow_list(service: Data, place: Place) -> None:
                 place.key(key).item(index).wrong(
                     line, "uses the ACL white_list, which is not defined", "The ACL of the allow list is allow_list."
                 )
+
+
+def certificate_names(service: Data, place: Place) -> None:
+    for index, entry in enumerate(service["haproxy_ssl_certificates"] or ()):
+        if entry.get("hosts") == []:
+            place.key("haproxy_ssl_certificates").item(index).key("hosts").wrong(
+                None,
+                "is empty, and HAProxy would show the certificate for every name on it",
+                "Leave the key out for that, or list names.",
+            )
 
 
 def client_authority(service: Data, place: Place, settings: Data) -> None:
@@ -297,6 +310,30 @@ def tcp_acls(service: Data, place: Place) -> None:
     for name, acl in (service["haproxy_acls"] or {}).items():
         if HTTP_CRITERION.match(acl["rule"]):
             place.key(f"haproxy_acls.{name}.rule").doubtful(acl["rule"], "needs HTTP, and the service is tcp")
+
+
+def default_backend(service: Data, place: Place) -> None:
+    for key in ("haproxy_maps", "haproxy_frontend_raw"):
+        for index, line in enumerate(service[key] or ()):
+            if service["haproxy_default_backend"] and checks.first_word(line) == "default_backend":
+                place.key(key).item(index).doubtful(
+                    line, "takes the place of haproxy_default_backend", "Keep one of them."
+                )
+
+
+def forwarded_for(service: Data, place: Place, settings: Data) -> None:
+    """HAProxy cannot take back an option forwardfor, wherever it is written."""
+    chosen = service["haproxy_forwarded_for"]
+    if chosen == "add" or service["haproxy_balance_type"] == "tcp":
+        return
+    options = [f"option {option}" for option in service["haproxy_backend_options"] or ()]
+    raw = [line for key in ("haproxy_frontend_raw", "haproxy_backend_arguments") for line in service[key] or ()]
+    for_all = settings["haproxy_defaults_raw"] + settings["haproxy_frontend_extra_raw"]
+    for line in (*options, *raw, *for_all):
+        if split(line)[:2] == ("option", "forwardfor"):
+            place.key("haproxy_forwarded_for").wrong(
+                chosen, f"is not what servers would see with {line!r}", "Remove that line, or this key."
+            )
 
 
 def server_ports(service: Data, place: Place) -> None:

@@ -10,6 +10,8 @@ Meanings may use Markdown's backticks; they stand in the documentation as they a
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
     CONNECTIONS,
     COUNT,
@@ -98,6 +100,18 @@ BIND = Record(
         Key("user_ssl_cert", PATH, "Own certificate for this address, a path on the setup host; needs the next key."),
         Key("user_ssl_key", PATH, "Its private key, a path on the setup host."),
         Key("user_ssl_ca_cert", PATH, "The certificates between it and the root, a path on the setup host."),
+    ),
+)
+
+SERVICE_BIND = dataclasses.replace(
+    BIND,
+    keys=(
+        *BIND.keys,
+        Key(
+            "options",
+            LINES,
+            "In `haproxy_bind` only: words added to this bind alone, behind those of `haproxy_bind_options`.",
+        ),
     ),
 )
 
@@ -210,12 +224,19 @@ SERVICE = Record(
         Key("haproxy_port", PORT, "Port of the frontend; needed unless `haproxy_backend_only`."),
         Key(
             "haproxy_bind",
-            ListOf(BIND),
+            ListOf(SERVICE_BIND),
             "Addresses to listen on, instead of all VIPs; the first counts as external. With `[]` the service has no"
             " frontend.",
             restricts=True,
         ),
         Key("haproxy_bind_options", WORDS, "Words added to every bind of the service, such as `accept-proxy`."),
+        Key(
+            "haproxy_single_frontend",
+            Boolean(),
+            "All binds of the service in one frontend, `NAME-front-1`, plain ones and those with TLS: they share its"
+            " limits, counters and tables.",
+            False,
+        ),
         Key("haproxy_frontend_maxconn", CONNECTIONS, "Connections at once on each frontend."),
         Key("haproxy_frontend_only", Boolean(), "Only frontends, no backend of its own.", False),
         Key("haproxy_backend_only", Boolean(), "Only a backend, for other services to send requests to.", False),
@@ -296,6 +317,23 @@ SERVICE = Record(
             "Networks that may connect; 127.0.0.0/8 always may, all others are refused.",
             aliases=("haproxy_whitelist_networks",),
             restricts=True,
+        ),
+        Key(
+            "haproxy_trusted_proxies",
+            ListOf(Network()),
+            "Networks of the proxies in front of the load balancers, such as a CDN's. Their `X-Forwarded-*`,"
+            " `Forwarded` and `X-Real-IP` reach the servers, and the last address in `X-Forwarded-For` that is none of"
+            " theirs is the client's, for allow lists, logs and http rules, too. Of everybody else these headers are"
+            " removed.",
+            follows="haproxy_trusted_proxies",
+            since="2.6",
+        ),
+        Key(
+            "haproxy_forwarded_for",
+            Choice(("add", "set", "pass", "off")),
+            "What servers see in `X-Forwarded-For`: `add` what trusted proxies sent, and where there is nothing, the"
+            " client's address; `set` the client's address alone; `pass` what trusted proxies sent; `off` nothing.",
+            "add",
         ),
         Key(
             "haproxy_http_keepalive_mode",

@@ -34,6 +34,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     Kind,
     Line,
     ListOf,
+    Network,
     Record,
     Text,
 )
@@ -139,6 +140,7 @@ SETTINGS = Record(
             "Raw lines of every frontend; http rules go to http frontends only.",
             [],
         ),
+        Key("haproxy_trusted_proxies", ListOf(Network()), "Proxies whose headers count.", [], since="2.6"),
         Key("haproxy_frontend_redirect_extra_raw", LINES, "Raw lines of every redirect frontend.", []),
         # Statistics.
         Key("haproxy_stats_enabled", Boolean(), "Statistics page.", False),

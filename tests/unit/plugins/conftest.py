@@ -26,6 +26,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version, parse_processes
 
+BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
+
 SETTINGS = """\
 global
     stats socket @home@/admin level admin
@@ -107,9 +109,6 @@ def haproxy() -> t.Iterator[t.Callable[..., Running]]:
 
     In all of them ``@home@`` is its directory and ``@port-NAME@`` a free port.
     """
-    binary = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None:
-        pytest.skip("needs haproxy")
     with ExitStack() as stack:
 
         def start(sections: str = "", settings: str = "", **files: str) -> Running:
@@ -126,19 +125,24 @@ def haproxy() -> t.Iterator[t.Callable[..., Running]]:
 
             for name, content in files.items():
                 (home / name.replace("_", ".")).write_text(filled(content))
-            configuration = home / "haproxy.cfg"
-            configuration.write_text(filled(SETTINGS.format(settings=settings) + sections))
-            log = stack.enter_context((home / "log").open("wb"))
-            process = subprocess.Popen(
-                [binary, "-W", "-S", home / "master", "-f", configuration], stdout=log, stderr=log, cwd=home
-            )
-            stack.callback(stop, process)
-            running = Running(home, ports, process)
-            eventually(lambda: process.poll() is not None or "Pid: " in running.ask("show info"))
-            assert process.poll() is None, running.log()
-            return running
+            (home / "haproxy.cfg").write_text(filled(SETTINGS.format(settings=settings) + sections))
+            return launched(stack, home, ports)
 
         yield start
+
+
+def launched(stack: ExitStack, home: pathlib.Path, ports: dict[str, int] | None = None) -> Running:
+    """Start the configuration in a directory, whose stats socket is ``admin`` there."""
+    if BINARY is None:
+        pytest.skip("needs haproxy")
+    log = stack.enter_context((home / "log").open("wb"))
+    command = [BINARY, "-W", "-S", home / "master", "-f", home / "haproxy.cfg"]
+    process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home)
+    stack.callback(stop, process)
+    running = Running(home, ports or {}, process)
+    eventually(lambda: process.poll() is not None or "Pid: " in running.ask("show info"))
+    assert process.poll() is None, running.log()
+    return running
 
 
 class _Origin(http.server.BaseHTTPRequestHandler):

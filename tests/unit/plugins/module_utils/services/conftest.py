@@ -10,7 +10,9 @@ import dataclasses
 import pathlib
 import re
 import subprocess
+import tempfile
 import typing as t
+from contextlib import ExitStack
 
 import jinja2
 import pytest
@@ -18,6 +20,7 @@ from ansible.plugins.filter.core import comment
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY, Running, launched
 
 TEMPLATES = pathlib.Path(__file__).parents[5] / "roles" / "haproxy_server" / "templates"
 NODES = [{"name": "w1", "ip_addr": "10.0.0.21"}, {"name": "w2", "ip_addr": "10.0.0.22"}]
@@ -110,9 +113,28 @@ def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], lis
         (tmp_path / "servers.state").write_text("1\n")
         path = tmp_path / "haproxy.cfg"
         path.write_text(text.replace("/run/haproxy/servers.state", str(tmp_path / "servers.state")))
-        done = subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(BINARY), "-c", "-f", path], capture_output=True, text=True, check=False)
         said = [line for line in done.stderr.splitlines() if "[ALERT]" in line or "[WARNING]" in line]
         assert done.returncode == 0 or said, done.stderr
         return said
 
     return check_with_haproxy
+
+
+@pytest.fixture
+def serve(render: t.Callable[..., Rendered], pem: str) -> t.Iterator[t.Callable[..., Running]]:
+    """A HAProxy that runs the configuration of services, as this user and in a directory of its own."""
+    with ExitStack() as stack:
+
+        def start(*services: dict[str, t.Any], **settings: t.Any) -> Running:
+            home = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hap.")))
+            rendered = render(*services, haproxy_ssl_cert_path=str(home), **settings)
+            for certificate in rendered.model["certificates"]:
+                (home / f"{certificate['name']}.pem").write_text(pem)
+            text = re.sub(r"(?m)^    (chroot|user|group) .*\n", "", rendered.text)
+            for path, name in (("/admin.sock", "admin"), (".stat", "stat"), ("/servers.state", "servers.state")):
+                text = text.replace(f"/run/haproxy{path}", f"{home}/{name}")
+            (home / "haproxy.cfg").write_text(text)
+            return launched(stack, home)
+
+        yield start

@@ -64,6 +64,24 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_ssl_certificates[0].options",
         "which could mean none or all",
     ),
+    (
+        {"haproxy_trusted_proxies": "192.0.2.1", "haproxy_frontend_acls": {"trusted_proxy": {"rule": "always_true"}}},
+        "haproxy_frontend_acls.trusted_proxy",
+        "has the name of the trusted proxies' own ACL and would widen it",
+    ),
+    ({"haproxy_trusted_proxies": ["cdn.example.org"]}, "haproxy_trusted_proxies[0]", "is not a network"),
+    ({"haproxy_forwarded_for": "maybe"}, "haproxy_forwarded_for", "Use add, set, pass or off"),
+    # HAProxy has no "no option forwardfor".
+    (
+        {"haproxy_forwarded_for": "off", "haproxy_backend_options": ["forwardfor header X-Client"]},
+        "haproxy_forwarded_for",
+        "is not what servers would see with 'option forwardfor header X-Client'",
+    ),
+    (
+        {"haproxy_ssl": True, "haproxy_accept_both_protocols": True, "haproxy_single_frontend": True},
+        "haproxy_single_frontend",
+        "exclude each other",
+    ),
     ({"haproxy_port": 0}, "haproxy_port", "out of range for a port"),
     ({"haproxy_port": 65536}, "haproxy_port", "Use 1 to 65535"),
     ({"haproxy_port": -1}, "haproxy_port", "out of range"),
@@ -707,6 +725,11 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
     ([{**WEB, "haproxy_bind": []}], f"{S0}.haproxy_bind", "listens nowhere"),
     ([{**WEB, "haproxy_limit_hosts": []}], f"{S0}.haproxy_limit_hosts", "no load balancer has the service"),
     ([{**WEB, "haproxy_allowlist_networks": []}], f"{S0}.haproxy_allowlist_networks", "only the load balancer itself"),
+    (
+        [{**WEB, "haproxy_default_backend": "web", "haproxy_frontend_raw": ["default_backend web-back"]}],
+        f"{S0}.haproxy_frontend_raw[0]",
+        "takes the place of haproxy_default_backend",
+    ),
     ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
     (
         [{**WEB, "haproxy_backend_nodes": []}],

@@ -42,6 +42,14 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
         FRONT,
         "bind 127.0.0.1:80 accept-proxy maxconn 10",
     ),
+    (
+        {"haproxy_bind": [{"address": "127.0.0.1", "options": "v4v6"}], "haproxy_bind_options": ["maxconn 10"]},
+        FRONT,
+        "bind 127.0.0.1:80 maxconn 10 v4v6",
+    ),
+    ({}, FRONT, "http-request del-header x-forwarded- -m beg"),
+    ({"haproxy_trusted_proxies": ["192.0.2.0/24"]}, FRONT, "acl trusted_proxy src 192.0.2.0/24"),
+    ({"haproxy_trusted_proxies": ["192.0.2.0/24"]}, BACK, "option forwardfor if-none"),
     ({"haproxy_frontend_maxconn": "100"}, FRONT, "maxconn 100"),
     ({"haproxy_timeout_client": "1h"}, FRONT, "timeout client 1h"),
     ({"haproxy_timeout_server": "2h"}, BACK, "timeout server 2h"),
@@ -640,6 +648,21 @@ def test_a_service_that_listens_nowhere_is_there_for_others(render: Render, hapr
 
 def test_a_service_limited_to_no_load_balancer_is_on_none(render: Render) -> None:
     assert "other" not in render(WEB, {**WEB, "haproxy_service_name": "other", "haproxy_limit_hosts": []}).text
+
+
+def test_no_option_forwardfor_that_nobody_could_take_back(render: Render, haproxy_says: Says) -> None:
+    for choice in ("set", "pass", "off"):
+        rendered = render({**WEB, "haproxy_forwarded_for": choice, "haproxy_trusted_proxies": ["192.0.2.0/24"]})
+        assert "forwardfor" not in rendered.text
+        assert haproxy_says(rendered) == []
+
+
+def test_proxies_have_no_headers_in_tcp_mode(render: Render, haproxy_says: Says) -> None:
+    """So an allow list there is about whoever connects."""
+    tcp = {**WEB, "haproxy_balance_type": "tcp", "haproxy_allowlist_networks": ["10.0.0.0/8"]}
+    rendered = render(tcp, haproxy_trusted_proxies=["192.0.2.0/24"])
+    assert "192.0.2.0/24" not in rendered.text
+    assert haproxy_says(rendered) == []
 
 
 def test_services_that_are_not_wanted_leave_no_trace(render: Render) -> None:

@@ -1,0 +1,317 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What servers come to know of clients, and who is let in: with real clients, and a server that tells what it got.
+
+A PROXY header gives a client any address; proxies of a user are addresses, too.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import socket
+import ssl
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running, free_port
+
+Serve = t.Callable[..., Running]
+Headers = dict[str, list[str]]
+
+STRANGER, CLIENT, CDN, INNER_PROXY = "203.0.113.7", "198.51.100.8", "192.0.2.1", "192.0.2.2"
+PROXIES = ["192.0.2.0/24", "2001:db8:1::/48"]
+FORGED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "x-forwarded-host": "evil.example.org",
+    "X-Forwarded-Port": "666",
+    "X-Forwarded-Proto": "gopher",
+    "Forwarded": "for=6.6.6.6",
+    "X-Real-IP": "6.6.6.6",
+}
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """Answers with the headers of the request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        headers: Headers = {}
+        for name, value in self.headers.items():
+            headers.setdefault(name.lower(), []).append(value)
+        body = json.dumps(headers).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: t.Any) -> None:
+        """Say nothing."""
+
+
+class MirrorServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """HAProxy resets connections that it does not need."""
+
+
+@pytest.fixture(scope="module")
+def mirror() -> t.Iterator[int]:
+    """The port of such a server."""
+    server = MirrorServer(("127.0.0.1", 0), Mirror)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield int(server.server_address[1])
+    server.shutdown()
+    server.server_close()
+
+
+def service(mirror: int, **keys: t.Any) -> dict[str, t.Any]:
+    return {
+        "haproxy_service_name": "web",
+        "haproxy_port": free_port(),
+        "haproxy_bind": ["127.0.0.1"],
+        "haproxy_bind_options": ["accept-proxy"],
+        "haproxy_backend_port": mirror,
+        "haproxy_backend_nodes": [{"name": "w1", "ip_addr": "127.0.0.1"}],
+        "haproxy_backend_server_options": ["no-check"],
+        **keys,
+    }
+
+
+class Client(http.client.HTTPConnection):
+    """One that comes from some address, or through a proxy that has it."""
+
+    def __init__(self, port: int, source: str, *, tls: bool = False, address: str = "127.0.0.1") -> None:
+        super().__init__(address, port, timeout=30)
+        self.source, self.tls = source, tls
+
+    def connect(self) -> None:
+        super().connect()
+        family = "TCP6" if ":" in self.source else "TCP4"
+        own = "::1" if ":" in self.source else "127.0.0.1"
+        self.sock.sendall(f"PROXY {family} {self.source} {own} 5000 {self.port}\r\n".encode())
+        if self.tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.sock = context.wrap_socket(self.sock)
+
+    def ask(self, headers: dict[str, str], path: str = "/") -> tuple[int, Headers]:
+        self.request("GET", path, headers=headers)
+        answer = self.getresponse()
+        body = answer.read()
+        return answer.status, json.loads(body) if answer.status == 200 else {}
+
+
+def forwarding(headers: Headers) -> Headers:
+    """Those that tell of clients, but for the one that HAProxy always sets."""
+    return {
+        name: values
+        for name, values in headers.items()
+        if name.startswith(("x-forwarded-", "x-real")) or name == "forwarded"
+    }
+
+
+# haproxy_forwarded_for, what a stranger's server sees, what the server sees of a client behind a CDN.
+BEHIND = "6.6.6.6, 198.51.100.8"
+CHOICES: list[tuple[str, list[str], list[str]]] = [
+    ("add", [STRANGER], [BEHIND]),
+    ("set", [STRANGER], [CLIENT]),
+    ("pass", [], [BEHIND]),
+    ("off", [], []),
+]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "of_strangers", "of_proxies", "both"),
+    [(*choice, False) for choice in CHOICES] + [(*CHOICES[0], True)],
+)
+def test_only_trusted_proxies_tell_of_clients(
+    serve: Serve, mirror: int, choice: str, of_strangers: list[str], of_proxies: list[str], both: bool, tls: bool
+) -> None:
+    keys = {"haproxy_ssl": tls or both, "haproxy_accept_both_protocols": both, "haproxy_forwarded_for": choice}
+    web = service(mirror, haproxy_trusted_proxies=PROXIES, **keys)
+    serve(web)
+    scheme = "https" if tls else "http"
+    status, seen = Client(web["haproxy_port"], STRANGER, tls=tls).ask(FORGED)
+    assert status == 200
+    expected = {"x-forwarded-proto": [scheme], **({"x-forwarded-for": of_strangers} if of_strangers else {})}
+    assert forwarding(seen) == expected
+    # The next request of a connection that a proxy keeps is of another client.
+    proxy = Client(web["haproxy_port"], CDN, tls=tls)
+    for client in ("192.168.0.1", CLIENT):
+        status, seen = proxy.ask({**FORGED, "X-Forwarded-For": f"6.6.6.6, {client}"})
+    told = {name.lower(): [value] for name, value in FORGED.items() if name != "X-Forwarded-For"}
+    assert forwarding(seen) == {**told, **({"x-forwarded-for": of_proxies} if of_proxies else {})}
+    # A proxy that says nothing is a client.
+    seen = Client(web["haproxy_port"], CDN, tls=tls).ask({})[1]
+    assert seen["x-forwarded-proto"] == [scheme]
+    assert seen.get("x-forwarded-for", []) == ([CDN] if of_strangers else [])
+
+
+@pytest.mark.parametrize("choice", ["add", "set", "pass", "off"])
+def test_without_trusted_proxies_everybody_is_a_stranger(serve: Serve, mirror: int, choice: str) -> None:
+    web = service(mirror, haproxy_forwarded_for=choice)
+    serve(web)
+    for source in (STRANGER, CDN):
+        seen = forwarding(Client(web["haproxy_port"], source).ask(FORGED)[1])
+        own = {"x-forwarded-for": [source]} if choice in ("add", "set") else {}
+        assert seen == {"x-forwarded-proto": ["http"], **own}
+
+
+# X-Forwarded-For as it comes from a trusted proxy, and who the client is.
+CHAINS: list[tuple[str, str]] = [
+    (CLIENT, CLIENT),
+    (f"6.6.6.6,{CLIENT}", CLIENT),
+    (f"6.6.6.6, {CLIENT}, {INNER_PROXY}", CLIENT),
+    (f"6.6.6.6, {CLIENT}, {INNER_PROXY}, {INNER_PROXY}, 192.0.2.9, {INNER_PROXY}", CLIENT),
+    ("2001:db8::8", "2001:db8::8"),
+    ("6.6.6.6, 2001:db8::8, 2001:db8:1::2", "2001:db8::8"),
+    # All of them are trusted: the first has nobody in front of it.
+    (f"192.0.2.77, {INNER_PROXY}", "192.0.2.77"),
+    # Some proxies add the port.
+    (f"6.6.6.6, {CLIENT}:4711", CLIENT),
+    # What a proxy could not tell, nobody before it can.
+    ("6.6.6.6, unknown", CDN),
+    (f"6.6.6.6, unknown, {INNER_PROXY}", INNER_PROXY),
+    (f"6.6.6.6, unknown, {CLIENT}", CLIENT),
+    ("6.6.6.6, _hidden", CDN),
+    ("6.6.6.6, 999.1.1.1", CDN),
+    ("unknown", CDN),
+    ("", CDN),
+]
+
+
+def test_the_client_is_the_last_that_is_no_trusted_proxy(serve: Serve, mirror: int) -> None:
+    web = service(mirror, haproxy_trusted_proxies=PROXIES, haproxy_forwarded_for="set")
+    serve(web)
+    proxy = Client(web["haproxy_port"], CDN)
+    seen = [(chain, proxy.ask({"X-Forwarded-For": chain})[1]["x-forwarded-for"][0]) for chain, _client in CHAINS]
+    assert seen == CHAINS
+    several = Client(web["haproxy_port"], CDN)
+    several.putrequest("GET", "/")
+    for value in ("6.6.6.6", CLIENT, INNER_PROXY):
+        several.putheader("X-Forwarded-For", value)
+    several.endheaders()
+    assert json.loads(several.getresponse().read())["x-forwarded-for"] == [CLIENT]
+
+
+def test_rules_of_the_user_see_the_client(serve: Serve, mirror: int) -> None:
+    """Case 26, and what X-Forwarded-Proto is for: a redirect that ends."""
+    lines = [
+        "http-request set-header X-Client %[src]",
+        "http-request redirect scheme https code 301 if { path_beg /secure } !{ req.hdr(X-Forwarded-Proto) https }",
+        f"http-request deny deny_status 429 if {{ src {CLIENT} }} {{ path /banned }}",
+    ]
+    web = service(mirror, haproxy_trusted_proxies=PROXIES, haproxy_frontend_raw=lines)
+    serve(web)
+    proxied = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
+    assert Client(web["haproxy_port"], CDN).ask(proxied, "/secure")[0] == 200
+    assert Client(web["haproxy_port"], STRANGER).ask(proxied, "/secure")[0] == 301
+    assert Client(web["haproxy_port"], CDN).ask(proxied, "/banned")[0] == 429
+    assert Client(web["haproxy_port"], CDN).ask(proxied)[1]["x-client"] == [CLIENT]
+    assert Client(web["haproxy_port"], STRANGER).ask(proxied)[1]["x-client"] == [STRANGER]
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_an_allow_list_is_about_clients_behind_proxies(serve: Serve, mirror: int, both: bool) -> None:
+    web = service(
+        mirror,
+        haproxy_trusted_proxies=PROXIES,
+        haproxy_allowlist_networks=["198.51.100.0/24"],
+        haproxy_ssl=both,
+        haproxy_accept_both_protocols=both,
+    )
+    serve(web)
+    proxy = Client(web["haproxy_port"], CDN)
+    assert proxy.ask({"X-Forwarded-For": CLIENT})[0] == 200
+    assert proxy.ask({"X-Forwarded-For": f"{CLIENT}, {STRANGER}"})[0] == 403
+    assert proxy.ask({"X-Forwarded-For": f"{STRANGER}, {CLIENT}"})[0] == 200
+    assert Client(web["haproxy_port"], CLIENT).ask({})[0] == 200
+    for source in (STRANGER, "192.0.3.1"):
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            Client(web["haproxy_port"], source).ask({"X-Forwarded-For": CLIENT})
+
+
+@pytest.mark.parametrize("trusted", [[], PROXIES])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_the_ca_reaches_certbot_past_an_allow_list(
+    serve: Serve, mirror: int, trusted: list[str], by_name: bool
+) -> None:
+    """On the redirect frontend alone: everything else of it stays closed."""
+    rule = "path_beg /.well-known/" if by_name else "path_beg /.well-known/acme-challenge/"
+    certbot = {
+        **service(mirror),
+        "haproxy_service_name": "letsencrypt",
+        "haproxy_backend_only": True,
+    }
+    web = service(
+        mirror,
+        haproxy_ssl=True,
+        haproxy_redirect_http_port=free_port(),
+        haproxy_allowlist_networks=["198.51.100.0/24"],
+        haproxy_trusted_proxies=trusted,
+        haproxy_frontend_acls={
+            "acme": {"rule": rule, "backend_name": "letsencrypt"},
+            "other": {"rule": "path_beg /other", "backend_name": "letsencrypt"},
+        }
+        if not by_name
+        else {"acme": {"rule": rule, "backend_name": "letsencrypt"}},
+    )
+    # By its port certbot is known, and by the path of the RFC.
+    serve(web, certbot, haproxy_ssl_letsencrypt_certbot_backend_port=mirror if by_name else free_port())
+    port = web["haproxy_redirect_http_port"]
+    assert Client(port, STRANGER).ask({}, "/.well-known/acme-challenge/token")[0] == 200
+    for path in ("/", "/other", "/x/.well-known/acme-challenge/token"):
+        assert Client(port, STRANGER).ask({}, path)[0] == 403
+    assert Client(port, CLIENT).ask({}, "/")[0] == 302
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError, ssl.SSLError)):
+        Client(web["haproxy_port"], STRANGER, tls=True).ask({}, "/.well-known/acme-challenge/token")
+
+
+def test_a_raw_default_backend_wins(serve: Serve, mirror: int) -> None:
+    other = {
+        **service(mirror, haproxy_backend_arguments=["http-request return status 418"]),
+        "haproxy_service_name": "other",
+        "haproxy_backend_only": True,
+    }
+    web = service(mirror, haproxy_frontend_raw=["default_backend other-back"])
+    serve(web, other)
+    assert Client(web["haproxy_port"], STRANGER).ask({})[0] == 418
+
+
+def test_one_frontend_for_all_binds(serve: Serve, mirror: int) -> None:
+    """Plain and TLS in one: each request tells how it came, and limits and tables are shared."""
+    web = service(
+        mirror,
+        haproxy_bind=["127.0.0.1", {"address": "127.0.0.2", "options": ["name plain-one"]}],
+        haproxy_ssl=True,
+        haproxy_single_frontend=True,
+        haproxy_redirect_http_port=free_port(),
+        haproxy_frontend_raw=[
+            "stick-table type ip size 1k store http_req_cnt",
+            "http-request track-sc0 src",
+            "http-request set-header X-Count %[sc0_http_req_cnt]",
+        ],
+    )
+    running = serve(web)
+    port = web["haproxy_port"]
+    seen = Client(port, STRANGER, tls=True).ask(FORGED)[1]
+    assert (seen["x-forwarded-proto"], seen["x-count"]) == (["https"], ["1"])
+    seen = Client(port, STRANGER, address="127.0.0.2").ask(FORGED)[1]
+    assert (seen["x-forwarded-proto"], seen["x-count"]) == (["http"], ["2"])
+    assert Client(web["haproxy_redirect_http_port"], STRANGER).ask({})[0] == 302
+    frontends = [line.split(",")[0] for line in running.ask("show stat").splitlines() if ",FRONTEND," in line]
+    assert sorted(frontends) == ["web-front-1", "web-redirect-front-1"]
+    with (
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection(("127.0.0.2", web["haproxy_redirect_http_port"])),
+    ):
+        pass
