@@ -384,8 +384,8 @@ drift:
       contains:
         kind:
           description:
-            - V(release), V(file), V(link), V(worker), V(server), V(server_address), V(server_port), V(server_tls),
-              V(server_check), V(server_check_port), V(server_check_address), V(server_agent_port),
+            - V(release), V(file), V(link), V(worker), V(socket), V(server), V(server_address), V(server_port),
+              V(server_tls), V(server_check), V(server_check_port), V(server_check_address), V(server_agent_port),
               V(server_agent_address), V(server_weight), V(server_state), V(server_maxconn), V(map), V(acl),
               V(crt_list) or V(certificate).
           type: str

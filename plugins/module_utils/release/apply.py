@@ -356,6 +356,7 @@ def _reload(
         if wrong := _misconfigured(new, host.haproxy.servers(worker)):
             host.live.hand_over_states([new], new, without=wrong)
             worker = host.haproxy.reload(description)
+        host.live.grant(new)
         return worker, [sentence for sentences in wrong.values() for sentence in sentences]
     finally:
         host.live.forget_states(new)

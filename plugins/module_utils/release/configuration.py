@@ -86,6 +86,30 @@ def serving(sections: t.Iterable[Section]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class SocketFile:
+    """A socket in the file system, and who may use it as far as that is said."""
+
+    path: str
+    mode: int | None
+    user: str  # a name or a number, empty where none is given
+    group: str
+
+
+def socket_files(sections: t.Iterable[Section]) -> list[SocketFile]:
+    """The sockets of ``stats socket`` and ``bind`` that have a path."""
+    found = []
+    for section in sections:
+        start = ("stats", "socket") if section.kind == "global" else ("bind",)
+        for line in section.those(*start):
+            path, mode = "".join(line[len(start) : len(start) + 1]).removeprefix("unix@"), word_after(line, "mode")
+            if path.startswith("/"):
+                user = word_after(line, "user") or word_after(line, "uid")
+                group = word_after(line, "group") or word_after(line, "gid")
+                found.append(SocketFile(path, int(mode, 8) if re.fullmatch("[0-7]+", mode) else None, user, group))
+    return found
+
+
 def state_file(sections: t.Iterable[Section]) -> str | None:
     """Where a new worker reads the states of servers that the old one had; None when it reads none."""
     sections = list(sections)

@@ -21,7 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree impor
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
-    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section, SocketFile
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Journal
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerState
@@ -127,6 +127,24 @@ def compare_worker(current: Release | None, running: Release | None, pid: int, d
     runs = f"release {running.id}" if running else f"'{description}', which is no release that is kept here"
     why = f"Worker {pid} runs {runs}, and the disk has release {current.id}; a run of haproxy_config brings it."
     return [Difference("worker", str(pid), current.id, running.id if running else description, why)]
+
+
+# Sockets
+
+
+def compare_sockets(sockets: Iterable[SocketFile], modes: Mapping[str, int]) -> list[Difference]:
+    """Compare the modes of sockets with those that the configuration gives them."""
+    return [
+        Difference(
+            "socket",
+            socket.path,
+            f"{socket.mode:04o}",
+            f"{modes[socket.path]:04o}",
+            f"The socket {socket.path} has the mode {modes[socket.path]:04o}, not {socket.mode:04o}.",
+        )
+        for socket in sockets
+        if socket.mode is not None and modes.get(socket.path, socket.mode) != socket.mode
+    ]
 
 
 # Servers

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse, socket_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift import (
     Difference,
     Disk,
@@ -25,6 +25,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift impo
     compare_disk,
     compare_loaded,
     compare_servers,
+    compare_sockets,
     compare_worker,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
@@ -213,8 +214,11 @@ class Facts:
         states, stats = read_servers(session)
         limits = {server: numbers.maxconn for server, numbers in stats.items()}
         secrets = self._store.secrets(release.id)
+        sockets = socket_files(release.sections)
+        modes = {one.path: Path(one.path).stat().st_mode & 0o7777 for one in sockets if Path(one.path).is_socket()}
         loaded = [*self._patterns(session, release), *self._crt_lists(session, release)]
         return [
+            *compare_sockets(sockets, modes),
             *compare_servers(release.sections, states, limits, self._lookup),
             *compare_loaded(loaded, lambda text: masked(text, secrets)),
         ]

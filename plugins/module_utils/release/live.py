@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release import fil
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import Change, execute
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import (
     Configuration,
+    socket_files,
     state_file,
     stats_sockets,
 )
@@ -77,6 +79,20 @@ class Live:
         if (path := state_file(sections)) is not None:
             _write(Path(path), NO_STATES)
 
+    def grant(self, sections: Configuration) -> None:
+        """Let those use the sockets who may by the configuration: HAProxy only sees to that for sockets that are new.
+
+        After a reload it goes on with the old worker's, whatever mode and owner they have.
+        """
+        for socket in socket_files(sections):
+            path = Path(socket.path)
+            if not path.is_socket():
+                continue  # it is below a prefix, for example
+            if socket.user or socket.group:
+                shutil.chown(path, _number(socket.user), _number(socket.group))
+            if socket.mode is not None:
+                path.chmod(socket.mode)
+
     @contextmanager
     def _session(self, sections: Configuration, pid: int) -> Iterator[Session]:
         addresses = stats_sockets(sections)
@@ -87,6 +103,10 @@ class Live:
             if session.pid != pid:
                 raise LbforgeError(f"the worker on {addresses[0]} is {session.pid}, not {pid}")
             yield session
+
+
+def _number(owner: str) -> t.Any:
+    return int(owner) if owner.isdecimal() else owner or None
 
 
 def _write(path: Path, states: str) -> None:

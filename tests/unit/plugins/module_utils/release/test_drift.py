@@ -36,7 +36,12 @@ backend web-back
     server two 127.0.0.1:@port-back@ weight 20 maxconn 5
     server six [::1]:@port-back@ disabled
     server named localhost:@port-back@
+    server checked 127.0.0.1:@port-back@ check inter 1000s port 7 addr 127.0.0.5 ssl verify none
     server-template t 2 127.0.0.1:@port-back@
+"""
+SETTINGS = """\
+    description lb @release@
+    stats socket @home@/own mode 600
 """
 FILES = {
     "paths.map": "# where to\n/a  web-back\n/b web-back\n",
@@ -69,9 +74,9 @@ class Machine:
         self.store.switch(release.id)
         self.store.finish(release.id, back=False, runtime=None)
 
-    def drift(self) -> dict[str, t.Any]:
+    def drift(self, **options: t.Any) -> dict[str, t.Any]:
         master = RuntimeClient(self.running.master, 5)
-        return Facts(self.running.client, master, self.store, self.home / "ssl").drift()
+        return Facts(self.running.client, master, self.store, self.home / "ssl", **options).drift()
 
     def found(self) -> Found:
         drift = self.drift()
@@ -99,7 +104,7 @@ def pems(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def machine(haproxy: t.Any, pems: list[str]) -> Machine:
-    running = haproxy("backend empty\n", settings="    description lb @release@\n")
+    running = haproxy("backend empty\n", settings=SETTINGS)
     home = Path(running.home)
     (home / "ssl").mkdir()
     (home / "ssl" / "one.pem").write_text(pems[0])
@@ -189,6 +194,14 @@ def test_a_release_that_runs_is_in_sync(machine: Machine) -> None:
                 )
             },
         ),
+        (["set server web-back/checked ssl off"], {("server_tls", "web-back/checked"): ("TLS", "plain text")}),
+        (["set server web-back/checked check-port 98"], {("server_check_port", "web-back/checked"): (7, 98)}),
+        (
+            ["set server web-back/checked check-addr 127.0.0.6"],
+            {("server_check_address", "web-back/checked"): ("127.0.0.5", "127.0.0.6")},
+        ),
+        (["disable health web-back/checked"], {("server_check", "web-back/checked"): ("enabled", "disabled")}),
+        (["set server web-back/named addr 127.0.0.1 port 99"], {("server_port", "web-back/named"): ("BACK", 99)}),
         # These change nothing that a release says.
         (["set server web-back/one health up"], {}),
         (["set server web-back/one state drain", "set server web-back/one state ready"], {}),
@@ -202,9 +215,27 @@ def test_what_was_done_to_the_running_haproxy(machine: Machine, commands: list[s
         assert "web-back 1 one" not in machine.running.ask("show servers state web-back")
     back = str(machine.release.texts["haproxy.cfg"].partition("server one 127.0.0.1:")[2].partition(" ")[0])
     shown = repr(machine.found()).replace(str(machine.home), "HOME")
-    assert shown == repr(expected).replace("BACK'", f"{back}'")
+    assert shown == repr(expected).replace("'BACK'", back).replace("BACK'", f"{back}'")
     machine.running.reload()
     assert machine.drift()["in_sync"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ({"192.0.2.8", "127.0.0.1"}, {}),
+        (set(), {}),  # the last address is as good as any
+        ({"192.0.2.8"}, {("server_address", "web-back/named"): ("192.0.2.8", "127.0.0.1")}),
+    ],
+)
+def test_a_name_that_means_something_else(machine: Machine, addresses: set[str], expected: Found) -> None:
+    found = machine.drift(lookup={"localhost": addresses}.__getitem__)["differences"]
+    assert {(one["kind"], one["object"]): (one["desired"], one["found"]) for one in found} == expected
+
+
+def test_a_socket_that_lets_others_in(machine: Machine) -> None:
+    (machine.home / "own").chmod(0o666)
+    assert machine.found() == {("socket", "own"): ("0600", "0666")}
 
 
 def test_the_last_word_counts_in_a_certificate(machine: Machine) -> None:

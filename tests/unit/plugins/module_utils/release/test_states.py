@@ -227,6 +227,23 @@ def test_a_server_that_is_down_stays_so_when_nothing_that_it_was_checked_by_chan
     assert seen(machine)["web/s"]["srv_op_state"] == "0"
 
 
+def test_sockets_that_the_new_worker_inherits_are_for_those_whom_it_says(machine: Machine) -> None:
+    """The distribution's configuration lets a group in."""
+    socket_path = machine.home / "admin"
+    own = TEMPLATE.format(home=machine.home, port=machine.port).replace("    description @release@\n", "")
+    (machine.etc / "haproxy.cfg").write_text(own.replace("mode 600", "mode 660") + "backend web\n")
+    machine.host().haproxy.start(None)
+    first = machine.pid
+    assert socket_path.stat().st_mode & 0o777 == 0o660
+    apply(machine, f"frontend local\n    bind unix@{machine.home}/front mode 660\nbackend web\n")
+    assert machine.pid != first
+    modes = [(machine.home / name).stat().st_mode & 0o777 for name in ("admin", "front")]
+    assert modes == [0o600, 0o660]
+    apply(machine, f"frontend local\n    bind unix@{machine.home}/front mode 640 uid 65534\nbackend web\n")
+    found = (machine.home / "front").stat()
+    assert (found.st_mode & 0o777, found.st_uid if os.geteuid() == 0 else 65534) == (0o640, 65534)
+
+
 # What is done by hand
 
 
