@@ -107,6 +107,13 @@ options:
   agent: *agent
   options: *options
   shutdown_sessions: *shutdown_sessions
+  ledger:
+    description:
+      - A file on the host that remembers which servers were drained or put into maintenance with it, and what they were
+        before. V(ready) then puts those back, to what they were, and nothing else; V(drain) and V(maint) leave a server
+        alone that somebody else took out of service. What is left alone is told in a warning.
+      - The file is made if it is missing. Below C(/run) it goes with a reboot, as the states of servers do.
+    type: path
   wait:
     description:
       - Whether to wait, for all servers together, after all have been changed.
@@ -247,11 +254,13 @@ errors:
 """
 
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.ledger import LedgerFile
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.server_changes import (
     POLICIES,
@@ -264,6 +273,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.server_cha
     Waiting,
     Wish,
     carry_out,
+    noted,
     plan,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerStats
@@ -309,6 +319,19 @@ def option_errors(params: dict[str, t.Any], wanted: list[Wish]) -> list[Problem]
     return found + [Problem("timeout", "", "", why) for why in option_problems(params)]
 
 
+def planned(wanted: list[Wish], found: Found, path: str | None, check_mode: bool) -> tuple[list[Change], list[Problem]]:
+    """Plan, by the ledger if there is one, and note what is planned: a run that is cut off is to be undone, too."""
+    if path is None:
+        return plan(wanted, found)
+    file = LedgerFile(Path(path))
+    ledger = file.read()
+    changes, problems = plan(wanted, found, ledger)
+    new = noted(ledger, changes)
+    if new != ledger and not check_mode:
+        file.write(new)
+    return changes, problems
+
+
 def shown(settings: Settings | None) -> dict[str, t.Any]:
     """The settings of a server, if it is there."""
     return settings._asdict() if settings else {}
@@ -347,6 +370,7 @@ def main() -> t.NoReturn:
             "backend": {"type": "str"},
             "name": {"type": "str"},
             **SERVER,
+            "ledger": {"type": "path"},
             **WAITING,
         },
         mutually_exclusive=[("servers", "backend"), ("servers", "name")],
@@ -363,7 +387,7 @@ def main() -> t.NoReturn:
     try:
         with client.session() as session:
             found = Found.ask(session)
-        changes, problems = plan(wanted, found)
+        changes, problems = planned(wanted, found, params["ledger"], module.check_mode)
         outcomes: t.Sequence[Outcome | None] = [None] * len(changes)
         if not module.check_mode:
             outcomes = carry_out(client, changes, waiting)
@@ -379,6 +403,9 @@ def main() -> t.NoReturn:
     for outcome in outcomes:
         if outcome and outcome.warning:
             module.warn(f"{outcome.change.backend}/{outcome.change.name}: {outcome.warning}")
+    for change in changes:
+        if change.left_alone:
+            module.warn(f"{change.backend}/{change.name}: {change.left_alone}")
     commands = [command for server in servers for command in server["commands"]]
     differing = {f"{server['backend']}/{server['name']}": server for server in servers if server["commands"]}
     result = {

@@ -37,9 +37,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session
+    from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.ledger import Ledger
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version
 
 STATES = ("ready", "drain", "maint", "present", "absent")
+TRAFFIC = ("ready", "drain", "maint")
 POLICIES = ("fail", "force", "leave")
 IDLE_PATIENCE = 5.0  # seconds for the idle connections of a server without sessions to go
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -165,6 +167,15 @@ class Change:
         """The server."""
         return self.backend, self.name
 
+    @property
+    def left_alone(self) -> str:
+        """Why its state is not the one that is asked for; empty if it is."""
+        if self.state not in TRAFFIC or not self.before or not self.after or self.after.state == self.state:
+            return ""
+        if self.after.state != self.before.state:
+            return f"it is set to {self.after.state} again, as it was found."
+        return f"its configuration or somebody else set it to {self.before.state}, so it is left alone."
+
 
 @dataclass(frozen=True)
 class Found:
@@ -198,8 +209,11 @@ class Found:
         )
 
 
-def plan(wishes: Iterable[Wish], found: Found) -> tuple[list[Change], list[Problem]]:
-    """Compare wishes with what runs. A server that is missing is a problem unless it should be."""
+def plan(wishes: Iterable[Wish], found: Found, ledger: Ledger | None = None) -> tuple[list[Change], list[Problem]]:
+    """Compare wishes with what runs. A server that is missing is a problem unless it should be.
+
+    With a ledger, what somebody else took out of service stays so.
+    """
     changes: list[Change] = []
     problems: list[Problem] = []
     owners: dict[Key, str] = {}
@@ -214,7 +228,7 @@ def plan(wishes: Iterable[Wish], found: Found) -> tuple[list[Change], list[Probl
             try:
                 if owner != wish.path:
                     raise LbforgeError(f"{owner} is about this server, too.")
-                changes.append(_change(wish, key, found))
+                changes.append(_change(wish, key, found, ledger))
             except LbforgeError as error:
                 problems.append(Problem(wish.path, *key, str(error)))
     return changes, problems
@@ -247,7 +261,7 @@ def _meant(name: str, names: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def _change(wish: Wish, key: Key, found: Found) -> Change:
+def _change(wish: Wish, key: Key, found: Found, ledger: Ledger | None) -> Change:
     before = found.settings(key)
     server = path(*key)
     if wish.state == "absent":
@@ -259,6 +273,8 @@ def _change(wish: Wish, key: Key, found: Found) -> Change:
         commands = addition(found.version, *key, f"{address}:{added.port}", wish.keywords, ready=False)
         return Change(wish.path, *key, wish.state, before, added, tuple(commands))
     after = _wished(wish, before, found.servers[key])
+    if ledger is not None and wish.state in TRAFFIC:
+        after = after._replace(state=ledger.wished(key, wish.state, before.state))
     commands = _commands(server, before, after) + _shutdown(wish, found, key)
     return Change(wish.path, *key, wish.state, before, after, tuple(commands))
 
@@ -345,6 +361,14 @@ def _is_ip(text: str) -> bool:
         return bool(_normal(text))
     except ValueError:
         return False
+
+
+def noted(ledger: Ledger, changes: Iterable[Change]) -> Ledger:
+    """The ledger when the changes are done."""
+    for change in changes:
+        if change.state in TRAFFIC and change.before and change.after and change.before.state != change.after.state:
+            ledger = ledger.after(change.key, change.before.state, change.after.state)
+    return ledger
 
 
 class Waiting(t.NamedTuple):

@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_server
 
 CONFIGURATION = """
@@ -459,3 +460,71 @@ def test_a_server_is_removed_with_its_sessions(lab: Lab) -> None:
     ]
     time.sleep(0.2)
     assert answers in CUT_OFF
+
+
+# With a ledger
+
+
+def states(lab: Lab, *names: str) -> list[str]:
+    """As HAProxy's own numbers: 0 ready, 1 maintenance, 8 drain."""
+    return [lab.state(name)["srv_admin_state"] for name in names]
+
+
+def test_only_what_was_done_is_undone(lab: Lab) -> None:
+    names = ["app/web1", "app/web2", "app/dead", "web/web1", "app/off"]
+    items = [dict(zip(("backend", "name"), name.split("/"))) for name in names]
+    lab.running.ask("set server app/web2 state maint", "set server app/dead state drain")
+    ledger = str(lab.running.home / "ledger")
+
+    def bring(state: str) -> list[str]:
+        wishes = [{**item, "state": state} for item in items]
+        before = lab.settings()
+        predicted = lab.check(*wishes, ledger=ledger)
+        assert lab.settings() == before
+        done = lab.run(*wishes, ledger=ledger)
+        assert (predicted["commands"], predicted.get("warnings")) == (done["commands"], done.get("warnings"))
+        assert lab.run(*wishes, ledger=ledger)["changed"] is False
+        return [warning["event"]["msg"] for warning in done.get("warnings", [])]
+
+    told = bring("drain")
+    assert states(lab, *names) == ["8", "1", "8", "8", "5"]
+    assert told == [
+        "app/web2: its configuration or somebody else set it to maint, so it is left alone.",
+        "app/off: its configuration or somebody else set it to maint, so it is left alone.",
+    ]
+    bring("maint")
+    assert states(lab, *names) == ["1", "1", "1", "1", "5"]
+    # Meanwhile somebody takes one of ours for something else.
+    lab.running.ask("set server web/web1 state ready", "set server web/web1 state drain")
+    told = bring("ready")
+    assert states(lab, *names) == ["0", "1", "8", "8", "5"]
+    assert told == [
+        "app/web2: its configuration or somebody else set it to maint, so it is left alone.",
+        "app/dead: it is set to drain again, as it was found.",
+        "web/web1: its configuration or somebody else set it to drain, so it is left alone.",
+        "app/off: its configuration or somebody else set it to maint, so it is left alone.",
+    ]
+    bring("drain")
+    bring("ready")
+    assert states(lab, *names) == ["0", "1", "8", "8", "5"]
+
+
+def test_what_was_taken_out_is_known_though_the_run_was_cut_off(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(*_arguments: t.Any) -> t.NoReturn:
+        lab.running.ask("set server app/web1 state drain")
+        raise LbforgeError("cut off")
+
+    item, ledger = {"backend": "app", "name": "web1"}, str(lab.running.home / "ledger")
+    with monkeypatch.context() as patched:
+        patched.setattr(haproxy_server, "carry_out", cut_off)
+        assert lab.run({**item, "state": "drain"}, ledger=ledger)["msg"] == "cut off"
+    assert states(lab, "app/web1") == ["8"]
+    lab.run({**item, "state": "ready"}, ledger=ledger)
+    assert states(lab, "app/web1") == ["0"]
+
+
+@pytest.mark.parametrize("text", ["", "{}x", "[[1]]"])
+def test_a_ledger_that_cannot_be_read(lab: Lab, text: str) -> None:
+    (lab.running.home / "ledger").write_text(text)
+    failed = lab.run({"backend": "app", "name": "web1", "state": "ready"}, ledger=str(lab.running.home / "ledger"))
+    assert "cannot be read" in failed["msg"]
