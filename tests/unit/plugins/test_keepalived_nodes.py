@@ -72,6 +72,15 @@ def until(question: t.Callable[[], t.Any], seconds: float = 10) -> t.Any:
     return answer
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process still does anything; one that is dead stays in the list until its parent asks."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
 @dataclasses.dataclass
 class Node:
     """A network namespace with a directory."""
@@ -106,10 +115,16 @@ class Node:
             stderr=subprocess.STDOUT,
         )
 
-    def kill(self, *names: str, number: int = signal.SIGKILL) -> None:
-        """Both at once, where both are named: the VRRP process outlives its parent by some milliseconds."""
-        for pid in [int((self.home / name).read_text()) for name in names]:
-            os.kill(pid, number)
+    def kill(self, *names: str) -> None:
+        """End processes, the parent first named, so that none sees another one's end: it would clean up.
+
+        A child hears of the end of its parent, so it goes first, and the parent is held still meanwhile.
+        """
+        pids = [int((self.home / name).read_text()) for name in names]
+        os.kill(pids[0], signal.SIGSTOP)
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGKILL)
+        assert until(lambda: not any(is_alive(pid) for pid in pids))
 
     def stop(self) -> None:
         if self.process:
