@@ -13,6 +13,8 @@ from ipaddress import ip_address, ip_interface
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import Interface, Vip
 
+HIGHEST_TTL = 255
+
 
 @dataclass(frozen=True)
 class Node:
@@ -100,7 +102,13 @@ def unicast(nodes: t.Sequence[Node], own: Node, interface: str, version: int, ta
             errors += error.details["errors"]
     if errors:
         raise VrrpError(errors)
-    return {"unicast_src_ip": source, "unicast_peers": peers}
+    # Each router takes one from the hop limit, so what still has all of it comes from this network (RFC 5082).
+    is_near = network is not None and all(ip_address(peer) in network.network for peer in peers)
+    return {
+        "unicast_src_ip": source,
+        "unicast_peers": peers,
+        **({"unicast_ttl": HIGHEST_TTL, "unicast_min_ttl": HIGHEST_TTL} if is_near else {}),
+    }
 
 
 def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[str, Interface | None]:

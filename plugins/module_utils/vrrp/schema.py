@@ -370,7 +370,9 @@ INSTANCE = Section(
         Key("nopreempt", "flag"),
         Key("preempt_delay", "seconds", high=1000),
         Key("timer_expired_backup", "flag_or_word", since=(2, 2, 8)),
-        Key("lower_prio_no_advert", "switch"),
+        # Without it each advert that a holder hears, also one that it refuses, puts its own off by an interval: whoever
+        # sends often enough silences it, and the next node takes over beside it.
+        Key("lower_prio_no_advert", "switch", default="true", default_beside=("unicast_peers",)),
         Key("higher_prio_send_advert", "switch"),
         Key("dont_track_primary", "flag"),
         Key("accept", "flag"),
@@ -386,7 +388,8 @@ INSTANCE = Section(
         Key("track_src_ip", "flag"),
         Key("unicast_ttl", "integer", low=0, high=255),
         Key("unicast_fault_no_peer", "flag", since=(2, 2, 5)),
-        Key("check_unicast_src", "flag"),
+        # Adverts of others than the peers, which anybody can send, are not heard.
+        Key("check_unicast_src", "flag", default="true", default_beside=("unicast_peers",)),
         Key("old_unicast_checksum", "flag_or_word"),
         Key("v3_checksum_as_v2", "switch", since=(2, 2, 8)),
         Key("skip_check_adv_addr", "switch"),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from ipaddress import ip_interface
 from itertools import combinations
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.rule import Hit, rule
@@ -18,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.subject impor
     from_dict,
     to_address,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import reserved
 
 # Interfaces with these words are made by keepalived, so the addresses of their base are not theirs.
 _MADE = ("use_vmac", "use_ipvlan")
@@ -148,6 +150,58 @@ def unicast_peer_elsewhere(subject: Subject) -> t.Iterator[Hit]:
                 yield Hit(entry, found)
 
 
+def _is_on(subject: Subject, instance: Instance, keyword: str) -> bool:
+    """Whether an instance has a flag, or all have."""
+    place = instance.statement.last(keyword) or subject.settings.last(f"vrrp_{keyword}")
+    return place is not None and place.name not in ("off", "false", "no")
+
+
+# Measured with forged adverts: the holder gives its addresses up as long as they come. A hop limit of a peer means the
+# check.
+@rule(
+    "warning",
+    "Anybody who can send to this node takes the virtual addresses away with an advert of a high priority.",
+    "Set check_unicast_src, and min_ttl 255 behind the peers in the node's own network.",
+)
+def unicast_from_anyone(subject: Subject) -> t.Iterator[Hit]:
+    for instance in subject.instances:
+        limits = (entry for entry in instance.statement.entries("unicast_peer") if len(entry.words) > 1)
+        if instance.peers and not _is_on(subject, instance, "check_unicast_src") and not any(limits):
+            found = f"Instance {instance.name} takes adverts of others than its peers."
+            yield Hit(instance.at("unicast_peer"), found)
+
+
+# Measured with 2.2 and 2.3: a refused advert puts the holder's next one off by a whole interval; with one every 20 ms
+# there is none, and the next node becomes master as well.
+@rule(
+    "warning",
+    "Whoever sends adverts often enough keeps the holder from sending its own, also with adverts that it refuses, and"
+    " the next node takes the virtual addresses as well.",
+    "Set lower_prio_no_advert true.",
+)
+def unicast_silenced(subject: Subject) -> t.Iterator[Hit]:
+    for instance in subject.instances:
+        if instance.peers and not _is_on(subject, instance, "lower_prio_no_advert"):
+            found = f"Instance {instance.name} waits another interval after each advert that it hears."
+            yield Hit(instance.at("unicast_peer"), found)
+
+
+@rule(
+    "error",
+    "Each router on the way takes one from the hop limit, so no advert of that peer is heard: both nodes take the"
+    " virtual addresses.",
+    "Take the peer's address in the network of unicast_src_ip, or leave min_ttl out.",
+)
+def unicast_hops_missing(subject: Subject) -> t.Iterator[Hit]:
+    for instance in subject.instances:
+        networks = [address.network for address in _own(subject) if address.ip == instance.source]
+        for entry in instance.statement.entries("unicast_peer"):
+            peer = to_address(entry.keyword)
+            is_far = peer and networks and peer.version == instance.family and peer not in networks[0]
+            if is_far and " min_ttl 255" in f" {' '.join(entry.words)}":
+                yield Hit(entry, f"Peer {peer} of instance {instance.name} is behind a router and has min_ttl 255.")
+
+
 # Measured: keepalived -t says 0 to both.
 @rule(
     "error",
@@ -228,6 +282,23 @@ def address_twice(subject: Subject) -> t.Iterator[Hit]:
                 yield Hit(entry, f"{address} also belongs to instance {seen[address]}.")
             elif address:
                 seen[address] = instance.name
+
+
+# Measured: keepalived -t says 0, and the kernel takes it; clients of that network do not speak to such an address.
+@rule(
+    "error",
+    "No host can have the address: a network keeps its first address for itself, and in IPv4 its last one for all.",
+    "Take another address of the network, or the right prefix length.",
+)
+def address_reserved(subject: Subject) -> t.Iterator[Hit]:
+    for instance in subject.instances:
+        for entry in instance.statement.entries("virtual_ipaddress", "virtual_ipaddress_excluded"):
+            try:
+                why = reserved(ip_interface(entry.keyword))
+            except ValueError:
+                continue  # keepalived says so itself
+            if why:
+                yield Hit(entry, f"{entry.keyword} {why}.")
 
 
 # keepalived -t says 0, for a routed address may be meant.

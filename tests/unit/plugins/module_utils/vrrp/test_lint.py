@@ -43,6 +43,8 @@ enable_script_security
 script_user root
 reload_check_config /run/check.log
 reload_file /run/reload
+vrrp_check_unicast_src
+vrrp_lower_prio_no_advert true
 """
 
 
@@ -92,6 +94,7 @@ def server(
 
 
 G = settings()
+C, L = settings(without="vrrp_check_unicast_src"), settings(without="vrrp_lower_prio_no_advert")
 TRACK = "track_script {\ns\n}"
 USED = script() + instance(TRACK)
 MEMBERS = instance() + instance(name="two", vips="192.0.2.11/24", router_id=52)
@@ -126,6 +129,19 @@ TEXTS = [
     ),
     ("unicast-peer-elsewhere", instance(unicast(source="198.51.100.1")), instance(unicast())),
     ("unicast-peer-elsewhere", instance(unicast(peer="203.0.113.2")), instance(unicast(peer="192.0.2.254"))),
+    (
+        "unicast-hops-missing",
+        instance(unicast(peer="203.0.113.2 min_ttl 255")),
+        instance(unicast(peer="203.0.113.2 min_ttl 254")),
+    ),
+    (
+        "unicast-hops-missing",
+        instance(unicast(peer="203.0.113.2 min_ttl 255")),
+        instance(unicast(peer="192.0.2.2 min_ttl 255")),
+    ),
+    ("address-reserved", instance(vips="192.0.2.0/24"), instance(vips="192.0.3.0/23")),
+    ("address-reserved", instance(vips="192.0.2.255/24"), instance(vips="192.0.2.255")),
+    ("address-reserved", instance(vips="2001:db8::/64"), instance(vips="2001:db8::ffff:ffff:ffff:ffff/64")),
     ("unicast-over-virtual-address", instance(unicast(peer="192.0.2.10")), instance(unicast(peer="192.0.2.11"))),
     ("unicast-over-virtual-address", instance(unicast(source="192.0.2.10")), instance(unicast())),
     (
@@ -295,6 +311,11 @@ WHOLE_TEXTS = [
         settings(without="enable_script") + script() + instance(TRACK),
         settings(without="enable_script") + instance(),
     ),
+    ("unicast-from-anyone", C + instance(unicast()), C + instance(f"check_unicast_src\n{unicast()}")),
+    ("unicast-from-anyone", C + instance(unicast()), C + instance(unicast(peer="192.0.2.2 min_ttl 255"))),
+    ("unicast-from-anyone", C + instance(unicast()), G + instance(unicast())),
+    ("unicast-silenced", L + instance(unicast()), L + instance(f"lower_prio_no_advert true\n{unicast()}")),
+    ("unicast-silenced", G + instance(f"lower_prio_no_advert false\n{unicast()}"), G + instance(unicast())),
     ("reload-check-missing", settings(without="reload_check") + instance(), G + instance()),
     ("reload-file-missing", settings(without="reload_file") + instance(), G + instance()),
     (

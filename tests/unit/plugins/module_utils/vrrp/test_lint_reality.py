@@ -28,7 +28,8 @@ ELECTION = 2.0
 GLOBAL = "global_defs {\nvrrp_version 3\nenable_script_security\nscript_user root\n}\n"
 WORKS = GLOBAL.replace(
     "}",
-    "reload_check_config /run/lint-reality.log\nreload_file /run/lint-reality.reload\n}",
+    "reload_check_config /run/lint-reality.log\nreload_file /run/lint-reality.reload\n"
+    "vrrp_check_unicast_src\nvrrp_lower_prio_no_advert true\n}",
 )
 FAILING = 'vrrp_script s {\nscript "/usr/bin/test -e %s"\ninterval 1\nfall 1\nrise 1\nweight %d\n}\n'
 
@@ -73,6 +74,10 @@ TRACK = "track_script {\ns\n}"
         ("unicast-without-source", instance("unicast_peer {\n192.0.2.2\n}")),
         ("unicast-peer-is-self", instance(unicast=("192.0.2.1", "192.0.2.1"))),
         ("unicast-over-virtual-address", instance(unicast=("192.0.2.1", VIP))),
+        ("unicast-from-anyone", instance(unicast=("192.0.2.1", "192.0.2.2"))),
+        ("unicast-silenced", instance(unicast=("192.0.2.1", "192.0.2.2"))),
+        ("address-reserved", instance(vip="192.0.2.0")),
+        ("address-reserved", instance(vip="192.0.2.255")),
         ("address-twice", instance() + instance(name="two", router_id=52)),
         ("priority-of-owner", instance(priority=255)),
         ("nopreempt-with-weight", SCRIPT % "weight -50" + instance(f"nopreempt\n{TRACK}")),
