@@ -14,7 +14,8 @@ description:
     on the node that holds it, for each instance and each kind of fault.
   - It is the bound for one fault in a healthy cluster, with a network that carries the adverts.
   - The faults are C(planned_stop), C(daemon_killed), C(vrrp_killed) (the VRRP child of keepalived), C(node_dead),
-    C(node_frozen), C(link_down), C(haproxy_stopped), C(haproxy_killed), C(haproxy_hung) and C(ping_lost).
+    C(node_frozen), C(link_down), C(server_link_down) (the cable to the servers), C(haproxy_stopped), C(haproxy_killed),
+    C(haproxy_hung) and C(ping_lost).
 positional: _input
 options:
   _input:

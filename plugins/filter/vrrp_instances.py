@@ -52,6 +52,8 @@ options:
     description:
       - The value of C(keepalived_scripts). Scripts with the key C(instance) are tracked by the VIP of that name, others
         by all.
+      - With the key C(soft) a script weighs as little as puts its host behind all others, and nothing where the
+        priorities have no room for it.
     type: dict
     default: {}
   track_files:
@@ -71,6 +73,15 @@ options:
       - A sync group counts as one address, and addresses with C(hosts) do not count.
     type: bool
     default: false
+  services:
+    description:
+      - The services behind the virtual addresses, as in C(haproxy_service_configs). A host that loses the link to their
+        servers ranks behind all others, for every virtual address.
+      - An interface leads to a server when the server lies in its network. Where facts do not tell which one does, as
+        with servers behind a router, all interfaces of virtual addresses are taken.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -109,6 +120,7 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.vars import merge_hash
 from jinja2 import TemplateError
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
@@ -127,11 +139,13 @@ def vrrp_instances_filter(
     track_files: Entries | None = None,
     track_processs: Entries | None = None,
     spread: bool = False,
+    services: list[dict[str, t.Any]] | None = None,
 ) -> dict[str, t.Any]:
     try:
         wanted = [vip for vip in map(vip_from_dict, vips) if vip]
         nodes = [node_from_vars(name, hostvars[name]) for name in hosts] if wanted else []
-        cluster = Cluster(wanted, nodes, Trackers(scripts or {}, track_files or {}, track_processs or {}), spread)
+        trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
+        cluster = Cluster(wanted, nodes, trackers, spread, server_addresses(services, hostvars))
         if host is not None:
             return cluster.instances(host) if wanted else {}
         derived = cluster.all_instances() if wanted else {name: {} for name in hosts}

@@ -34,6 +34,25 @@ options:
     description: The value of C(keepalived_track_processs).
     type: dict
     default: {}
+  host:
+    description:
+      - The inventory name of the host whose groups are wanted. With it the groups track softly what
+        P(lbforge.haproxy.vrrp_instances#filter) has instances track softly; O(hosts) and O(hostvars) are needed then.
+    type: str
+  hosts:
+    description: The inventory names of all keepalived hosts.
+    type: list
+    elements: str
+    default: []
+  hostvars:
+    description: The variables of these hosts.
+    type: dict
+    default: {}
+  services:
+    description: The services behind the virtual addresses, as for P(lbforge.haproxy.vrrp_instances#filter).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,11 +71,14 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
 
 Entries = dict[str, dict[str, t.Any]]
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def vrrp_sync_groups_filter(
@@ -64,12 +86,22 @@ def vrrp_sync_groups_filter(
     scripts: Entries | None = None,
     track_files: Entries | None = None,
     track_processs: Entries | None = None,
+    host: str = "",
+    hosts: t.Sequence[str] = (),
+    hostvars: HostVars | None = None,
+    services: list[dict[str, t.Any]] | None = None,
 ) -> Instances:
+    variables = hostvars or {}
     try:
         wanted = [vip for vip in map(vip_from_dict, vips) if vip]
+        # Most have no groups, and need not look at services and hosts for that.
+        grouped = any(vip.sync_group for vip in wanted)
+        nodes = [node_from_vars(name, variables[name]) for name in hosts] if grouped else []
+        servers = server_addresses(services, variables) if grouped else ()
+        trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
+        return Cluster(wanted, nodes, trackers, servers=servers).sync_groups(host)
     except VrrpError as error:
         raise AnsibleFilterError(str(error)) from error
-    return Cluster(wanted, [], Trackers(scripts or {}, track_files or {}, track_processs or {})).sync_groups()
 
 
 class FilterModule:

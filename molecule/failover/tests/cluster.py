@@ -11,14 +11,17 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import time
 import typing as t
 import urllib.request
 
-from bench import CACHE, Node, Probed, brackets, probing, until
+from bench import CACHE, MOLECULE, Node, Probed, brackets, probing, until
 from watcher import Watcher
 
+# What HAProxy answers itself, and what its server does.
 PORT = 8001
+SERVED = 8002
 # Nobody knows whether a cluster has come to rest; for so long nothing has moved.
 REST = 1.0
 
@@ -40,6 +43,7 @@ class Cluster:
         facts = json.loads((CACHE / name / "bench.json").read_text())
         self.name = name
         self.nodes = {node: Node(node, container, "") for node, container in facts["containers"].items()}
+        self.server_port = int(facts["server_port"])
         self.addresses = dict(addresses(facts["instances"], facts["budget"]))
         self.watcher = Watcher(self.addresses)
         for node in self.nodes.values():
@@ -72,13 +76,28 @@ class Cluster:
     def told(self) -> dict[str, list[str]]:
         return {address: sorted(self.watcher.holders(address)) for address in self.addresses}
 
-    def answer(self, address: str) -> str:
-        """The node that answers a client."""
+    def answer(self, address: str, port: int = PORT) -> str:
+        """The node that answers a client, or with another port what it says."""
         try:
-            with urllib.request.urlopen(f"http://{brackets(address)}:{PORT}/", timeout=0.5) as answer:
+            with urllib.request.urlopen(f"http://{brackets(address)}:{port}/", timeout=0.5) as answer:
                 return str(answer.read().decode().strip())
         except OSError:
             return ""
+
+    @contextlib.contextmanager
+    def serving(self) -> t.Iterator[None]:
+        """The server behind HAProxy, which is up for all nodes once this begins."""
+        command = [sys.executable, str(MOLECULE / "shared" / "files" / "webserver.py"), str(self.server_port)]
+        with subprocess.Popen(command) as server:
+            try:
+                assert until(lambda: all(self.answer(address, SERVED) for address in self.addresses), 60), "no answer"
+                yield
+            finally:
+                server.terminate()
+
+    def holder(self, instance: str) -> Node:
+        """The node to which an instance belongs."""
+        return next(self.nodes[its.node] for its in self.addresses.values() if its.instance == instance)
 
     def is_at_rest(self) -> bool:
         return time.time() - self.watcher.quiet_since() > REST
@@ -87,9 +106,9 @@ class Cluster:
         """Whether every address comes to the node that it belongs to, and stays there."""
         return until(lambda: self.is_spread() and self.is_at_rest(), seconds)
 
-    def probing(self) -> contextlib.AbstractContextManager[Probed]:
+    def probing(self, port: int) -> contextlib.AbstractContextManager[Probed]:
         """Clients of every address meanwhile."""
-        return probing(PORT, *self.addresses)
+        return probing(port, *self.addresses)
 
     # Breaking
 
@@ -117,19 +136,23 @@ class Cluster:
         """Pull or plug the cable of its address: outside, as the node's own view of its link must change."""
         subprocess.run(["ip", "link", "set", self.link(node), state], check=True)
 
-    def filter(self, node: Node, family: t.Literal["netdev", "bridge"], rules: str) -> None:
+    def filter(self, node: Node, family: t.Literal["netdev", "bridge"], rules: str, chain: str = "lost") -> None:
         """Drop packets outside of a node: where its cable ends, or in the bridge between it and the others."""
-        nft(f"table {family} {node.container} {{ chain lost {{ type filter hook {rules}\n}}\n}}")
+        nft(f"table {family} {node.container} {{ chain {chain} {{ type filter hook {rules}\n}}\n}}")
 
     def unfilter(self, node: Node) -> None:
         for family in ("netdev", "bridge"):
             # To add what is there already is no mistake, to delete what is not would be one.
             nft(f"add table {family} {node.container}; delete table {family} {node.container}")
 
+    def interface(self, node: Node) -> str:
+        """Where a node has its address."""
+        mine = [address.interface for address in self.addresses.values() if address.node == node.name]
+        return (mine or [next(iter(self.addresses.values())).interface])[0]
+
     def link(self, node: Node) -> str:
         """The other end of the cable by which a node has its address."""
-        mine = [address.interface for address in self.addresses.values() if address.node == node.name]
-        return node.link((mine or [next(iter(self.addresses.values())).interface])[0])
+        return node.link(self.interface(node))
 
 
 def addresses(

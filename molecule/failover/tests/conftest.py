@@ -21,8 +21,9 @@ RESULTS: list[Result] = []
 @pytest.fixture(scope="session")
 def cluster() -> t.Iterator[Cluster]:
     cluster = Cluster(name())
-    assert cluster.settled(), "the cluster is not in good health, so there is nothing to test"
-    yield cluster
+    with cluster.serving():
+        assert cluster.settled(), "the cluster is not in good health, so there is nothing to test"
+        yield cluster
     cluster.watcher.close()
     measured = {
         "name": cluster.name,

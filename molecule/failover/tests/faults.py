@@ -11,12 +11,14 @@ import subprocess
 import time
 import typing as t
 
-from bench import Node, brackets
-from cluster import PORT, Cluster
+from bench import Node, brackets, until
+from cluster import PORT, SERVED, Cluster
 
 Action = t.Callable[[Cluster, Node], None]
 # The gateway, which is what the nodes ping, is there.
 ROUTE = "eth1"
+SERVERS = "eth0"
+SOCKET = "/run/haproxy/admin.sock"
 CONF = "/etc/keepalived/keepalived.conf"
 # A text that keepalived dies of: the interface is missing. `keepalived -t` knows it.
 BROKEN = r"vrrp_instance broken {\n interface nowhere\n virtual_router_id 99\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n"
@@ -39,6 +41,14 @@ class Fault:
     budget: str = ""
     #: whether its addresses move to another node; None: systemd may be quicker
     moves: bool | None = True
+    #: whose holder it strikes; without, those of all instances in turn
+    instance: str = ""
+    #: where clients ask
+    port: int = PORT
+    #: how long to go on watching once they have moved
+    stays: float = 0
+    #: how often they may change hands, to the end; 0: as often as they like
+    most_moves: int = 0
     #: how long to watch where they need not
     watch: float = 3
     #: whether two nodes may hold an address until it is repaired: they cannot know of each other
@@ -96,6 +106,43 @@ def cut_off(cluster: Cluster, node: Node) -> None:
     """Clients reach all nodes, only the nodes do not reach each other."""
     link = cluster.link(node)
     cluster.filter(node, "bridge", f"forward priority 0; iifname {link} drop; oifname {link} drop;")
+
+
+def lose_ip(cluster: Cluster, node: Node) -> None:
+    """Both ways, as a filter does that looks at IP only: the node can still announce its addresses."""
+    discovery = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept;"
+    for hook in ("ingress", "egress"):
+        rules = f"{hook} device {cluster.link(node)} priority 0; {discovery} meta protocol {{ ip, ip6 }} drop;"
+        cluster.filter(node, "netdev", rules, chain=hook)
+
+
+def lose_servers(_cluster: Cluster, node: Node) -> None:
+    subprocess.run(["ip", "link", "set", node.link(SERVERS), "down"], check=True)
+
+
+def find_servers(_cluster: Cluster, node: Node) -> None:
+    """Not before HAProxy has missed them."""
+    assert until(lambda: ",DOWN," in node.run(f"echo 'show stat -1 4 -1' | nc -N -U {SOCKET}")), "still up"
+    subprocess.run(["ip", "link", "set", node.link(SERVERS), "up"], check=True)
+
+
+def set_down(cluster: Cluster, node: Node) -> None:
+    """The node's own end, which takes its routes, and the IPv6 addresses if nothing prevents that."""
+    link = cluster.interface(node)
+    node.run(f"ip route save dev {link} >/run/routes && ip -6 route save dev {link} >/run/routes6")
+    node.run(f"ip link set {link} down")
+
+
+def set_up(cluster: Cluster, node: Node) -> None:
+    node.run(f"ip link set {cluster.interface(node)} up && ip route restore </run/routes")
+    node.run("ip -6 route restore </run/routes6")
+
+
+def kill_again_and_again(_cluster: Cluster, node: Node) -> None:
+    """Eight times in seventeen seconds; more often than that systemd would not start it again."""
+    for _time in range(8):
+        node.systemctl("kill --signal=KILL haproxy")
+        time.sleep(2.2)
 
 
 def lose_pings(cluster: Cluster, node: Node) -> None:
@@ -167,6 +214,19 @@ FAULTS = [
         goal=1,
         budget="link_down",
     ),
+    # Comes back to a HAProxy that holds its servers for down.
+    Fault(
+        "server_link_down",
+        lose_servers,
+        find_servers,
+        goal=1,
+        budget="server_link_down",
+        instance="external",
+        port=SERVED,
+    ),
+    Fault("interface_down", set_down, set_up, goal=1, budget="link_down", instance="external"),
+    # Announcements that come late would take the clients back: keepalived's refresh was set to 30 s.
+    Fault("ip_lost", lose_ip, unfilter, goal=1, budget="node_dead", splits=True, comeback=1, stays=32),
     Fault("loss_one_way", lose_what_it_sends, unfilter, goal=1, budget="node_dead", splits=True, comeback=1),
     Fault("partition", cut_off, unfilter, moves=False, splits=True, comeback=1),
     Fault("haproxy_stopped", systemctl("stop haproxy"), systemctl("start haproxy"), goal=0.3, budget="haproxy_stopped"),
@@ -177,6 +237,17 @@ FAULTS = [
         goal=0.3,
         budget="haproxy_killed",
         moves=None,
+    ),
+    # Away, back, away, back, away; back after a while.
+    Fault(
+        "haproxy_flapping",
+        kill_again_and_again,
+        nothing,
+        goal=0.3,
+        budget="haproxy_killed",
+        moves=None,
+        most_moves=6,
+        heals=60,
     ),
     Fault(
         "haproxy_hung",

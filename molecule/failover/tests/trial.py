@@ -60,6 +60,8 @@ class Result:
     doubled: float = 0
     comeback_absent: float = 0
     comeback_doubled: float = 0
+    #: how often they changed hands from the first blow to the last move
+    moves: int = 0
     #: from the repair until every address is where it belongs
     restored: float = 0
     spread: bool = False
@@ -71,7 +73,7 @@ class Result:
 
 def attempt(cluster: Cluster, fault: Fault, victim: Node) -> Result:
     struck = cluster.owners if fault.everywhere else [victim]
-    with cluster.probing() as report:
+    with cluster.probing(fault.port) as report:
         times = Times(since=time.time())
         try:
             fault.strike(cluster, victim)
@@ -105,6 +107,7 @@ def watch(cluster: Cluster, fault: Fault, struck: list[Node]) -> None:
     until(lambda: all(map(has_moved, mine)), fault.heals)
     time.sleep(0.5)
     until(cluster.is_at_rest, 3)
+    time.sleep(fault.stays)
 
 
 def measure(cluster: Cluster, fault: Fault, struck: list[Node], report: Probed, times: Times) -> Result:
@@ -141,13 +144,14 @@ def as_seen_by_clients(said: dict[str, t.Any], times: Times) -> dict[str, float]
 
 
 def as_seen_by_kernels(history: list[Step], struck: frozenset[str], times: Times) -> dict[str, float]:
-    moves = [at for at, holders in history if times.since <= at < times.repaired and holders - struck]
+    taken = [at for at, holders in history if times.since <= at < times.repaired and holders - struck]
     return {
-        "moved": min(moves, default=times.struck) - times.struck,
+        "moved": min(taken, default=times.struck) - times.struck,
         "absent": longest(spans(history, is_absent, times.since, times.repaired)),
         "doubled": longest(spans(history, is_doubled, times.since, times.repaired)),
         "comeback_absent": longest(spans(history, is_absent, times.repaired, times.end)),
         "comeback_doubled": longest(spans(history, is_doubled, times.healed, times.end)),
+        "moves": sum(times.since <= at < times.end and bool(holders) for at, holders in history),
         "restored": history[-1][0] - times.healed,
     }
 
@@ -176,6 +180,8 @@ def judge(fault: Fault, result: Result) -> list[str]:
         limits.append(("left behind or doubled", result.doubled, ORPHAN))
     if fault.moves and fault.budget:
         limits.append(("seconds until another node has it", result.moved, result.promise + TOLERANCE))
+    if fault.most_moves:
+        limits.append(("moves", result.moves, fault.most_moves))
     if fault.planned:
         limits.append(("requests lost", result.lost, 0))
     found = [f"{what}: {value:.3g}, not more than {limit:g}" for what, value, limit in limits if value > limit]

@@ -31,6 +31,22 @@ def node_names(service: t.Any) -> t.Iterator[str]:
                 yield node
 
 
+def server_addresses(services: t.Any, hostvars: HostVars) -> list[str]:
+    """Where the servers of all services are that are switched on: addresses, and names that nobody here can resolve."""
+    found: dict[str, None] = {}
+    for service in map(unwrapped, as_list(services)):
+        if not isinstance(service, dict) or service.get("state") == "absent":
+            continue
+        if str(service.get("haproxy_service_enabled", True)).lower() in ("false", "no", "off", "0"):
+            continue
+        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+            for node in as_list(service.get(key)):
+                own = node.get("ip_addr") if isinstance(node, dict) else None
+                name = str(node.get("name") if isinstance(node, dict) else node)
+                found[str(own or (address(name, hostvars) if name in hostvars else name))] = None
+    return list(found)
+
+
 def as_list(value: t.Any) -> t.Sequence[t.Any]:
     """One thing or many, as a list; the validator says what is wrong with anything else."""
     if isinstance(value, (list, tuple)):

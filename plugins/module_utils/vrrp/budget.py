@@ -29,6 +29,7 @@ FAULTS = (
     "node_dead",
     "node_frozen",
     "link_down",
+    "server_link_down",
     "haproxy_stopped",
     "haproxy_killed",
     "haproxy_hung",
@@ -67,6 +68,8 @@ class Settings:
     sync_groups: Entries = field(default_factory=dict)
     haproxy: t.Collection[str] = ("haproxy_check_script", "haproxy_ready")
     version: int = 3
+    settled: str = "haproxy_settled"
+    """The track file that keeps a node back until HAProxy has judged its servers."""
 
 
 def failover_budget(cluster: t.Mapping[str, Entries], settings: Settings) -> dict[str, dict[str, Bound]]:
@@ -133,7 +136,20 @@ class _Failover:
             if pings:
                 return never[0] if never else max(pings, key=_seconds)
             return Bound(None, "no ping check is tracked")
+        if fault == "server_link_down":
+            return self.server_link()
         return self.haproxy(hung=fault == "haproxy_hung")
+
+    def server_link(self) -> Bound:
+        """The cable to the servers, which may be that of the address."""
+        links = [self.lost(weight) for _name, weight in self.trackers["track_interfaces"]]
+        never = [bound for bound in links if bound.seconds is None]
+        if never:
+            return never[0]
+        # Where servers are tracked and no interface is, they are behind the instance's own.
+        if links or any(name == self.settings.settled for name, _weight in self.trackers["track_files"]):
+            return max([*links, self.silence()], key=_seconds)
+        return Bound(None, "no interface of the servers is tracked")
 
     def haproxy(self, hung: bool) -> Bound:
         """The first of the watchers that notices."""
@@ -241,6 +257,7 @@ def _tracked(trackers: t.Sequence[Entry], settings: Settings) -> dict[str, list[
         ("track_scripts", settings.scripts),
         ("track_files", settings.track_files),
         ("track_processs", settings.track_processs),
+        ("track_interfaces", {}),
     ):
         found[key] = []
         for tracker in trackers:
@@ -248,6 +265,6 @@ def _tracked(trackers: t.Sequence[Entry], settings: Settings) -> dict[str, list[
                 name, *words = str(item).split()
                 own = words[1] if words[:1] == ["weight"] else str(defined.get(name, {}).get("weight") or 0).split()[0]
                 ignored = tracker is trackers[0] and len(trackers) > 1 and int(own)
-                if name in defined and not ignored:
+                if (name in defined or key == "track_interfaces") and not ignored:
                     found[key].append((name, int(own)))
     return found

@@ -11,8 +11,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import Node, interface_of, unicast
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.priorities import priorities
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import (
+    Node,
+    interface_of,
+    interfaces_to,
+    unicast,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.priorities import Ranking, ranking
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.spread import spread
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import Vip, mistakes, with_router_ids
 
@@ -43,16 +48,29 @@ class Trackers:
         return Trackers(own(self.scripts), own(self.track_files), own(self.track_processs))
 
     def weights(self) -> list[int]:
-        entries = [*self.scripts.values(), *self.track_files.values(), *self.track_processs.values()]
-        return [_weight(entry) for entry in entries]
+        return [_weight(entry) for entry in self._entries() if not entry.get("soft")]
 
-    def lists(self) -> dict[str, list[str]]:
-        """The keys of the instance or sync group that has these trackers."""
+    def soft(self) -> int:
+        """How many of them weigh no more than they have to."""
+        return sum(1 for entry in self._entries() if entry.get("soft"))
+
+    def lists(self, soft_weight: int = 0, interfaces: t.Collection[str] = ()) -> dict[str, list[str]]:
+        """The keys of the instance or sync group that has these trackers and softly tracks these interfaces."""
+
+        def names(entries: Entries) -> list[str]:
+            soft = {name: f"{name} weight {soft_weight}" for name, entry in entries.items() if entry.get("soft")}
+            return [soft.get(name, name) for name in entries if soft_weight or name not in soft]
+
+        links = [f"{name} weight {soft_weight}" for name in sorted(interfaces) if soft_weight]
         return {
-            "track_scripts": list(self.scripts),
-            "track_files": list(self.track_files),
-            "track_processs": list(self.track_processs),
+            "track_scripts": names(self.scripts),
+            "track_files": names(self.track_files),
+            "track_processs": names(self.track_processs),
+            **({"track_interfaces": links} if links else {}),
         }
+
+    def _entries(self) -> list[t.Mapping[str, t.Any]]:
+        return [*self.scripts.values(), *self.track_files.values(), *self.track_processs.values()]
 
 
 def _weight(entry: t.Mapping[str, t.Any]) -> int:
@@ -70,12 +88,15 @@ class Cluster:
 
     The order of the nodes is the order of preference. With ``spread`` it is so for the first VIP; others prefer other
     nodes, in a way that shares them evenly whoever is gone. What a VIP says itself goes before either.
+
+    ``servers`` are the addresses to which the VIPs lead. A node that loses the link to them ranks behind the others.
     """
 
     vips: t.Sequence[Vip]
     nodes: t.Sequence[Node]
     trackers: Trackers = Trackers()
     spread: bool = False
+    servers: t.Sequence[str] = ()
 
     def instances(self, this: str) -> Instances:
         """The instances of the node called ``this``."""
@@ -92,17 +113,20 @@ class Cluster:
         """
         return self._instances(self.nodes, from_afar=True)
 
-    def sync_groups(self) -> Instances:
-        """The sync groups, with what their members track.
+    def sync_groups(self, this: str = "") -> Instances:
+        """The sync groups of the node called ``this``, with what their members track.
 
         A member that tracks with a weight does not move its group: keepalived ignores the weight, or, with
         ``sync_group_tracking_weight``, the other members hold it back. A weight that the group tracks counts for
         all members, so whatever belongs to one of them is there.
         """
+        nodes = [node for node in self.nodes if node.name == this]
         return {
             name: {
                 "instances": [instance for vip in members for instance in vip.instances()],
-                **self.trackers.of(*members).lists(),
+                **self.trackers.of(*members).lists(
+                    self._ranking(members).soft_weight, self._server_links(members, nodes[0]) if nodes else ()
+                ),
             }
             for name, members in self._groups().items()
         }
@@ -118,6 +142,18 @@ class Cluster:
             if vip.sync_group:
                 groups.setdefault(vip.sync_group, []).append(vip)
         return {name: members for name, members in groups.items() if sum(len(vip.instances()) for vip in members) > 1}
+
+    def _ranking(self, vips: t.Sequence[Vip]) -> Ranking:
+        """The priorities of VIPs that move together, the same on whichever node they are computed."""
+        trackers = self.trackers.of(*vips)
+        links = max((len(self._server_links(vips, node)) for node in self.nodes), default=0)
+        return ranking(len(self.nodes), trackers.weights(), trackers.soft() + links)
+
+    def _server_links(self, vips: t.Sequence[Vip], node: Node) -> set[str]:
+        """The interfaces that the servers need, without those whose loss is a fault of the VIPs already."""
+        every = {interface_of(vip, node, self.nodes) for vip in self.vips}
+        own = {interface_of(vip, node, self.nodes) for vip in vips}
+        return interfaces_to(self.servers, node, every) - own
 
     def _orders(self) -> dict[str, list[str]]:
         """The names of the nodes for each VIP, the preferred one first."""
@@ -142,11 +178,15 @@ class Cluster:
         found: dict[str, Instances] = {node.name: {} for node in wanted}
         for vip in with_router_ids(self.vips):
             grouped = vip.sync_group in groups
-            trackers = self.trackers.of(*groups.get(vip.sync_group, [vip]))
+            movers = groups.get(vip.sync_group, [vip])
             try:
-                levels = dict(zip(orders[vip.name], priorities(len(names), trackers.weights())))
+                ranks = self._ranking(movers)
+                levels = dict(zip(orders[vip.name], ranks.priorities))
                 for node in wanted:
-                    lists = (Trackers() if grouped else trackers).lists()
+                    lists = Trackers().lists()
+                    if not grouped:
+                        links = self._server_links(movers, node)
+                        lists = self.trackers.of(vip).lists(ranks.soft_weight, links)
                     found[node.name].update(self._of_vip(vip, node, levels[node.name], lists, from_afar))
             except VrrpError as error:
                 errors += [f"VIP {vip.name}: {message}" for message in error.details["errors"]]

@@ -87,6 +87,34 @@ def interface_of(vip: Vip, node: Node, nodes: t.Sequence[Node]) -> str:
     return vip.interface
 
 
+def interfaces_to(servers: t.Iterable[str], node: Node, otherwise: t.Collection[str]) -> set[str]:
+    """The interfaces by which ``node`` reaches these addresses, as far as its facts tell.
+
+    A server in no network of the node is behind a router, and one in the networks of two interfaces behind either: for
+    these, and for names, it may be any of ``otherwise``.
+    """
+    found: set[str] = set()
+    if not node.links:
+        return found
+    own = {address.ip for addresses in node.links.values() for address in addresses}
+    for server in servers:
+        try:
+            address = ip_address(server)
+        except ValueError:  # a name
+            found.update(otherwise)
+            continue
+        if address in own or address.is_loopback:
+            continue
+        near = {
+            name: max(link.network.prefixlen for link in links if address in link.network)
+            for name, links in node.links.items()
+            if any(address in link.network for link in links)
+        }
+        nearest = [name for name, length in near.items() if length == max(near.values())]
+        found.update(nearest if len(nearest) == 1 else otherwise)
+    return found
+
+
 def unicast(nodes: t.Sequence[Node], own: Node, interface: str, version: int, taken: set[str]) -> dict[str, t.Any]:
     """Source and peers of the node ``own``, or nothing for a node that is alone."""
     if len(nodes) < 2:

@@ -12,6 +12,7 @@ are cut to the same number tie. 255 means "owner of the address" and cannot be l
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 
@@ -21,6 +22,14 @@ HIGHEST = 254
 # After a planned stop the next node waits for its skew, (256 - priority) / 256 of an advert interval: the closer it is
 # to the top, the shorter the gap. Four apart keeps it near 5 ms and still lets one node hear the other in time.
 WIDEST_STEP = 4
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The priorities of the nodes, best node first, and the weight of each soft tracker; 0 means no room for any."""
+
+    priorities: list[int]
+    soft_weight: int
 
 
 def spread_limit(weights: t.Sequence[int]) -> int:
@@ -49,3 +58,21 @@ def priorities(count: int, weights: t.Sequence[int] = ()) -> list[int]:
     step = min(WIDEST_STEP, room // (count - 1)) if count > 1 else 0
     top = HIGHEST - rise
     return [top - rank * step for rank in range(count)]
+
+
+def ranking(count: int, weights: t.Sequence[int], soft: int) -> Ranking:
+    """The same with as many soft trackers: each weighs as little as puts its node behind all others.
+
+    Nodes move closer together to make room for them. Where that is not enough they are left out, so what was legal
+    without them stays so.
+    """
+    levels = priorities(count, weights)
+    if not soft or count < 2:
+        return Ranking(levels, 0)
+    top, widest = levels[0], levels[0] - levels[1]
+    drop = -sum(weight for weight in weights if weight < 0)
+    for step in range(widest, 0, -1):
+        span = step * (count - 1)
+        if top - span - drop - soft * (span + 1) >= LOWEST:
+            return Ranking([top - rank * step for rank in range(count)], -(span + 1))
+    return Ranking(levels, 0)

@@ -260,7 +260,7 @@ SCRIPT = Section(
         Key("user", "words"),
         Key("init_fail", "flag"),
     ),
-    also=("instance",),
+    also=("instance", "soft"),
 )
 
 TRACK_FILE = Section(
@@ -272,7 +272,7 @@ TRACK_FILE = Section(
         Key("weight", "weight", low=-254, high=254),
         Key("init_file", "flag_or_word"),
     ),
-    also=("instance",),
+    also=("instance", "soft"),
 )
 
 TRACK_PROCESS = Section(
@@ -290,7 +290,7 @@ TRACK_PROCESS = Section(
         Key("delay", "seconds", high=3600),
         Key("full_command", "flag"),
     ),
-    also=("instance",),
+    also=("instance", "soft"),
 )
 
 _TRACKERS = (

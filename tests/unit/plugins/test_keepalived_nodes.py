@@ -151,7 +151,7 @@ class Node:
 
     def script(self, what: str) -> None:
         """The program of the unit, run as the unit does."""
-        library = REPOSITORY / "roles" / "keepalived" / "files" / "addresses.py"
+        library = REPOSITORY / "roles" / "keepalived" / "files" / "library" / "addresses.py"
         installed = shutil.copy(library, self.home / "addresses.py")
         shutil.copy(REPOSITORY / "plugins/module_utils/vrrp/config.py", self.home / "keepalived_conf.py")
         self.exec("/usr/bin/python3", "-ESs", installed, what, str(self.conf), str(self.home / "record"), cwd="/")

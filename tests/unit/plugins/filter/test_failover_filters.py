@@ -82,7 +82,7 @@ def test_failover_budget() -> None:
     assert (seconds["planned_stop"], seconds["node_dead"], seconds["ping_lost"]) == (0.006, 0.756, None)
     assert failover_budget_filter(cluster, version=2)["external"]["planned_stop"] == 0.023
     assert failover_budget_filter(cluster, show="reasons")["external"]["ping_lost"] == "no ping check is tracked"
-    assert failover_budget_filter(cluster, show="table")[1] == "                 external"
+    assert failover_budget_filter(cluster, show="table")[1] == "                  external"
 
 
 def test_failover_budget_mistake() -> None:

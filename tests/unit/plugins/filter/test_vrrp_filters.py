@@ -29,6 +29,31 @@ def test_vrrp_instances() -> None:
     assert found["external"]["unicast_peers"] == ["10.0.0.3"]
 
 
+def test_the_servers_of_services_that_are_on() -> None:
+    """An address, an inventory name, one under the older key; nothing of what is off."""
+    hostvars = {
+        "lb1": {
+            "ansible_host": "10.0.0.1",
+            "ansible_facts": {
+                f"eth{n}": {"device": f"eth{n}", "ipv4": {"address": f"10.0.{n}.1", "netmask": "255.255.255.0"}}
+                for n in range(6)
+            },
+        },
+        "lb2": {"ansible_host": "10.0.0.2"},
+        "web": {"ansible_host": "10.0.2.21"},
+    }
+    services = [
+        {"haproxy_backend_nodes": [{"name": "a", "ip_addr": "10.0.1.21"}], "haproxy_backup_nodes": ["web"]},
+        {"service": {"haproxy_backend_nodes": ["10.0.3.21"]}},
+        {"haproxy_backend_nodes": ["10.0.4.21"], "haproxy_service_enabled": "no"},
+        {"haproxy_backend_nodes": ["10.0.5.21"], "state": "absent"},
+        {"haproxy_frontend_only": True},
+    ]
+    found = vrrp_instances_filter([VIP], host="lb1", hosts=["lb1", "lb2"], hostvars=hostvars, services=services)
+
+    assert [entry.split()[0] for entry in found["external"]["track_interfaces"]] == ["eth1", "eth2", "eth3"]
+
+
 def test_no_vip_needs_nothing() -> None:
     assert vrrp_instances_filter([{**VIP, "cidr": ""}], host="lb9", hosts=["lb1"], hostvars=HOSTVARS) == {}
 

@@ -35,7 +35,8 @@ SCRIPTS: Vars = {
     "ping": {"check_script": "/usr/bin/ping -n -q -c 1 -W 1 192.0.2.1", "interval": 10, "timeout": 2, "fall": 2}
     | {"weight": -100},
 }
-TRACK_FILES: Vars = {"haproxy_ready": {"file": "/run/r", "weight": 0}, "maintenance": {"file": "/m", "weight": -100}}
+TRACK_FILES: Vars = {"haproxy_ready": {"file": "/run/r", "weight": 0}, "haproxy_settled": {"file": "/s", "soft": True}}
+TRACK_FILES |= {"maintenance": {"file": "/m", "weight": -100}}
 SETTINGS: Vars = {"scripts": SCRIPTS, "track_files": TRACK_FILES}
 
 
@@ -45,7 +46,8 @@ def instance(priority: int, **changes: t.Any) -> Vars:
         "advert_int": 0.25,
         "vips": ["192.0.2.10/24 dev eth0"],
         "track_scripts": ["haproxy_check_script", "ping"],
-        "track_files": ["haproxy_ready", "maintenance"],
+        "track_files": ["haproxy_ready", "haproxy_settled weight -9", "maintenance"],
+        "track_interfaces": ["eth1 weight -9"],
         **changes,
     }
 
@@ -64,6 +66,7 @@ DEFAULTS = {
     "node_dead": 0.755859,
     "node_frozen": 0.755859,
     "link_down": 0.755859,
+    "server_link_down": 0.755859,
     # 0.2 s until keepalived has read the track file
     "haproxy_stopped": 0.205859,
     "haproxy_killed": 0.205859,
@@ -72,9 +75,14 @@ DEFAULTS = {
     # two checks ten seconds apart, 2 s for the second one, and the timer
     "ping_lost": 22.755859,
 }
-GOALS = {"node_dead": 1, "node_frozen": 1, "link_down": 1, "haproxy_stopped": 0.3, "haproxy_killed": 0.3} | {
-    "haproxy_hung": 3
-}
+GOALS = {
+    "node_dead": 1,
+    "node_frozen": 1,
+    "link_down": 1,
+    "server_link_down": 1,
+    "haproxy_stopped": 0.3,
+    "haproxy_killed": 0.3,
+} | {"haproxy_hung": 3}
 
 
 @pytest.mark.parametrize("nodes", [2, 3])
@@ -124,6 +132,9 @@ V2 = {"advert_int": 1, "version": 2}
         (instance(254, track_files=[]), instance(250), "haproxy_killed", 2.905859),
         (instance(254, track_files=["haproxy_ready weight -100"]), instance(250), "haproxy_stopped", 0.955859),
         (instance(254, track_scripts=["ping weight 0"]), instance(250), "ping_lost", 22.005859),
+        # FAULT says goodbye, unless the cable is the instance's own; without another interface it is
+        (instance(254, track_interfaces=["eth1"]), instance(250), "server_link_down", 0.755859),
+        (instance(254, track_interfaces=[]), instance(250), "server_link_down", 0.755859),
     ],
 )
 def test_formulas(holder: Vars, following: Vars, fault: str, seconds: float) -> None:
@@ -179,6 +190,14 @@ def test_a_process_tracker() -> None:
         ([instance(254, track_scripts=[], track_files=[]), instance(250)], {}, "haproxy_killed", "no tracker watches"),
         ([instance(254), instance(250)], {"haproxy": ()}, "haproxy_stopped", "no tracker watches"),
         ([instance(254), instance(250, nopreempt=True)], {}, "ping_lost", "nopreempt"),
+        (
+            [instance(254, track_interfaces=[], track_files=[]), instance(250)],
+            {},
+            "server_link_down",
+            "no interface of the servers",
+        ),
+        ([instance(254), instance(240)], {}, "server_link_down", "weight -9 leaves the holder above"),
+        ([instance(254), instance(250, nopreempt=True)], {}, "server_link_down", "nopreempt"),
         ([instance(254), instance(150)], {}, "ping_lost", "weight -100 leaves the holder above"),
         (
             [instance(254), instance(250)],
@@ -205,6 +224,7 @@ def test_one_ping_check_that_moves_nothing_spoils_the_bound() -> None:
 def test_a_sync_group_tracks_for_its_members() -> None:
     nodes = [instance(priority, track_scripts=[], track_files=[]) for priority in (254, 250)]
     group = {"instances": ["external", "internal"], "track_scripts": list(SCRIPTS), "track_files": list(TRACK_FILES)}
+    group |= {"track_interfaces": ["eth1 weight -9"]}
 
     found = budget(*nodes, sync_groups={"g": group, "other": {"instances": ["x"]}})
     assert {fault: bound.seconds for fault, bound in found.items()} == pytest.approx(DEFAULTS, abs=1e-6)
@@ -224,16 +244,17 @@ def test_table() -> None:
 
     assert table(failover_budget(cluster, Settings(**SETTINGS))) == [
         "Seconds until an address serves again after a fault on its node, at most:",
-        "                 external  v1 and 3 more",
-        "planned_stop     0.01      0.01",
-        "daemon_killed    0.01      0.01",
-        "vrrp_killed      0.76      0.76",
-        "node_dead        0.76      0.76",
-        "node_frozen      0.76      0.76",
-        "link_down        0.76      0.76",
-        "haproxy_stopped  0.21      0.21",
-        "haproxy_killed   0.21      0.21",
-        "haproxy_hung     2.91      2.91",
-        "ping_lost        22.76     never",
+        "                  external  v1 and 3 more",
+        "planned_stop      0.01      0.01",
+        "daemon_killed     0.01      0.01",
+        "vrrp_killed       0.76      0.76",
+        "node_dead         0.76      0.76",
+        "node_frozen       0.76      0.76",
+        "link_down         0.76      0.76",
+        "server_link_down  0.76      0.76",
+        "haproxy_stopped   0.21      0.21",
+        "haproxy_killed    0.21      0.21",
+        "haproxy_hung      2.91      2.91",
+        "ping_lost         22.76     never",
         "never, ping_lost of v1, v2, v3, v4: no ping check is tracked.",
     ]

@@ -43,10 +43,12 @@ def vip(**changes: t.Any) -> Vars:
     return {"name": "external", "cidr": "10.0.0.100/24", "interface": "eth0", "virtual_router_id": 10, **changes}
 
 
-def cluster(vips: list[Vars], hostvars: dict[str, Vars], spread: bool = False, **trackers: t.Any) -> Cluster:
+def cluster(
+    vips: list[Vars], hostvars: dict[str, Vars], spread: bool = False, servers: t.Sequence[str] = (), **trackers: t.Any
+) -> Cluster:
     wanted = [found for found in map(vip_from_dict, vips) if found]
     nodes = [node_from_vars(name, variables) for name, variables in hostvars.items()]
-    return Cluster(wanted, nodes, Trackers(**trackers), spread)
+    return Cluster(wanted, nodes, Trackers(**trackers), spread, servers)
 
 
 def instances(vips: list[Vars], hostvars: dict[str, Vars], this: str = "lb1", **trackers: t.Any) -> dict[str, Vars]:
@@ -264,6 +266,79 @@ def test_a_sync_group_tracks_what_belongs_to_any_member() -> None:
     instances = found.instances("lb1")
     assert [instances[name]["track_scripts"] for name in instances] == [[], [], [], ["all", "ping_o"]]
     assert [instances[name]["track_files"] for name in instances] == [[], [], [], ["maintenance"]]
+
+
+# Outside, inside, and where servers are that have no virtual address in their network.
+THREE_NETWORKS: dict[str, Vars] = {
+    f"lb{n}": {
+        "ansible_host": f"10.0.0.{n}",
+        "ansible_facts": facts(
+            eth0=[f"10.0.0.{n}/24", "10.0.0.101/24"],
+            eth1=[f"192.168.9.{n}/24", f"2001:db8:9::{n}/64"],
+            eth2=[f"192.168.10.{n}/24"],
+            eth3=[f"192.168.0.{n}/16"],
+            lo=["127.0.0.1/32"],
+        ),
+    }
+    for n in (1, 2)
+}
+
+
+@pytest.mark.parametrize(
+    "servers, external, internal",
+    [
+        ([], [], []),
+        # in the network of the internal VIP, whose own interface needs no word
+        (["192.168.9.21", "192.168.9.22"], ["eth1"], []),
+        (["2001:db8:9::21"], ["eth1"], []),
+        # the most specific network counts, as with a route
+        (["192.168.10.21"], ["eth2"], ["eth2"]),
+        (["192.168.11.21", "192.168.10.21"], ["eth2", "eth3"], ["eth2", "eth3"]),
+        # in the network of the external VIP
+        (["10.0.0.21"], [], ["eth0"]),
+        # behind a router, or only known by name: wherever a VIP is
+        (["172.16.0.1"], ["eth1"], ["eth0"]),
+        (["web.example.org"], ["eth1"], ["eth0"]),
+        # the node itself
+        (["127.0.0.1", "192.168.9.1"], [], []),
+    ],
+)
+def test_the_link_to_the_servers(servers: list[str], external: list[str], internal: list[str]) -> None:
+    vips = [vip(), vip(name="internal", cidr="192.168.9.100/24", interface="eth1", virtual_router_id=11)]
+    found = instances(vips, THREE_NETWORKS, servers=servers, track_files={"settled": {"soft": True}})
+
+    def links(name: str) -> list[str]:
+        # Two nodes four apart: five put the first one behind the second.
+        return [entry.removesuffix(" weight -5") for entry in found[name].get("track_interfaces", [])]
+
+    assert (links("external"), links("internal")) == (external, internal)
+    assert found["external"]["track_files"] == ["settled weight -5"]
+
+
+def test_without_facts_no_link_is_known() -> None:
+    assert "track_interfaces" not in instances([vip()], INVENTORY_ONLY, servers=["10.0.0.21", "web"])["external"]
+
+
+def test_soft_trackers_without_room_are_left_out() -> None:
+    weights = {"scripts": {"a": {"weight": -126}, "b": {"weight": -126}}, "track_files": {"settled": {"soft": True}}}
+    found = instances([vip()], THREE_NETWORKS, servers=["192.168.9.21"], **weights)["external"]
+
+    assert (found["track_files"], found["track_scripts"]) == ([], ["a", "b"])
+    assert "track_interfaces" not in found
+
+
+def test_a_sync_group_tracks_the_link_to_the_servers() -> None:
+    """What is no member's own interface; a member that loses its own takes the group along anyway."""
+    vips = [
+        vip(sync_group="g"),
+        vip(name="internal", cidr="192.168.9.100/24", interface="eth1", virtual_router_id=11, sync_group="g"),
+    ]
+    servers = ["192.168.9.21", "192.168.10.21"]
+    found = cluster(vips, THREE_NETWORKS, servers=servers, track_files={"settled": {"soft": True}})
+
+    assert found.sync_groups("lb1")["g"]["track_interfaces"] == ["eth2 weight -5"]
+    assert found.sync_groups("lb1")["g"]["track_files"] == ["settled weight -5"]
+    assert not any("track_interfaces" in instance for instance in found.instances("lb1").values())
 
 
 def test_a_sync_group_moves_as_one() -> None:

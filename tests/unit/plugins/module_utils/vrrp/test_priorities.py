@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.priorities import priorities
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.priorities import priorities, ranking
 
 WEIGHTS: list[tuple[int, ...]] = [(), (0,), (-100,), (0, -100), (-100, -100), (-60, 60), (-51,), (120,)]
 
@@ -75,3 +75,35 @@ def test_the_weights_of_the_role_fit(count: int) -> None:
 def test_what_does_not_fit(count: int, weights: tuple[int, ...]) -> None:
     with pytest.raises(VrrpError, match=f"{count} nodes"):
         priorities(count, weights)
+
+
+@settings(deadline=None, derandomize=True)
+@given(count=st.integers(2, 50), weights=st.lists(st.sampled_from([0, -50, -60, -100, 20])), soft=st.integers(0, 4))
+def test_soft_trackers_take_what_room_there_is(count: int, weights: list[int], soft: int) -> None:
+    try:
+        hard = priorities(count, weights)
+    except VrrpError:
+        with pytest.raises(VrrpError):
+            ranking(count, weights, soft)
+        return
+    found = ranking(count, weights, soft)
+
+    if not found.soft_weight:
+        assert found.priorities == hard, "what was legal without them has to stay so"
+        moving = sum(abs(weight) for weight in weights)
+        # The closest ranks are 1 apart, and a soft tracker outweighs all of them.
+        assert not soft or 254 - moving - (count - 1) - soft * count < 1
+        return
+    every = [*weights, *[found.soft_weight] * soft]
+    for failing in product((False, True), repeat=len(every)) if len(every) < 9 else [(True,) * len(every)]:
+        now = [effective(priority, tuple(every), failing) for priority in found.priorities]
+        assert all(1 <= priority <= 254 for priority in now)
+        assert now == sorted(set(now), reverse=True)
+    # The best node with one of them failing is behind the last one.
+    assert found.priorities[0] + found.soft_weight < found.priorities[-1]
+
+
+# Maintenance and a ping check, HAProxy that has not settled, and a link to the servers.
+@pytest.mark.parametrize("count, weight", [(2, -5), (3, -9), (5, -17), (6, -16), (10, -10), (18, -18), (19, 0)])
+def test_the_soft_trackers_of_the_role(count: int, weight: int) -> None:
+    assert ranking(count, [0, 0, -100, -100], 2).soft_weight == weight

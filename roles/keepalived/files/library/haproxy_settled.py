@@ -1,0 +1,161 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keep this node behind the others until its HAProxy has settled. The unit haproxy-settled runs it:
+
+    haproxy_settled.py SOCKET SECONDS [CONFIG [TRACK_FILE]]
+
+keepalived reads TRACK_FILE: 0 is settled, 1 lowers the priority of the node. It becomes 1 when HAProxy starts, which
+the unit of HAProxy writes, and when a link to servers is lost; and 0 again once every server that HAProxy checks is up.
+That takes SECONDS at most: a server that is down for all must not keep the node back. A HAProxy that starts, or a link
+that comes back, for the third time within SECONDS has to last for SECONDS first.
+
+A reload is no start, and a server that fails later moves nothing: HAProxy watches the servers, keepalived HAProxy.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import socket
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+# The collection's own reader, which the role installs beside this file.
+from keepalived_conf import Statement, parse
+
+CONFIG = Path("/etc/keepalived/keepalived.conf")
+TRACK_FILE = Path("/run/keepalived-track/haproxy-settled")
+LINKS = Path("/sys/class/net")
+# So often within the same seconds, a return is flapping.
+FLAPS = 3
+PERIOD = 0.25
+
+
+@dataclasses.dataclass
+class Settling:
+    """What happened, by a clock that only goes forward, and whether it is over."""
+
+    seconds: float
+    returns: list[float] = dataclasses.field(default_factory=list)
+    is_cut_off: bool = False
+    is_settled: bool = True
+
+    def returned(self, now: float) -> None:
+        """HAProxy has started, or a link is back."""
+        self.returns = [at for at in self.returns if now - at < self.seconds] + [now]
+        self.is_settled = False
+
+    def link(self, is_up: bool, now: float) -> None:
+        """What is known of the links to servers."""
+        if is_up and self.is_cut_off:
+            self.returned(now)
+        self.is_cut_off = not is_up
+        self.is_settled = self.is_settled and is_up
+
+    def judge(self, now: float, are_servers_up: t.Callable[[], bool]) -> None:
+        """Whether it has settled meanwhile; servers are asked only while that is open."""
+        if self.is_settled or self.is_cut_off:
+            return
+        since = self.returns[-1] if self.returns else now - self.seconds
+        is_flapping = len(self.returns) >= FLAPS
+        self.is_settled = now - since >= self.seconds or (not is_flapping and are_servers_up())
+
+
+def are_up(stats: str) -> bool:
+    """Whether every server that is checked is up, and not only by default; by `show stat` (management guide, 9.1)."""
+    for server in csv.DictReader(stats.lstrip("# ").splitlines()):
+        status, check = server.get("status") or "", (server.get("check_status") or "").lstrip("* ")
+        # In maintenance it is by the will of somebody, and HAProxy does not check it.
+        if not status.startswith("MAINT") and (status.startswith("DOWN") or check in ("INI", "UNK")):
+            return False
+    return True
+
+
+def ask(path: str) -> bool:
+    """Ask HAProxy of its servers; one that does not answer has judged nothing."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(2)
+            client.connect(path)
+            client.sendall(b"show stat -1 4 -1\n")
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+    except OSError:
+        return False
+    return answer.startswith(b"# ") and are_up(answer.decode(errors="replace"))
+
+
+def server_links(statements: t.Iterable[Statement]) -> set[str]:
+    """The interfaces to servers that the instances of a configuration have.
+
+    An instance names those that are not its own. When none does, the servers are behind the own ones.
+    """
+    instances = [statement for statement in statements if statement.keyword in ("vrrp_instance", "vrrp_sync_group")]
+    named = {entry.keyword for instance in instances for entry in instance.entries("track_interface")}
+    return named or {instance.value("interface") for instance in instances} - {""}
+
+
+def is_up(link: str) -> bool:
+    """Whether it has a carrier; one that is set down tells none, and one that is not there has no say."""
+    try:
+        return (LINKS / link / "carrier").read_text(encoding="ascii").strip() == "1"
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+@dataclasses.dataclass
+class File:
+    """A file that others change as well."""
+
+    path: Path
+    seen: int = 0
+
+    def is_as_seen(self) -> bool:
+        return self._stamp() == self.seen
+
+    def has_changed(self) -> bool:
+        """Whether somebody else has written it since this was asked."""
+        before, self.seen = self.seen, self._stamp()
+        return self.seen != before
+
+    def read(self) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def write(self, text: str) -> None:
+        self.path.write_text(text, encoding="ascii")
+        self.seen = self._stamp()
+
+    def _stamp(self) -> int:
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+
+def main(path: str, seconds: float, config: Path = CONFIG, track_file: Path = TRACK_FILE) -> None:
+    settling = Settling(seconds)
+    configuration, track = File(config), File(track_file)
+    links: set[str] = set()
+    while True:
+        now = time.monotonic()
+        if configuration.has_changed():
+            links = server_links(parse(configuration.read()))
+        if track.has_changed() and track.read().strip() == "1":
+            settling.returned(now)
+        settling.link(all(map(is_up, links)), now)
+        settling.judge(now, lambda: ask(path))
+        wanted = "0\n" if settling.is_settled else "1\n"
+        if track.read() != wanted and track.is_as_seen():
+            track.write(wanted)
+        time.sleep(PERIOD)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), *map(Path, sys.argv[3:]))
