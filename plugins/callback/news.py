@@ -28,6 +28,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 if t.TYPE_CHECKING:
     from ansible.executor.task_result import CallbackTaskResult
     from ansible.playbook.included_file import IncludedFile
+    from ansible.playbook.play import Play
 
 NEWS = ("changed", "warnings", "deprecations", "exception", "_ansible_verbose_always")
 # What a command said, which is not in the words of the failure.
@@ -46,9 +47,23 @@ class CallbackModule(Default):
         # The default callback then names a task no sooner than it shows a result of it.
         self.set_option("display_skipped_hosts", self._display.verbosity > 0)
 
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        super().v2_playbook_on_play_start(play)
+        # Each batch of a serial play has the same tasks, and is to name them anew.
+        self._last_task_banner = None
+
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
-        if self._is_news(result):
+        if not self._is_news(result):
+            return
+        message = result.result.get("msg")
+        if self._display.verbosity or not result.result.get("_ansible_verbose_always") or not message:
             super().v2_runner_on_ok(result)
+            return
+        # A message to be read, as it is.
+        if self._last_task_banner != result.task._uuid:
+            self._print_task_banner(result.task)
+        self._handle_warnings_and_exception(result)
+        self._display.display("\n".join(map(str, message if isinstance(message, list) else [message])))
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
         if self._is_news(result):

@@ -50,6 +50,15 @@ options:
       - Whether a script changed or the text, the daemon is reloaded, because it drops a script that it did not find.
     type: dict
     default: {}
+  track_units:
+    description:
+      - Track files by path, each with the systemd unit whose readiness it tells. V(0) means that the unit is active or
+        reloads.
+      - The unit itself has to write the file whenever it starts or ends. This is for one that has been running since
+        before it knew of the file, so that it need not be restarted.
+    type: dict
+    default: {}
+    version_added: 0.2.0
   nodes:
     description:
       - The instances of all nodes of the cluster by host name, in the form of the variable C(keepalived_instances) of
@@ -186,12 +195,14 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
     unknown_rules,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.masking import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.readiness import TrackFiles
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
 
 ARGUMENTS = {
     "content": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["present", "linted"], "default": "present"},
     "files": {"type": "dict", "default": {}},
+    "track_units": {"type": "dict", "default": {}},
     "nodes": {"type": "dict", "default": {}},
     "node": {"type": "str", "default": ""},
     "ignore_rules": {"type": "list", "elements": "str", "default": []},
@@ -220,9 +231,9 @@ def problems(params: dict[str, t.Any]) -> list[str]:
     return found
 
 
-def difference(params: dict[str, t.Any], outcome: Outcome) -> list[dict[str, str]]:
+def difference(params: dict[str, t.Any], outcome: Outcome, tracked: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
     """What changes, file by file, with nothing in it that is secret."""
-    texts = {params["path"]: (outcome.before, params["content"]), **outcome.scripts}
+    texts = {params["path"]: (outcome.before, params["content"]), **outcome.scripts, **tracked}
     return [
         {
             "before_header": path,
@@ -268,16 +279,20 @@ def main() -> t.NoReturn:
         refuse(findings, params["path"])
         if is_linted:
             module.exit_json(changed=False, **answer)
+        track_files = TrackFiles(params["track_units"], run)
+        tracked = track_files.changes()
+        if not module.check_mode:
+            track_files.write(tracked)
         outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
     except LbforgeError as error:
         module.fail_json(msg=str(error), **answer, **error.details)
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(
-        changed=outcome.action != "nothing",
+        changed=outcome.action != "nothing" or bool(tracked),
         action=outcome.action,
         remarks=list(outcome.remarks),
-        diff=difference(params, outcome),
+        diff=difference(params, outcome, tracked),
         **answer,
     )
 

@@ -143,3 +143,20 @@ def test_another_run_in_check_mode_would_change_nothing(arguments: tuple[str, ..
     changed = changes(result.stdout)
     assert nodes <= set(changed)
     assert not any(changed.values()), result.stdout
+
+
+def test_an_unchanged_run_is_short_with_the_recommended_settings() -> None:
+    settings = MOLECULE.parent / "examples" / "ansible.cfg"
+    result = ansible_playbook(MOLECULE / "shared" / "converge.yml", ANSIBLE_CONFIG=str(settings))
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    assert changes(output) == {"lb1": 0, "lb2": 0, "lb3": 0}
+    lines = output.splitlines()
+    assert len(lines) <= 120
+    assert not [line for line in lines if "skipping" in line or "WARNING" in line or "{{" in line], output
+    for node in ("lb1", "lb2", "lb3"):
+        assert re.search(rf"^{node} \((holder|standby)\) runs release \w+: nothing to do\.$", output, re.MULTILINE), (
+            output
+        )
+    executed = [int(ok) for ok in re.findall(r": ok=(\d+)", output)]
+    assert max(executed) <= 30, output

@@ -16,6 +16,14 @@ import pytest
 
 EXAMPLE = pathlib.Path(__file__).parents[4] / "examples" / "ansible.cfg"
 PLAYBOOK = """
+- name: Show batches
+  hosts: all
+  gather_facts: false
+  serial: 1
+  tasks:
+    - name: Told in each batch
+      ansible.builtin.command: pwd
+      changed_when: true
 - name: Show results of each kind
   hosts: localhost
   gather_facts: false
@@ -41,7 +49,9 @@ PLAYBOOK = """
       changed_when: true
     - name: Told, as it is to be read
       ansible.builtin.debug:
-        msg: read this
+        msg:
+          - "read this: a line so long that YAML would fold it, as it does with each one of more than 80 characters"
+          - and this
     - name: Told, as it warns
       lbforge.haproxy.haproxy_validate:
         services: []
@@ -59,7 +69,7 @@ PLAYBOOK = """
 def play(tmp_path: pathlib.Path) -> t.Callable[..., str]:
     def run(*options: str) -> str:
         here = f"{{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}"
-        (tmp_path / "inventory.yml").write_text(f"all: {{hosts: {{localhost: {here}}}}}\n")
+        (tmp_path / "inventory.yml").write_text(f"all: {{hosts: {{localhost: {here}, other: {here}}}}}\n")
         (tmp_path / "site.yml").write_text(PLAYBOOK)
         (tmp_path / "included.yml").write_text("- {name: Silent, ansible.builtin.command: pwd, changed_when: false}\n")
         done = subprocess.run(
@@ -77,7 +87,8 @@ def play(tmp_path: pathlib.Path) -> t.Callable[..., str]:
 
 def test_only_news_is_shown(play: t.Callable[..., str]) -> None:
     output = play()
-    tasks = [line.partition("]")[0] for line in output.splitlines() if line.startswith("TASK")]
+    one = output[output.index("PLAY [Show results of each kind]") :]
+    tasks = [line.partition("]")[0] for line in one.splitlines() if line.startswith("TASK")]
     assert tasks == [
         "TASK [Told with one of its items",
         "TASK [Told, as it changes",
@@ -86,14 +97,16 @@ def test_only_news_is_shown(play: t.Callable[..., str]) -> None:
         "TASK [Told, as it fails",
         "TASK [Told in words",
     ]
-    lines = output.splitlines()
+    lines = one.splitlines()
     assert [line for line in lines if line.startswith(("ok", "changed", "skipping", "included"))] == [
         "changed: [localhost] => (item=other)",
         "changed: [localhost]",
-        "ok: [localhost] => ",
         "ok: [localhost]",
     ]
+    assert "long that YAML would fold it, as it does with each one of more than 80 characters\nand this\n" in output
     assert "[WARNING]: haproxy_service_configs: is empty" in output
+    # The other batch names its tasks again.
+    assert output.count("TASK [Told in each batch]") == 2
     # A failure is told once, with what a command said.
     assert output.count("two words") == 1
     assert "fatal: [localhost]: FAILED!\nfrom stdout\nfrom stderr\n...ignoring\n" in output
