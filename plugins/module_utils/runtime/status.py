@@ -9,12 +9,13 @@ The words and what they mean are those of Octavia, so that its users and their m
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import Section
     from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.stats import Row
@@ -31,6 +32,11 @@ SERVERS = (
     ("NOLB", "DRAINING"),
     ("no check", "NO_MONITOR"),
     ("UP", "ONLINE"),
+)
+# Lines of a backend that answer requests, or lead to who does.
+ANSWER = re.compile(
+    r"(server|server-template|dispatch|redirect|stats|option transparent)\b"
+    r"|(http|tcp)-request .*\b(return|redirect|deny|tarpit|use-service)\b"
 )
 INNER = ("abns@", "unix@", "/")
 
@@ -134,9 +140,10 @@ class Routes:
 
 def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str] = ()) -> Tree:
     """Put together what the configuration says and ``show stat`` counts; ``wanted`` are backends, none means all."""
+    sections = list(sections)
     routes = Routes(sections)
     fronts = {str(row["pxname"]): row for row in rows if row["type"] == "frontend"}
-    backends = _backends(rows)
+    backends = _backends(rows, {section.name for section in sections if _is_empty(section)})
 
     def shown(names: Iterable[str]) -> list[Backend]:
         return [backends.get(name) or Backend(name, "OFFLINE") for name in names if not wanted or name in wanted]
@@ -209,7 +216,7 @@ def backend_status(state: str, servers: Iterable[str]) -> str:
     return "ONLINE" if "ONLINE" in statuses else worst(statuses)
 
 
-def _backends(rows: Iterable[Row]) -> dict[str, Backend]:
+def _backends(rows: Iterable[Row], empty: Container[str]) -> dict[str, Backend]:
     backends: dict[str, Backend] = {}
     servers: dict[str, list[Server]] = {}
     for row in rows:  # the servers of a backend come before it
@@ -219,9 +226,11 @@ def _backends(rows: Iterable[Row]) -> dict[str, Backend]:
         elif row["type"] == "backend":
             own = servers.get(name, [])
             state = str(row["status"])
+            # HAProxy calls a backend without servers UP, since its lines may answer.
+            status = "OFFLINE" if name in empty and not own else backend_status(state, (one.status for one in own))
             backends[name] = Backend(
                 name=name,
-                status=backend_status(state, (server.status for server in own)),
+                status=status,
                 state=state,
                 last_change_seconds=t.cast("int | None", row["lastchg"]),
                 sessions=_number(row, "scur"),
@@ -256,6 +265,11 @@ def _targets(section: Section) -> list[str]:
 
 def _servers(section: Section) -> list[str]:
     return [line[2] for line in section.lines if line[0] in ("server", "server-template") and len(line) > 2]
+
+
+def _is_empty(section: Section) -> bool:
+    """Whether nobody answers in a backend: it has no servers, and no lines that answer in their place."""
+    return section.kind == "backend" and not any(ANSWER.match(" ".join(line)) for line in section.lines)
 
 
 def _number(row: Row, key: str) -> int:

@@ -63,6 +63,9 @@ backend chosen
     server one 127.0.0.1:@port-back@
 backend answers
     http-request return status 200
+backend empty
+    option httpchk
+    http-request set-header X-A b
 listen stats
     bind 127.0.0.1:@port-page@
     stats enable
@@ -123,11 +126,19 @@ def test_every_status_of_servers_and_backends(running: t.Any) -> None:
     assert [(backend.name, backend.status) for backend in found.backends] == [
         ("chosen", "NO_MONITOR"),
         ("answers", "ONLINE"),
+        ("empty", "OFFLINE"),
     ]
     assert found.status == "ERROR"
     assert found.counts == {
         "frontends": {**dict.fromkeys(STATUSES, 0), "ONLINE": 4, "OFFLINE": 1},
-        "backends": {**dict.fromkeys(STATUSES, 0), "ONLINE": 2, "DEGRADED": 1, "ERROR": 1, "NO_MONITOR": 1},
+        "backends": {
+            **dict.fromkeys(STATUSES, 0),
+            "ONLINE": 2,
+            "DEGRADED": 1,
+            "ERROR": 1,
+            "NO_MONITOR": 1,
+            "OFFLINE": 1,
+        },
         "servers": {
             **dict.fromkeys(STATUSES, 0),
             "ONLINE": 2,

@@ -249,8 +249,8 @@ def home(pem: str) -> t.Iterator[pathlib.Path]:
 class Balancer:
     """The load balancer: services as the role configures them, each at an address of its own."""
 
-    def __init__(self, home: pathlib.Path, render: Render, ports: t.Mapping[str, int]) -> None:
-        self.home, self.render, self.ports = home, render, ports
+    def __init__(self, home: pathlib.Path, render: Render, ports: t.Mapping[str, int], *, tracks: bool) -> None:
+        self.home, self.render, self.ports, self.tracks = home, render, ports, tracks
         # Nobody else listens in a network of its own.
         self.network = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}"
         self.cases = {name: (case, check) for name, case, check in combinations()}
@@ -286,6 +286,9 @@ class Balancer:
         # HAProxy reads a CA file when it starts.
         first = self.service("tls-verified.none", is_empty=False)
         services.append({**first, "haproxy_service_name": "first", "haproxy_bind": [f"{self.network}.252"]})
+        if self.tracks:
+            tracking = {**self.service("plain.http", is_empty=False), **words("track plain.http-back/w")}
+            services.append({**tracking, "haproxy_service_name": "tracking", "haproxy_bind": [f"{self.network}.251"]})
         text = self.render(
             *services,
             external_lb_vip_address=f"{self.network}.253",
@@ -360,7 +363,7 @@ def test_servers(added: bool, home: pathlib.Path, render: Render) -> None:
     with contextlib.ExitStack() as stack:
         origins = Origins(home)
         stack.callback(stop, origins.process)
-        balancer = Balancer(home, render, origins.ports)
+        balancer = Balancer(home, render, origins.ports, tracks=not added)
         balancer.write(is_empty=added)
         stack.callback(stop, start(home, "balancer"))
         if added:
@@ -385,6 +388,9 @@ def test_servers(added: bool, home: pathlib.Path, render: Render) -> None:
                 row["status"] == "DOWN" if CHECKS[balancer.cases[name][1]][1][0] == "L7OK" else is_well(name, row)
             )
         )
+        if balancer.tracks:
+            tracking = balancer.rows()["tracking"]
+            assert (tracking["status"], tracking["tracked"]) == ("DOWN", "plain.http-back/w")
 
         stop(origins.process)
         balancer.wait_for(
