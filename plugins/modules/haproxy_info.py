@@ -16,8 +16,8 @@ description:
   - Numbers are numbers, times are in seconds, and what HAProxy leaves empty is V(null).
   - The subset V(status) is a tree of frontends, their backends and their servers, with the words of Octavia.
     V(ONLINE) is well. V(DEGRADED) is a backend some of whose servers failed, or a frontend that is full. V(DRAINING) is
-    a server that gets no new clients, V(OFFLINE) what somebody switched off, what is missing or has no server, V(NO_MONITOR) a server
-    without a check, and V(ERROR) what failed.
+    a server that gets no new clients, V(OFFLINE) what somebody switched off, what is missing or has no server,
+    V(NO_MONITOR) a server without a check, and V(ERROR) what failed.
   - The subset V(drift) says how the host differs from its release. Files may have been changed by hand, the worker may
     run another release, and servers, maps, ACLs, crt-lists and certificates may have been changed in the running
     HAProxy. A change that M(lbforge.haproxy.haproxy_config) made without a reload is none of these.

@@ -143,7 +143,10 @@ def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str]
     sections = list(sections)
     routes = Routes(sections)
     fronts = {str(row["pxname"]): row for row in rows if row["type"] == "frontend"}
-    backends = _backends(rows, {section.name for section in sections if _is_empty(section)})
+    named = {name for targets in routes.frontends.values() for name in targets}
+    # A backend may be there for its stick table only.
+    pools = [section for section in sections if section.name in named or not section.those("stick-table")]
+    backends = _backends(rows, {section.name for section in pools if _is_empty(section)})
 
     def shown(names: Iterable[str]) -> list[Backend]:
         return [backends.get(name) or Backend(name, "OFFLINE") for name in names if not wanted or name in wanted]
