@@ -31,7 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.stats import Row, parse_stats
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually, free_port, stop
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually, stop
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.services.conftest import Rendered
 
 Data = dict[str, t.Any]
@@ -77,7 +77,7 @@ frontend {name}
 GATE = """
 listen {name}-gate
     mode tcp
-    bind 127.0.0.1:{port}
+    bind {address}:{port}
     tcp-request inspect-delay 5s
     tcp-request content accept if {condition}
     tcp-request content reject if {{ req.len ge 12 }}
@@ -87,13 +87,13 @@ listen {name}-gate
 BOTH = """
 listen both
     mode tcp
-    bind 127.0.0.1:{port}
+    bind {address}:{port}
     tcp-request inspect-delay 5s
     tcp-request content accept if {{ req.ssl_hello_type 1 }}
     tcp-request content accept if HTTP
     use-server tls if {{ req.ssl_hello_type 1 }}
-    server plain 127.0.0.1:{plain} weight 1
-    server tls 127.0.0.1:{tls} weight 0
+    server plain {address}:{plain} weight 1
+    server tls {address}:{tls} weight 0
 """
 
 HTTP = {"haproxy_backend_httpcheck_options": ["send meth GET uri /health", "expect status 200"]}
@@ -197,19 +197,26 @@ def combinations() -> t.Iterator[tuple[str, Case, str]]:
             yield f"{name}.{check}", case, check
 
 
+def own_network() -> str:
+    """Three bytes of loopback addresses on which nobody else listens, with any luck."""
+    return f"127.{random.randint(10, 250)}.{random.randint(0, 250)}"
+
+
 class Origins:
     """The servers."""
 
     def __init__(self, home: pathlib.Path) -> None:
         self.home = home
-        self.ports = {name: free_port() for name in (*BINDS, "both")}
+        self.address = f"{own_network()}.1"
+        self.ports = {name: 9000 + number for number, name in enumerate((*BINDS, "both"))}
         text = ORIGINS
         for name, options in BINDS.items():
             gate = GATES.get(name.partition("_")[0])
-            address = f"unix@{home}/{name}.sock" if gate else f"127.0.0.1:{self.ports[name]}"
+            address = f"unix@{home}/{name}.sock" if gate else f"{self.address}:{self.ports[name]}"
             text += ORIGIN.format(name=name, address=address, options=options)
-            text += GATE.format(name=name, port=self.ports[name], condition=gate) if gate else ""
-        text += BOTH.format(port=self.ports["both"], plain=self.ports["plain"], tls=self.ports["tls"])
+            text += GATE.format(name=name, address=self.address, port=self.ports[name], condition=gate) if gate else ""
+        numbers = {"port": self.ports["both"], "plain": self.ports["plain"], "tls": self.ports["tls"]}
+        text += BOTH.format(address=self.address, **numbers)
         (home / "sick.acl").write_text("")
         (home / "origins.cfg").write_text(text.replace("@home@", str(home)))
         self.process = start(home, "origins")
@@ -249,10 +256,9 @@ def home(pem: str) -> t.Iterator[pathlib.Path]:
 class Balancer:
     """The load balancer: services as the role configures them, each at an address of its own."""
 
-    def __init__(self, home: pathlib.Path, render: Render, ports: t.Mapping[str, int], *, tracks: bool) -> None:
-        self.home, self.render, self.ports, self.tracks = home, render, ports, tracks
-        # Nobody else listens in a network of its own.
-        self.network = f"127.{random.randint(10, 250)}.{random.randint(0, 250)}"
+    def __init__(self, home: pathlib.Path, render: Render, origins: Origins, *, tracks: bool) -> None:
+        self.home, self.render, self.origins, self.tracks = home, render, origins, tracks
+        self.network = own_network()
         self.cases = {name: (case, check) for name, case, check in combinations()}
         self.addresses = {name: f"{self.network}.{number}" for number, name in enumerate(self.cases, start=1)}
 
@@ -263,8 +269,8 @@ class Balancer:
         options = "haproxy_backend_server_options"
         keys[options] = [*case.keys.get(options, ()), *CHECKS[check][0].get(options, ()), "fastinter 500ms"]
         if case.checked:
-            keys["haproxy_check_port"] = self.ports["both" if case.origin == "both" else case.checked]
-        node = {"name": "w", "ip_addr": "127.0.0.1", "backend_port": self.ports[case.origin]}
+            keys["haproxy_check_port"] = self.origins.ports["both" if case.origin == "both" else case.checked]
+        node = {"name": "w", "ip_addr": self.origins.address, "backend_port": self.origins.ports[case.origin]}
         if case.checked:
             node["check_port"] = keys["haproxy_check_port"]
         return {
@@ -363,7 +369,7 @@ def test_servers(added: bool, home: pathlib.Path, render: Render) -> None:
     with contextlib.ExitStack() as stack:
         origins = Origins(home)
         stack.callback(stop, origins.process)
-        balancer = Balancer(home, render, origins.ports, tracks=not added)
+        balancer = Balancer(home, render, origins, tracks=not added)
         balancer.write(is_empty=added)
         stack.callback(stop, start(home, "balancer"))
         if added:
