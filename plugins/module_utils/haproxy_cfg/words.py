@@ -69,8 +69,6 @@ def split(line: str) -> Words:
     Environment variables stay as they are written, for the process that knows them is another. What HAProxy refuses
     to read is one word to the end of the line.
     """
-    if not _SPECIAL.search(line):
-        return tuple(filter(None, _BLANK.split(line)))
     try:
         return read(line).words
     except Unreadable as error:
@@ -82,6 +80,8 @@ def read(line: str) -> Line:
 
     Raises Unreadable where HAProxy would.
     """
+    if not _SPECIAL.search(line):  # nearly all lines
+        return Line(tuple(filter(None, _BLANK.split(line))), len(line))
     words: list[str] = []
     variables: list[str] = []
     word: str | None = None

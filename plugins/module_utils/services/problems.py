@@ -120,10 +120,14 @@ class Place:
     switched_off: frozenset[str] = frozenset()
 
     def key(self, name: str) -> Place:
-        return dataclasses.replace(self, path=f"{self.path}.{name}" if self.path else name)
+        return self._at(f"{self.path}.{name}" if self.path else name)
 
     def item(self, index: int) -> Place:
-        return dataclasses.replace(self, path=f"{self.path}[{index}]")
+        return self._at(f"{self.path}[{index}]")
+
+    def _at(self, path: str) -> Place:
+        # Not dataclasses.replace: a validation makes a hundred thousand of these.
+        return Place(self.problems, path, self.service, self.secret)
 
     def of_service(self, name: str) -> Place:
         return dataclasses.replace(self, service=name)
