@@ -140,7 +140,7 @@ def launched(stack: ExitStack, home: pathlib.Path, ports: dict[str, int] | None 
     process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home)
     stack.callback(stop, process)
     running = Running(home, ports or {}, process)
-    eventually(lambda: process.poll() is not None or "Pid: " in running.ask("show info"))
+    eventually(lambda: process.poll() is not None or "Pid: " in running.ask("show info"), 60)
     assert process.poll() is None, running.log()
     return running
 
