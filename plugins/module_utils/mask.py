@@ -11,12 +11,15 @@ import typing as t
 
 # A place holder of the same kind as AnsibleModule's, so that a masked text looks alike everywhere.
 MASK = "********"
-_WORD = r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|(?:\\.|[^\s\\])+)"""
+# Of quoted and other pieces; what begins with a quote that nobody closes goes to the end of the line.
+_WORD = r"""(?:(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\'"])+|["'].*)"""
 _BLANK = r"(?:\\?[ \t])"
 # The value of a header may be one word or, inside of quotes, many; these keywords come after it.
 _VALUE = rf"(?:{_BLANK}*(?!(?:if|unless|hdr|body|len)\b){_WORD})+"
 _CREDENTIALS = re.compile(
     rf"(?P<stats>(?m:^)[ \t]*stats[ \t]+auth[ \t]+[^:\n]*:).*"
+    # Whatever the keyword: it may be misspelt.
+    rf"|(?P<account>(?m:^)[ \t]*user[ \t]+[^\s]+[ \t]+(?!groups[ \t])[^\s]+[ \t]+){_WORD}"
     rf"|(?P<user>\b(?:insecure-)?password[ \t]+){_WORD}"
     rf"|(?P<header>(?i:authorization)\\?[\"']?(?:{_BLANK}|:)+){_VALUE}"
     rf"|(?P<compared>(?i:authorization)\b[^\n]*?\b(?i:basic|bearer|digest|token){_BLANK}+)(?:\\.|[^\s\"'\\])+"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-Words = tuple[str, ...]
+from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
 
 #: options that C(no-) in front switches off again
 SWITCHES = (

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 
 LONGEST_SHOWN_VALUE = 80
 MOST_SERVICES_SHOWN = 5
@@ -149,9 +149,14 @@ class Place:
             return ""
         if self.secret:
             return "(hidden)"
-        # Before it is cut: half a password would not be known for one.
-        text = masked(repr(str(value)) if isinstance(value, str) else repr(value), self.problems.secrets)
+        # Before it is cut or escaped: half a password would not be known for one.
+        hidden = masked_data(value, self.problems.secrets)
+        text = repr(str(hidden) if isinstance(hidden, str) else hidden)
         return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
+
+    def hides_part_of(self, text: str) -> bool:
+        """Whether there is a secret in the text, of which a message must not show a piece either."""
+        return self.secret or masked(text, self.problems.secrets) != text
 
 
 def did_you_mean(word: str, known: t.Iterable[str]) -> str:

@@ -33,7 +33,8 @@ def read_line(text: str, place: Place, before: int = 0) -> str | None:
     try:
         line = read(text)
     except Unreadable as error:
-        place.wrong(text, error.why, error.hint)
+        # Nobody knows where a secret ends that is quoted wrongly.
+        place.wrong(None if place.hides_part_of(text) else text, error.why, error.hint)
         return None
     kept = text[: line.end].rstrip(BLANKS)
     if line.cuts_word:
@@ -68,6 +69,9 @@ def begins_section(word: str) -> bool:
 
 
 def cut_off_word(text: str, end: int, place: Place) -> None:
+    if place.hides_part_of(text):
+        place.wrong(text, "contains a # within a word, where HAProxy begins a comment", "Use the filter haproxy_quote.")
+        return
     start = max(text.rfind(blank, 0, end) for blank in BLANKS) + 1
     word = re.split(f"[{BLANKS}]", text[start:], maxsplit=1)[0]
     place.wrong(
@@ -79,8 +83,9 @@ def cut_off_word(text: str, end: int, place: Place) -> None:
 
 def unset_variables(text: str, line: Line, place: Place) -> None:
     for name in line.variables:
+        shown = "a $ with a name" if place.hides_part_of(text) else f"${name}"
         place.doubtful(
             text,
-            f"contains ${name} in double quotes, an environment variable that is empty unless HAProxy's unit sets it",
-            f"Use single quotes if the dollar sign is meant, or ${{{name}}} if the variable is.",
+            f"contains {shown} in double quotes, an environment variable that is empty unless HAProxy's unit sets it",
+            "Use single quotes if the dollar sign is meant, or ${NAME} if the variable is.",
         )

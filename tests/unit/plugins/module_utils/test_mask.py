@@ -21,6 +21,16 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
         ("    user bob password $5$x.y groups a\n", [], "    user bob password ******** groups a\n"),
         ('    user bob insecure-password "a \\" b" groups a', [], "    user bob insecure-password ******** groups a"),
         ("    user bob insecure-password a\\ b groups a", [], "    user bob insecure-password ******** groups a"),
+        (
+            r"    user bob insecure-password 'a b'\''c d' groups a",
+            [],
+            "    user bob insecure-password ******** groups a",
+        ),
+        ("    user bob insecure-password a'b c'd\"e f\"", [], "    user bob insecure-password ********"),
+        ("    user bob pasword s3\n    user haproxy\n", [], "    user bob pasword ********\n    user haproxy\n"),
+        ("    user bob groups a,b\n", [], "    user bob groups a,b\n"),
+        ("    user password insecure-password s3", [], "    user password insecure-password ********"),
+        ("    user bob insecure-password 'a b\nx 'y'", [], "    user bob insecure-password ********\nx 'y'"),
         ("    user bob insecure-password 'a b'", [], "    user bob insecure-password ********"),
         ("# no stats auth here: plain", [], "# no stats auth here: plain"),
         (
