@@ -130,13 +130,18 @@ def unicast(nodes: t.Sequence[Node], own: Node, interface: str, version: int, ta
             errors += error.details["errors"]
     if errors:
         raise VrrpError(errors)
-    # Each router takes one from the hop limit, so what still has all of it comes from this network (RFC 5082).
+    return {"unicast_src_ip": source, "unicast_peers": peers, **_hops(network, peers, version)}
+
+
+def _hops(network: Interface | None, peers: t.Sequence[str], version: int) -> dict[str, int]:
+    """The hop limit that adverts of the peers have to have.
+
+    Each router takes one from it, so what still has all of it comes from this network (RFC 5082). In IPv6 nodes used to
+    send what the kernel has, mostly 64 (measured): to refuse that would make a node deaf to those that are still to be
+    changed, and both would take the address.
+    """
     is_near = network is not None and all(ip_address(peer) in network.network for peer in peers)
-    return {
-        "unicast_src_ip": source,
-        "unicast_peers": peers,
-        **({"unicast_ttl": HIGHEST_TTL, "unicast_min_ttl": HIGHEST_TTL} if is_near else {}),
-    }
+    return {"unicast_min_ttl": HIGHEST_TTL} if is_near and version == 4 else {}
 
 
 def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[str, Interface | None]:

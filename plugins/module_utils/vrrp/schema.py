@@ -386,7 +386,8 @@ INSTANCE = Section(
         Key("mcast_dst_ip", "address"),
         Key("unicast_src_ip", "address"),
         Key("track_src_ip", "flag"),
-        Key("unicast_ttl", "integer", low=0, high=255),
+        # keepalived's own default in IPv4; in IPv6 it would be the kernel's.
+        Key("unicast_ttl", "integer", low=0, high=255, default="255", default_beside=("unicast_peers",)),
         Key("unicast_fault_no_peer", "flag", since=(2, 2, 5)),
         # Adverts of others than the peers, which anybody can send, are not heard.
         Key("check_unicast_src", "flag", default="true", default_beside=("unicast_peers",)),

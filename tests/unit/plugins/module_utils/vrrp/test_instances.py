@@ -172,6 +172,17 @@ def test_whole_instance() -> None:
     }
 
 
+def test_adverts_of_the_own_network_have_all_hops() -> None:
+    near = instances([vip(cidr=["10.0.0.100/24", "2001:db8::100/64"], interface="br-flat")], OTHER_NETWORK, "lb2")
+    assert near["external"]["unicast_min_ttl"] == 255
+    # Nodes that are still to be changed send less.
+    assert "unicast_min_ttl" not in near["external_ipv6"]
+    # Nobody knows which network that is.
+    assert "unicast_min_ttl" not in instances([vip()], INVENTORY_ONLY, "lb2")["external"]
+    far = {**OTHER_NETWORK, "lb1": {**OTHER_NETWORK["lb1"], "keepalived_unicast_address": "203.0.113.1"}}
+    assert "unicast_min_ttl" not in instances([vip(interface="br-flat")], far, "lb2")["external"]
+
+
 def test_one_more_address_changes_no_advert() -> None:
     """A node that has it not yet would drop adverts that name it, and serve beside their sender."""
     first = instances([vip()], INVENTORY_ONLY, "lb1")["external"]

@@ -187,7 +187,7 @@ class Attack:
 HARMLESS = {
     "stranger": Attack(Forger(9, 255)),
     "routed": Attack(Forger("made up", 5)),
-    "routed, with the address of a peer": Attack(Forger(2, 5)),
+    "routed, with the address of a peer": Attack(Forger(2, 5), {"unicast_min_ttl": 255}),
 }
 # What an instance had before it told peers from others, and before it went on to send beside adverts that it refuses.
 HARMFUL = {f"{name}, unchecked": Attack(attack.forger, CREDULOUS) for name, attack in HARMLESS.items()} | {
