@@ -29,7 +29,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.plan impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.preflight import Preflight, Problem, new_endpoints
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import ProofError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.servers import configured_servers
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import Runtime
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ORIGINAL, Runtime
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
 
 if t.TYPE_CHECKING:
@@ -166,7 +166,11 @@ def way_back(store: ReleaseStore, name: str | None) -> Release:
         raise LbforgeError(f"{why} {kept}", releases=names)
     release = Release(target, store.read(target))
     if not name and not release.is_ours:
-        raise LbforgeError(f"Before the one in use ran {target}, which is no release. Name it to go there. {kept}")
+        whose = "there before the first run" if target == ORIGINAL else "changed by hand"
+        raise LbforgeError(
+            f"Before the release in use, HAProxy had files that were {whose}; they are kept as {target}."
+            f" Name {target} to bring them back, or another one. {kept}"
+        )
     if release.is_ours and not release.is_pristine:
         raise LbforgeError(
             f"Files of release {target} were changed by hand, so it is not what ran. Name another. {kept}"

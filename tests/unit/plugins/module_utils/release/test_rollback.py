@@ -99,12 +99,26 @@ def test_back_to_the_user_s_own_files(machine: Machine) -> None:
     (machine.etc / "own.map").write_text("/ o\n")
     machine.host().haproxy.start(None)
     machine.apply(machine.wanted())
-    with pytest.raises(LbforgeError, match="ran original, which is no release"):
+    with pytest.raises(LbforgeError, match=r"there before the first run; they are kept as original\. Name original"):
         back(machine)
     roll_back(machine, "original")
     assert machine.answer() == "own o"
     assert not (machine.etc / "a.map").exists()
     assert roll_back(machine, "original").plan.action == "nothing"
+
+
+def test_back_after_an_edit_was_undone(machine: Machine) -> None:
+    machine.apply(machine.wanted())
+    path = machine.etc / "current" / "a.map"
+    path.write_text("/ edited\n")
+    machine.apply(machine.wanted())
+    with pytest.raises(LbforgeError, match=r"changed by hand; they are kept as (edited-[0-9a-f]{12})\.") as caught:
+        back(machine)
+    name = str(caught.value).partition("kept as ")[2][: len("edited-") + 12]
+    # What it says is kept is among those that it lists, and can be gone back to.
+    assert name in str(caught.value).partition("These are kept")[2]
+    roll_back(machine, name)
+    assert machine.answer() == "one edited"
 
 
 def test_certificates_stay(machine: Machine, pems: list[bytes]) -> None:
