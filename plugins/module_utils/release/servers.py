@@ -10,6 +10,7 @@ import ipaddress
 import re
 import typing as t
 from dataclasses import dataclass
+from functools import cached_property
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
@@ -77,7 +78,7 @@ class Server:
         methods = (self.options.argument("init-addr") or "last,libc").split(",")
         return "last" in methods and "libc" not in methods[: methods.index("last")]
 
-    @property
+    @cached_property
     def options(self) -> ServerOptions:
         """All but its numbers and whether it is disabled."""
         return ServerOptions(self.others)

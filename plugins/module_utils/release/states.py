@@ -99,7 +99,7 @@ def _told(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[Row]
         return
     admin = int(row["srv_admin_state"])
     told = {**row, **{name: value for name, value in _configured(will_be).items() if value != AS_FOUND}}
-    is_felt_anew = any(_feels(one) != _feels(will_be) for one in was)
+    is_felt_anew = any(one != will_be and _feels(one) != _feels(will_be) for one in was)
     if is_felt_anew and not admin & HAND_BITS and row["srv_uweight"] in {str(one.weight) for one in was}:
         return
     if is_felt_anew or admin & STOPPED_BITS:

@@ -337,6 +337,70 @@ def test_an_order_that_prefers_the_last_address_does_not_keep_it() -> None:
         assert seen(machine)["web/s"]["srv_addr"] == "127.0.0.52"
 
 
+@contextmanager
+def name_server(addresses: dict[str, str]) -> t.Iterator[int]:
+    """A server of DNS that knows addresses (RFC 1035) and is silent about other names. It gives its port."""
+
+    def answer(query: bytes) -> bytes | None:
+        labels, place = [], 12
+        while length := query[place]:
+            labels.append(query[place + 1 : place + 1 + length].decode())
+            place += 1 + length
+        question = query[12 : place + 5]
+        address = addresses.get(".".join(labels))
+        if address is None:
+            return None
+        is_a = question[-4:-2] == b"\x00\x01"
+        header = query[:2] + b"\x81\x80\x00\x01" + bytes([0, is_a]) + b"\x00" * 4
+        record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04" + socket.inet_aton(address)
+        return header + question + (record if is_a else b"")
+
+    def serve() -> None:
+        with suppress(OSError):  # closed
+            while True:
+                query, client = listener.recvfrom(4096)
+                if query == b"end":
+                    return
+                if said := answer(query):
+                    listener.sendto(said, client)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        listener.sendto(b"end", listener.getsockname())
+        thread.join()
+
+
+@pytest.mark.parametrize("methods", ["last,none", "libc,last,none", "none"])
+def test_name_servers_are_followed_and_a_reload_makes_no_gap(machine: Machine, methods: str) -> None:
+    addresses = {"app.test": "127.0.0.51"}
+    with name_server(addresses) as dns, ambidextrous(machine.home, "127.0.0.51") as port:
+        resolvers = f"""\
+resolvers dns
+    nameserver one 127.0.0.1:{dns}
+    hold valid 1s
+    timeout resolve 200ms
+    timeout retry 200ms
+"""
+        pools = f"""\
+{resolvers}backend web
+    server-template s 1 app.test:{port} resolvers dns resolve-prefer ipv4 init-addr {methods}
+"""
+        apply(machine, pools)
+        until(machine, "web/s1", "srv_addr", "127.0.0.51")
+        known = addresses.pop("app.test")  # it keeps silent for a while, and the last answer still counts
+        apply(machine, f"{pools}backend other\n")
+        if methods != "none":
+            assert get(machine) == "plain 127.0.0.51"
+        addresses["app.test"] = "127.0.0.52"
+        until(machine, "web/s1", "srv_addr", "127.0.0.52")
+        addresses["app.test"] = known
+        until(machine, "web/s1", "srv_addr", "127.0.0.51")
+        assert get(machine) == "plain 127.0.0.51"
+
+
 # The proof
 
 
