@@ -68,6 +68,10 @@ options:
       - A file that was in the last release and is not listed any more is removed.
       - Required for O(state=present).
     type: dict
+  files_packed:
+    description: What the action plugin makes of large O(files) for the way to the node. It is not for playbooks.
+    type: str
+    version_added: 0.2.0
   certificates:
     description:
       - Certificates for O(certificate_dir), readable by root only.
@@ -240,6 +244,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.packing import unpack
 from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import (
     Host,
@@ -266,6 +271,7 @@ ARGUMENTS = {
     "release": {"type": "str"},
     "apply": {"type": "str", "choices": ["auto", "reload"], "default": "auto"},
     "files": {"type": "dict"},
+    "files_packed": {"type": "str", "no_log": True},
     "certificates": {
         "type": "list",
         "elements": "dict",
@@ -343,9 +349,14 @@ def difference(host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str,
 def main() -> t.NoReturn:
     """Apply the configuration."""
     module = QuietModule(
-        argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["files"])]
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "present", ["files", "files_packed"], True)],
+        mutually_exclusive=[("files", "files_packed")],
     )
     params = module.params
+    if packed := params.pop("files_packed"):
+        params["files"] = unpack(packed)
     is_rollback = params["state"] == "rolled_back"
     # Ansible returns the arguments with every result; the texts are large and may hold more than the listed secrets.
     invocation = {"module_args": {**params, "files": list(params["files"] or ()), "certificates": [], "secrets": []}}
@@ -398,7 +409,8 @@ def main() -> t.NoReturn:
         files_changed=outcome.found.files,
         certificates_changed=list(outcome.found.certificates),
         invocation=invocation,
-        diff=difference(host, outcome, config_dir),
+        # Texts of megabytes, where there are many services.
+        **({"diff": difference(host, outcome, config_dir)} if module._diff else {}),  # pylint: disable=protected-access
     )
 
 

@@ -109,6 +109,26 @@ def test_check_mode_before_haproxy_is_installed(run_module: RunModule, arguments
     assert "haproxy-that-is-not-there" in run_module(haproxy_config, **arguments)["msg"]
 
 
+def ansible(arguments: dict[str, t.Any], *options: str) -> str:
+    """Run the module as Ansible runs it on this machine, and return what it says."""
+    command = ["ansible", "localhost", "--inventory=localhost,", "--connection=local", *options]
+    command += ["--module-name=lbforge.haproxy.haproxy_config", f"--args={json.dumps(arguments, ensure_ascii=False)}"]
+    environment = {**os.environ, "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return done.stdout + done.stderr
+
+
+def test_a_large_release_arrives_as_it_is(run_module: RunModule, arguments: dict[str, t.Any]) -> None:
+    arguments["files"]["large.map"] = "".join(f"/{number} ü\n" for number in range(9000))
+    expected = run_module(haproxy_config, **arguments, _ansible_check_mode=True)
+    said = ansible(arguments, "--check")
+    assert f'"release": "{expected["release"]}"' in said
+    assert "haproxy.cfg" in said and "large.map" in said
+    # What it returns is not what it was given.
+    assert "/8999" not in said and "files_packed" not in said
+    assert '"diff"' not in said
+
+
 @pytest.mark.parametrize(
     ("bad_lines", "shown"),
     [
@@ -122,11 +142,7 @@ def test_check_mode_before_haproxy_is_installed(run_module: RunModule, arguments
 )
 def test_nothing_secret_is_shown(arguments: dict[str, t.Any], bad_lines: str, shown: list[str]) -> None:
     arguments["files"]["haproxy.cfg"] += bad_lines
-    command = ["ansible", "localhost", "--inventory=localhost,", "--connection=local", "-vvv", "--diff", "--check"]
-    command += ["--module-name=lbforge.haproxy.haproxy_config", f"--args={json.dumps(arguments)}"]
-    environment = {**os.environ, "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    said = done.stdout + done.stderr
+    said = ansible(arguments, "-vvv", "--diff", "--check")
     assert "haproxy.cfg line 1" in said
     assert [words for words in shown if words not in said] == []
     assert [secret for secret in SECRETS if secret in said] == []
