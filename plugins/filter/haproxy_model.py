@@ -72,6 +72,10 @@ _value:
       description: Backends with their name, mode, service, lines and servers.
       type: list
       elements: dict
+    extra_sections:
+      description: Sections of C(haproxy_extra_sections), each with heading and lines, in the order of the file.
+      type: list
+      elements: dict
     maps:
       description: Text of each map by its file name.
       type: dict

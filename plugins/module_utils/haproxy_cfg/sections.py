@@ -27,3 +27,6 @@ SECTIONS = (
     "traces",
     "acme",
 )
+
+#: the first HAProxy that knows a section, of those younger than the oldest HAProxy that is supported
+SINCE = {"crt-store": (3, 0), "log-profile": (3, 1), "traces": (3, 1), "acme": (3, 2)}

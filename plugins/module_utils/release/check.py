@@ -63,7 +63,7 @@ class Checker:
             root = Path(name)
             copies = {config_dir: root / "config", self._certificate_dir: root / "certificates"}
             self._copy(release, certificates, copies)
-            result = run([self._binary, "-c", "-f", str(copies[config_dir] / CONFIGURATION)])
+            result = run([self._binary, "-W", "-c", "-f", str(copies[config_dir] / CONFIGURATION)])
         output = f"{result.stdout}\n{result.stderr}"
         for real, copy in copies.items():
             output = output.replace(str(copy), str(real))

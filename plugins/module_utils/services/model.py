@@ -18,6 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     binds,
     checks,
     clients,
+    extra_sections,
     lines,
     peers,
     servers,
@@ -65,6 +66,7 @@ class Model:
     frontends: list[Frontend]
     relays: list[Data]
     backends: list[Backend]
+    extra_sections: list[Data]
     maps: dict[str, str]
     crt_lists: dict[str, str]
     certificates: list[Data]
@@ -108,6 +110,7 @@ def build(checked: Checked) -> Model:
         frontends=frontends,
         relays=relays,
         backends=[backend(service, settings) for service in services if has_backend(service)],
+        extra_sections=extra_sections.sections(settings),
         maps=maps(services),
         crt_lists=crt_lists(services, settings),
         certificates=certificates(services, settings),

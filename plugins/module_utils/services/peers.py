@@ -24,6 +24,8 @@ RAW_LINES = ("haproxy_backend_arguments", "haproxy_frontend_raw", "haproxy_maps"
 def has_tables(services: t.Iterable[Data], settings: Data) -> bool:
     """Whether anything could be shared."""
     found = [*settings["haproxy_frontend_extra_raw"], *settings["haproxy_frontend_redirect_extra_raw"]]
+    for section in settings["haproxy_extra_sections"]:
+        found += section["lines"]
     for service in services:
         found += service["haproxy_stick_table"] if service["haproxy_stick_table_enabled"] else ()
         for key in RAW_LINES:

@@ -10,7 +10,14 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import MOST_WORDS, split
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import checks, clients, lines, sandbox, servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
+    checks,
+    clients,
+    extra_sections,
+    lines,
+    sandbox,
+    servers,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import (
     acme_name,
     certificate_name,
@@ -26,7 +33,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds imp
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, did_you_mean
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import HOSTNAME, milliseconds
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import (
+    HOSTNAME,
+    ListOf,
+    lines_in,
+    milliseconds,
+)
 
 Data = dict[str, t.Any]
 
@@ -482,6 +494,9 @@ def sandboxed(settings: Data, place: Place) -> None:
     if not settings["haproxy_systemd_hardening"]:
         return
     sandbox.check(settings, SANDBOXED_SETTINGS, place)
+    sections = place.key(extra_sections.VARIABLE)
+    for line, here in lines_in(ListOf(extra_sections.SECTION), settings[extra_sections.VARIABLE], sections):
+        sandbox.check_text(line, here)
     for index, page in enumerate(settings["haproxy_errorfiles"]):
         sandbox.check_text(page["path"], place.key("haproxy_errorfiles").item(index).key("path"))
 

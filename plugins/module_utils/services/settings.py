@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.extra_sections import SECTION
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import (
     KEEPALIVE_MODES,
@@ -231,6 +232,7 @@ SETTINGS = Record(
         Key("haproxy_tuning_params", DictOf(TUNING_VALUE, TUNING_NAME), "Keywords of the global section.", {}),
         Key("haproxy_global_raw", LINES, "Raw lines of the global section.", []),
         Key("haproxy_defaults_raw", LINES, "Raw lines of the defaults section.", []),
+        Key("haproxy_extra_sections", ListOf(SECTION), "Sections of the user's.", []),
         Key("haproxy_log_socket", Text(r"\S+", "a log target"), "Where logs go.", "/dev/log"),
         Key("haproxy_static_files", ListOf(STATIC_FILE), "Files beside haproxy.cfg.", []),
         Key("haproxy_errorfiles", ListOf(ERROR_FILE), "Pages instead of HAProxy's own errors.", []),

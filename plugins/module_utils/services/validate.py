@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     binds,
     crosscheck,
+    extra_sections,
     rules,
     undefined,
     variables,
@@ -70,7 +71,8 @@ def check(
     problems = Problems(secrets=secrets)
     read_settings = read_all_settings(settings, problems)
     variables.check(variable_names, known_variables, problems)
-    rules.check_settings(read_settings, Place(problems, ""))
+    place = Place(problems, "")
+    rules.check_settings(read_settings, place)
     every = list(read_services(sources, read_settings, hosts, problems))
     crosscheck.servers(every)
     for item in every:
@@ -86,6 +88,13 @@ def check(
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.tracking(wanted)
     crosscheck.references(wanted, {item.name: item for item in every}, read_settings, problems)
+    extra_sections.check(read_settings, place, {item.name for item in wanted})
+    extra_sections.references(
+        crosscheck.raw_lines(wanted, read_settings, problems),
+        crosscheck.raw_lines(every, read_settings, problems),
+        read_settings,
+        place,
+    )
     vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.

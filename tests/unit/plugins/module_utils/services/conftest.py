@@ -113,7 +113,7 @@ def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], lis
         (tmp_path / "servers.state").write_text("1\n")
         path = tmp_path / "haproxy.cfg"
         path.write_text(text.replace("/run/haproxy/servers.state", str(tmp_path / "servers.state")))
-        done = subprocess.run([str(BINARY), "-c", "-f", path], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(BINARY), "-W", "-c", "-f", path], capture_output=True, text=True, check=False)
         said = [line for line in done.stderr.splitlines() if "[ALERT]" in line or "[WARNING]" in line]
         assert done.returncode == 0 or said, done.stderr
         return said
