@@ -127,7 +127,7 @@ class Place:
 
     def _at(self, path: str) -> Place:
         # Not dataclasses.replace: a validation makes a hundred thousand of these.
-        return Place(self.problems, path, self.service, self.secret)
+        return Place(**{**vars(self), "path": path})
 
     def of_service(self, name: str) -> Place:
         return dataclasses.replace(self, service=name)
