@@ -54,6 +54,9 @@ _value:
     tuning:
       description: Further keywords of the global section.
       type: dict
+    handshake_timeout:
+      description: How long TLS and the PROXY header may take; empty where HAProxy is too old to be told.
+      type: str
     stats:
       description: Bind and credentials of the statistics page. It holds a secret.
       type: dict
@@ -64,8 +67,10 @@ _value:
       description: Frontends with their name, mode, service, binds, lines and default backend.
       type: list
       elements: dict
-    relays:
-      description: Backends between the frontends of a port that takes TLS and plain.
+    side_backends:
+      description:
+        - Backends beside those of the services, each with name and lines, between the frontends of a port that takes
+          TLS and plain, and with the tables in which connections of one source are counted.
       type: list
       elements: dict
     backends:

@@ -24,6 +24,9 @@ NETWORKS_PER_LINE = 40
 LOOPBACK = ("127.0.0.0/8", "::1")
 # HAProxy cannot loop. Whoever has more proxies in a row sees the last of these as the client.
 LONGEST_CHAIN = 5
+# Of the three counters of a connection the one that users' own lines take last.
+COUNTER = "sc2"
+COUNTED_SOURCES = "100k"
 # RFC 8555 section 8.3: where the CA looks for the answer to a challenge.
 CHALLENGES = "/.well-known/acme-challenge"
 
@@ -53,6 +56,32 @@ def reserved_acls(service: Data) -> t.Iterator[str]:
         yield ALLOWED
     if trusts(service):
         yield TRUSTED
+
+
+def limits_sources(service: Data) -> bool:
+    """Whether a source may have only so many connections."""
+    return bool(service["haproxy_connections_per_source"] and not service["haproxy_backend_only"])
+
+
+def sources(service: Data) -> Data:
+    """The table in which connections are counted. It is nobody else's, and not shared: each node counts its own."""
+    table = f"stick-table type ipv6 size {COUNTED_SOURCES} expire 1m store conn_cur"
+    return {"name": f"{service['haproxy_service_name']}-sources", "lines": [table]}
+
+
+def counted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
+    """Refuses a source's connections beyond its limit, before anything is spent on them.
+
+    Where a PROXY header names the client, it has to be read first.
+    """
+    if not limits_sources(service):
+        return
+    words = [word for bind in own_binds for option in bind.options for word in option.split()]
+    stage = "session" if "accept-proxy" in words else "connection"
+    others = f" if !{TRUSTED}" if trusts(service) else ""
+    yield f"tcp-request {stage} track-{COUNTER} src table {sources(service)['name']}{others}"
+    limit = service["haproxy_connections_per_source"]
+    yield f"tcp-request {stage} reject if {{ {COUNTER}_conn_cur gt {limit} }}"
 
 
 def admitted_connections(service: Data) -> t.Iterator[str]:

@@ -24,7 +24,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     servers,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.binds import has_backend
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked, version_tuple
 
 Data = dict[str, t.Any]
 
@@ -61,10 +61,11 @@ class Model:
     settings: Data
     log: str
     tuning: dict[str, str]
+    handshake_timeout: str
     stats: Data
     peers: Data
     frontends: list[Frontend]
-    relays: list[Data]
+    side_backends: list[Data]
     backends: list[Backend]
     extra_sections: list[Data]
     maps: dict[str, str]
@@ -88,15 +89,17 @@ def build(checked: Checked) -> Model:
     """The model of checked services; equal input gives an equal model."""
     settings, services = checked.settings, checked.services
     frontends: list[Frontend] = []
-    relays: list[Data] = []
+    side_backends: list[Data] = []
     certbots = {service["haproxy_service_name"] for service in services if binds.is_certbot(service, settings)}
     for service in services:
+        if clients.limits_sources(service):
+            side_backends.append(clients.sources(service))
         for number, served in enumerate(binds.by_frontend(service, settings), start=1):
             if redirecting := binds.redirecting(service, served):
                 frontends.append(redirect_frontend(number, redirecting, service, settings, certbots))
             if service["haproxy_accept_both_protocols"] and served[0].tls:
                 frontends += both_protocols(number, served[0], service, settings)
-                relays += [
+                side_backends += [
                     relay(f"{service['haproxy_service_name']}-{kind}-front-{number}") for kind in ("tls", "plain")
                 ]
             else:
@@ -105,10 +108,11 @@ def build(checked: Checked) -> Model:
         settings=settings,
         log=log_target(settings["haproxy_log_socket"]),
         tuning=tuning(settings["haproxy_tuning_params"]),
+        handshake_timeout=handshake_timeout(settings),
         stats=stats(settings),
         peers=peers.section(services, settings),
         frontends=frontends,
-        relays=relays,
+        side_backends=side_backends,
         backends=[backend(service, settings) for service in services if has_backend(service)],
         extra_sections=extra_sections.sections(settings),
         maps=maps(services),
@@ -139,6 +143,7 @@ def frontend(name: str, served: t.Mapping[binds.Bind, str], service: Data, setti
     ordered = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *clients.counted_connections(service, served),
             *clients.admitted_connections(service),
             *(clients.forwarding_headers(service, served) if mode == "http" else ()),
             *(clients.admitted_requests(service) if clients.trusts(service) else ()),
@@ -212,6 +217,7 @@ def redirect_frontend(
     ordered = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *clients.counted_connections(service, served),
             *(() if challenges else clients.admitted_connections(service)),
             *clients.forwarding_headers(service, served),
             *(clients.admitted_requests(service, challenges) if challenges or clients.trusts(service) else ()),
@@ -236,24 +242,31 @@ def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data)
     sniffing = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *clients.counted_connections(service, [bind]),
             *clients.admitted_connections(service),
+            # Of a client that stays when its inner connection has ended.
+            f"timeout client-fin {settings['haproxy_http_request_timeout']}",
             "tcp-request inspect-delay 2s",
             "tcp-request content accept if HTTP",
             "tcp-request content accept if { req.ssl_hello_type 1 }",
             f"use_backend {tls} if {{ req.ssl_hello_type 1 }}",
         ]
     )
-    inner = dataclasses.replace(bind, options=("accept-proxy",))
+    # Each client has two connections here, so half as many clients take what a frontend may have.
+    limit = service["haproxy_frontend_maxconn"] or max(1, settings["haproxy_frontend_maxconn"] // 2)
+    outer = {**service, "haproxy_frontend_maxconn": limit}
+    inner = {**service, "haproxy_connections_per_source": 0}
+    relayed = dataclasses.replace(bind, options=("accept-proxy",))
     return [
-        Frontend(f"{name}-front-{number}", "tcp", service, [" ".join([str(bind), *bind.options])], sniffing, plain),
-        frontend(tls, {inner: f"abns@{tls}"}, service, settings),
-        frontend(plain, {dataclasses.replace(inner, tls=False): f"abns@{plain}"}, service, settings),
+        Frontend(f"{name}-front-{number}", "tcp", outer, [" ".join([str(bind), *bind.options])], sniffing, plain),
+        frontend(tls, {relayed: f"abns@{tls}"}, inner, settings),
+        frontend(plain, {dataclasses.replace(relayed, tls=False): f"abns@{plain}"}, inner, settings),
     ]
 
 
 def relay(name: str) -> Data:
     """The backend that hands a connection to the inner frontend of the same name."""
-    return {"name": name, "server": f"server inner abns@{name} send-proxy-v2"}
+    return {"name": name, "lines": ["mode tcp", f"server inner abns@{name} send-proxy-v2"]}
 
 
 # Backends
@@ -301,6 +314,12 @@ def log_target(target: str) -> str:
 def tuning(parameters: t.Mapping[str, str]) -> dict[str, str]:
     """Keywords of the global section; older documentation writes some of their dots as underscores."""
     return {"tune.maxrewrite": "1280", **{name.replace("_", "."): value for name, value in parameters.items()}}
+
+
+def handshake_timeout(settings: Data) -> str:
+    """How long TLS and the PROXY header may take. Older versions know only the client's timeout for that."""
+    known = version_tuple(settings["haproxy_version"]) >= (3, 0)
+    return str(settings["haproxy_http_request_timeout"]) if known else ""
 
 
 def stats(settings: Data) -> Data:

@@ -15,6 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     clients,
     extra_sections,
     lines,
+    peers,
     sandbox,
     servers,
 )
@@ -54,6 +55,7 @@ HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|co
 # server NAME ADDRESS check inter TIME rise COUNT fall COUNT
 FEWEST_SERVER_WORDS = 10
 
+TAKEN_COUNTER = re.compile(r"\b(track-sc2|sc2_\w+|sc_\w+\(2)\b")
 OWN_ACLS = {clients.ALLOWED: "the allow list's", clients.TRUSTED: "the trusted proxies'"}
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
 NO_PROGRAM = (
@@ -93,6 +95,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
         tcp_acls(service, place)
         default_backend(service, place)
         forwarded_for(service, place, settings)
+        limits(service, place, settings)
     if has_backend(service) and not service["haproxy_frontend_only"]:
         server_ports(service, place)
         server_words(service, place)
@@ -348,6 +351,31 @@ def forwarded_for(service: Data, place: Place, settings: Data) -> None:
             )
 
 
+def limits(service: Data, place: Place, settings: Data) -> None:
+    room_for_others(service["haproxy_frontend_maxconn"], place, settings)
+    if not clients.limits_sources(service):
+        return
+    raw = [line for key in peers.RAW_LINES for line in service[key] or ()]
+    acl_rules = [acl["rule"] for acl in (service["haproxy_acls"] or {}).values()]
+    for line in (*raw, *acl_rules, *service["haproxy_stick_table"], *settings["haproxy_frontend_extra_raw"]):
+        if TAKEN_COUNTER.search(line):
+            place.key("haproxy_connections_per_source").wrong(
+                service["haproxy_connections_per_source"],
+                f"takes the counter {clients.COUNTER}, and {line!r} does so, too",
+                "Use sc0 or sc1 there.",
+            )
+
+
+def room_for_others(limit: int | None, place: Place, settings: Data) -> None:
+    if limit and limit >= settings["haproxy_maxconn"]:
+        place.key("haproxy_frontend_maxconn").doubtful(
+            limit,
+            f"is not below haproxy_maxconn ({settings['haproxy_maxconn']}), so clients of one frontend can take all"
+            " connections of the process",
+            "Raise haproxy_maxconn, or lower it.",
+        )
+
+
 def server_ports(service: Data, place: Place) -> None:
     for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
         for index, node in enumerate(service[key] or ()):
@@ -462,6 +490,7 @@ def check_settings(settings: Data, place: Place) -> None:
         place.key("haproxy_stats_prometheus_enabled").doubtful(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
+    room_for_others(settings["haproxy_frontend_maxconn"], place, settings)
     user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
     error_files(settings, place.key("haproxy_errorfiles"))
     sandboxed(settings, place)

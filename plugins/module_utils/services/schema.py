@@ -21,6 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values im
     NAME_OR_PATH,
     PATH,
     PORT,
+    SOURCE_CONNECTIONS,
     TIMEOUT,
     WEIGHT,
     Address,
@@ -237,7 +238,19 @@ SERVICE = Record(
             " limits, counters and tables.",
             False,
         ),
-        Key("haproxy_frontend_maxconn", CONNECTIONS, "Connections at once on each frontend."),
+        Key(
+            "haproxy_frontend_maxconn",
+            CONNECTIONS,
+            "Connections at once on each frontend, instead of the variable `haproxy_frontend_maxconn`. With"
+            " `haproxy_accept_both_protocols` a client has two, so the variable counts half there.",
+        ),
+        Key(
+            "haproxy_connections_per_source",
+            SOURCE_CONNECTIONS,
+            "Connections at once of one client address on all frontends of the service together, but not of"
+            " `haproxy_trusted_proxies`; more are refused. 0 sets no limit. It takes the counter `sc2`.",
+            follows="haproxy_connections_per_source",
+        ),
         Key("haproxy_frontend_only", Boolean(), "Only frontends, no backend of its own.", False),
         Key("haproxy_backend_only", Boolean(), "Only a backend, for other services to send requests to.", False),
         Key("haproxy_balance_type", Choice(("http", "tcp")), "What is balanced: requests or connections.", "http"),

@@ -182,6 +182,7 @@ PORT = Integer(
 COUNT = Integer(1, 1_000, "a count")
 # HAProxy's own bound for maxconn values on one process.
 CONNECTIONS = Integer(1, 2_000_000, "a number of connections")
+SOURCE_CONNECTIONS = Integer(0, 2_000_000, "a number of connections")
 WEIGHT = Integer(0, 256, "a weight")
 
 

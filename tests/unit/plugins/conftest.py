@@ -28,6 +28,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers im
 
 BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
 
+GIVEN_PORTS: set[int] = set()
+
 SETTINGS = """\
 global
     stats socket @home@/admin level admin
@@ -179,9 +181,14 @@ def origin() -> t.Iterator[int]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, and that this process has not given away before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in GIVEN_PORTS:
+            GIVEN_PORTS.add(port)
+            return port
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import threading
 import typing as t
 from contextlib import ExitStack
 
@@ -21,6 +22,8 @@ from ansible.plugins.filter.core import comment
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY, Running, launched
+
+from .traffic import Mirror, MirrorServer
 
 TEMPLATES = pathlib.Path(__file__).parents[5] / "roles" / "haproxy_server" / "templates"
 NODES = [{"name": "w1", "ip_addr": "10.0.0.21"}, {"name": "w2", "ip_addr": "10.0.0.22"}]
@@ -128,13 +131,26 @@ def serve(render: t.Callable[..., Rendered], pem: str) -> t.Iterator[t.Callable[
 
         def start(*services: dict[str, t.Any], **settings: t.Any) -> Running:
             home = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hap.")))
-            rendered = render(*services, haproxy_ssl_cert_path=str(home), **settings)
+            told = subprocess.run([str(BINARY), "-v"], capture_output=True, text=True, check=True).stdout
+            version = ".".join(told.split()[2].split(".")[:2])
+            rendered = render(*services, haproxy_ssl_cert_path=str(home), haproxy_version=version, **settings)
             for certificate in rendered.model["certificates"]:
                 (home / f"{certificate['name']}.pem").write_text(pem)
             text = re.sub(r"(?m)^    (chroot|user|group) .*\n", "", rendered.text)
             for path, name in (("/admin.sock", "admin"), (".stat", "stat"), ("/servers.state", "servers.state")):
                 text = text.replace(f"/run/haproxy{path}", f"{home}/{name}")
-            (home / "haproxy.cfg").write_text(text)
+            # These names are for all processes of a machine.
+            (home / "haproxy.cfg").write_text(text.replace("abns@", f"abns@{home.name}"))
             return launched(stack, home)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def mirror() -> t.Iterator[int]:
+    """The port of such a server."""
+    server = MirrorServer(("127.0.0.1", 0), Mirror)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield int(server.server_address[1])
+    server.shutdown()
+    server.server_close()

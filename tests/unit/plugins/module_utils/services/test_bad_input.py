@@ -82,6 +82,15 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_single_frontend",
         "exclude each other",
     ),
+    (
+        {
+            "haproxy_connections_per_source": 5,
+            "haproxy_frontend_raw": ["http-request deny if { sc_conn_rate(2) gt 5 }"],
+        },
+        "haproxy_connections_per_source",
+        "takes the counter sc2",
+    ),
+    ({"haproxy_connections_per_source": -1}, "haproxy_connections_per_source", "out of range"),
     ({"haproxy_port": 0}, "haproxy_port", "out of range for a port"),
     ({"haproxy_port": 65536}, "haproxy_port", "Use 1 to 65535"),
     ({"haproxy_port": -1}, "haproxy_port", "out of range"),
@@ -729,6 +738,11 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         [{**WEB, "haproxy_default_backend": "web", "haproxy_frontend_raw": ["default_backend web-back"]}],
         f"{S0}.haproxy_frontend_raw[0]",
         "takes the place of haproxy_default_backend",
+    ),
+    (
+        [{**WEB, "haproxy_frontend_maxconn": 4096}],
+        f"{S0}.haproxy_frontend_maxconn",
+        "is not below haproxy_maxconn (4096)",
     ),
     ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
     (

@@ -10,19 +10,15 @@ A PROXY header gives a client any address; proxies of a user are addresses, too.
 from __future__ import annotations
 
 import http.client
-import http.server
 import json
 import socket
 import ssl
-import threading
-import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running, free_port
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import free_port
 
-Serve = t.Callable[..., Running]
-Headers = dict[str, list[str]]
+from .traffic import Client, Headers, Serve, mirrored
 
 STRANGER, CLIENT, CDN, INNER_PROXY = "203.0.113.7", "198.51.100.8", "192.0.2.1", "192.0.2.2"
 PROXIES = ["192.0.2.0/24", "2001:db8:1::/48"]
@@ -34,79 +30,6 @@ FORGED = {
     "Forwarded": "for=6.6.6.6",
     "X-Real-IP": "6.6.6.6",
 }
-
-
-class Mirror(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers of the request."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        headers: Headers = {}
-        for name, value in self.headers.items():
-            headers.setdefault(name.lower(), []).append(value)
-        body = json.dumps(headers).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: t.Any) -> None:
-        """Say nothing."""
-
-
-class MirrorServer(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
-        """HAProxy resets connections that it does not need."""
-
-
-@pytest.fixture(scope="module")
-def mirror() -> t.Iterator[int]:
-    """The port of such a server."""
-    server = MirrorServer(("127.0.0.1", 0), Mirror)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield int(server.server_address[1])
-    server.shutdown()
-    server.server_close()
-
-
-def service(mirror: int, **keys: t.Any) -> dict[str, t.Any]:
-    return {
-        "haproxy_service_name": "web",
-        "haproxy_port": free_port(),
-        "haproxy_bind": ["127.0.0.1"],
-        "haproxy_bind_options": ["accept-proxy"],
-        "haproxy_backend_port": mirror,
-        "haproxy_backend_nodes": [{"name": "w1", "ip_addr": "127.0.0.1"}],
-        "haproxy_backend_server_options": ["no-check"],
-        **keys,
-    }
-
-
-class Client(http.client.HTTPConnection):
-    """One that comes from some address, or through a proxy that has it."""
-
-    def __init__(self, port: int, source: str, *, tls: bool = False, address: str = "127.0.0.1") -> None:
-        super().__init__(address, port, timeout=30)
-        self.source, self.tls = source, tls
-
-    def connect(self) -> None:
-        super().connect()
-        family = "TCP6" if ":" in self.source else "TCP4"
-        own = "::1" if ":" in self.source else "127.0.0.1"
-        self.sock.sendall(f"PROXY {family} {self.source} {own} 5000 {self.port}\r\n".encode())
-        if self.tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            self.sock = context.wrap_socket(self.sock)
-
-    def ask(self, headers: dict[str, str], path: str = "/") -> tuple[int, Headers]:
-        self.request("GET", path, headers=headers)
-        answer = self.getresponse()
-        body = answer.read()
-        return answer.status, json.loads(body) if answer.status == 200 else {}
 
 
 def forwarding(headers: Headers) -> Headers:
@@ -137,7 +60,7 @@ def test_only_trusted_proxies_tell_of_clients(
     serve: Serve, mirror: int, choice: str, of_strangers: list[str], of_proxies: list[str], both: bool, tls: bool
 ) -> None:
     keys = {"haproxy_ssl": tls or both, "haproxy_accept_both_protocols": both, "haproxy_forwarded_for": choice}
-    web = service(mirror, haproxy_trusted_proxies=PROXIES, **keys)
+    web = mirrored(mirror, haproxy_trusted_proxies=PROXIES, **keys)
     serve(web)
     scheme = "https" if tls else "http"
     status, seen = Client(web["haproxy_port"], STRANGER, tls=tls).ask(FORGED)
@@ -158,7 +81,7 @@ def test_only_trusted_proxies_tell_of_clients(
 
 @pytest.mark.parametrize("choice", ["add", "set", "pass", "off"])
 def test_without_trusted_proxies_everybody_is_a_stranger(serve: Serve, mirror: int, choice: str) -> None:
-    web = service(mirror, haproxy_forwarded_for=choice)
+    web = mirrored(mirror, haproxy_forwarded_for=choice)
     serve(web)
     for source in (STRANGER, CDN):
         seen = forwarding(Client(web["haproxy_port"], source).ask(FORGED)[1])
@@ -190,7 +113,7 @@ CHAINS: list[tuple[str, str]] = [
 
 
 def test_the_client_is_the_last_that_is_no_trusted_proxy(serve: Serve, mirror: int) -> None:
-    web = service(mirror, haproxy_trusted_proxies=PROXIES, haproxy_forwarded_for="set")
+    web = mirrored(mirror, haproxy_trusted_proxies=PROXIES, haproxy_forwarded_for="set")
     serve(web)
     proxy = Client(web["haproxy_port"], CDN)
     seen = [(chain, proxy.ask({"X-Forwarded-For": chain})[1]["x-forwarded-for"][0]) for chain, _client in CHAINS]
@@ -210,7 +133,7 @@ def test_rules_of_the_user_see_the_client(serve: Serve, mirror: int) -> None:
         "http-request redirect scheme https code 301 if { path_beg /secure } !{ req.hdr(X-Forwarded-Proto) https }",
         f"http-request deny deny_status 429 if {{ src {CLIENT} }} {{ path /banned }}",
     ]
-    web = service(mirror, haproxy_trusted_proxies=PROXIES, haproxy_frontend_raw=lines)
+    web = mirrored(mirror, haproxy_trusted_proxies=PROXIES, haproxy_frontend_raw=lines)
     serve(web)
     proxied = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
     assert Client(web["haproxy_port"], CDN).ask(proxied, "/secure")[0] == 200
@@ -222,7 +145,7 @@ def test_rules_of_the_user_see_the_client(serve: Serve, mirror: int) -> None:
 
 @pytest.mark.parametrize("both", [False, True])
 def test_an_allow_list_is_about_clients_behind_proxies(serve: Serve, mirror: int, both: bool) -> None:
-    web = service(
+    web = mirrored(
         mirror,
         haproxy_trusted_proxies=PROXIES,
         haproxy_allowlist_networks=["198.51.100.0/24"],
@@ -248,11 +171,11 @@ def test_the_ca_reaches_certbot_past_an_allow_list(
     """On the redirect frontend alone: everything else of it stays closed."""
     rule = "path_beg /.well-known/" if by_name else "path_beg /.well-known/acme-challenge/"
     certbot = {
-        **service(mirror),
+        **mirrored(mirror),
         "haproxy_service_name": "letsencrypt",
         "haproxy_backend_only": True,
     }
-    web = service(
+    web = mirrored(
         mirror,
         haproxy_ssl=True,
         haproxy_redirect_http_port=free_port(),
@@ -278,18 +201,18 @@ def test_the_ca_reaches_certbot_past_an_allow_list(
 
 def test_a_raw_default_backend_wins(serve: Serve, mirror: int) -> None:
     other = {
-        **service(mirror, haproxy_backend_arguments=["http-request return status 418"]),
+        **mirrored(mirror, haproxy_backend_arguments=["http-request return status 418"]),
         "haproxy_service_name": "other",
         "haproxy_backend_only": True,
     }
-    web = service(mirror, haproxy_frontend_raw=["default_backend other-back"])
+    web = mirrored(mirror, haproxy_frontend_raw=["default_backend other-back"])
     serve(web, other)
     assert Client(web["haproxy_port"], STRANGER).ask({})[0] == 418
 
 
 def test_one_frontend_for_all_binds(serve: Serve, mirror: int) -> None:
     """Plain and TLS in one: each request tells how it came, and limits and tables are shared."""
-    web = service(
+    web = mirrored(
         mirror,
         haproxy_bind=["127.0.0.1", {"address": "127.0.0.2", "options": ["name plain-one"]}],
         haproxy_ssl=True,

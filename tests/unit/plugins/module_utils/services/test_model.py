@@ -50,6 +50,19 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     ({}, FRONT, "http-request del-header x-forwarded- -m beg"),
     ({"haproxy_trusted_proxies": ["192.0.2.0/24"]}, FRONT, "acl trusted_proxy src 192.0.2.0/24"),
     ({"haproxy_trusted_proxies": ["192.0.2.0/24"]}, BACK, "option forwardfor if-none"),
+    ({}, "defaults", "maxconn 3072"),
+    (
+        {"haproxy_connections_per_source": 10},
+        "backend web-sources",
+        "stick-table type ipv6 size 100k expire 1m store conn_cur",
+    ),
+    ({"haproxy_connections_per_source": 10}, FRONT, "tcp-request connection track-sc2 src table web-sources"),
+    # A PROXY header has to be read before the client is known.
+    (
+        {"haproxy_connections_per_source": 10, "haproxy_bind_options": ["accept-proxy"]},
+        FRONT,
+        "tcp-request session reject if { sc2_conn_cur gt 10 }",
+    ),
     ({"haproxy_frontend_maxconn": "100"}, FRONT, "maxconn 100"),
     ({"haproxy_timeout_client": "1h"}, FRONT, "timeout client 1h"),
     ({"haproxy_timeout_server": "2h"}, BACK, "timeout server 2h"),
