@@ -88,7 +88,7 @@ def serve(tmp_path: pathlib.Path, certificates: dict[str, pathlib.Path]) -> t.It
             + f"\n    bind 127.0.0.1:{port} ssl {shown}\n    http-request return status 200\n"
         )
         running.append(subprocess.Popen([os.environ.get("HAPROXY", "haproxy"), "-db", "-f", tmp_path / "haproxy.cfg"]))
-        for _again in range(100):
+        for _again in range(1200):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", port)) == 0:
                     return port

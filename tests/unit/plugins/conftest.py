@@ -92,7 +92,7 @@ class Running:
         return (self.home / "log").read_text()
 
 
-def eventually(true: t.Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(true: t.Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while True:

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_server
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually
 
 CONFIGURATION = """
 frontend f
@@ -92,7 +93,7 @@ class Lab:
         answers: list[int | str] = []
 
         def get() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.running.ports["web"], timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.running.ports["web"], timeout=90)
             try:
                 connection.request("GET", f"/{seconds}")
                 answers.append(connection.getresponse().status)
@@ -306,7 +307,7 @@ def test_a_socket_of_tcp(lab: Lab) -> None:
 def test_up_is_up_in_full(lab: Lab) -> None:
     lab.run(backend="app", name="web1", state="maint")
     assert lab.run(backend="app", name="web1", state="ready")["servers"][0]["status"] == "UP 1/3"
-    done = lab.run(backend="app", name="web1", state="ready", wait=True, wait_timeout=10, wait_interval=0.05)
+    done = lab.run(backend="app", name="web1", state="ready", wait=True, wait_timeout=60, wait_interval=0.05)
     assert (done["changed"], done["servers"][0]["status"]) == (False, "UP")
 
 
@@ -327,14 +328,14 @@ def test_a_server_that_does_not_come_up(lab: Lab) -> None:
 
 @pytest.mark.parametrize("state", ["drain", "maint"])
 def test_wait_for_the_last_session(lab: Lab, state: str) -> None:
-    answers = lab.request(0.8)
-    done = lab.run(backend="web", name="web1", state=state, wait=True, wait_timeout=10, wait_interval=0.05)
+    answers = lab.request(4)
+    done = lab.run(backend="web", name="web1", state=state, wait=True, wait_timeout=60, wait_interval=0.05)
     assert answers == [200]
     assert done["servers"][0]["sessions"] == 0
 
 
 def test_sessions_that_last_too_long(lab: Lab) -> None:
-    answers = lab.request(3)
+    answers = lab.request(9)
     item = {"backend": "web", "name": "web1", "state": "drain"}
     failed = lab.run(item, wait=True, wait_timeout=0, wait_interval=0.05)
     assert failed["msg"] == "servers[0] (web/web1): After 0 s it still has 1 session."
@@ -344,19 +345,17 @@ def test_sessions_that_last_too_long(lab: Lab) -> None:
     assert answers == []
     forced = lab.run(item, wait=True, wait_timeout=0, on_timeout="force")
     assert forced["commands"] == ["shutdown sessions server web/web1"]
-    time.sleep(0.3)
-    assert answers in CUT_OFF
+    eventually(lambda: answers in CUT_OFF)
 
 
 def test_sessions_are_ended_at_once(lab: Lab) -> None:
-    answers = lab.request(3)
+    answers = lab.request(9)
     item = {"backend": "web", "name": "web1", "state": "maint", "shutdown_sessions": True}
     predicted = lab.check(item)
     done = lab.run(item)
     assert done["commands"] == predicted["commands"]
     assert done["commands"] == ["set server web/web1 state maint", "shutdown sessions server web/web1"]
-    time.sleep(0.3)
-    assert answers in CUT_OFF
+    eventually(lambda: answers in CUT_OFF)
     assert lab.run(item)["changed"] is False
 
 
@@ -365,7 +364,7 @@ def test_a_reload_in_the_meantime_does_no_harm(lab: Lab) -> None:
     lab.running.ask("set server app/web1 health down")
     reload = threading.Thread(target=lab.running.reload)
     reload.start()
-    done = lab.run(backend="app", name="web1", weight=10, state="ready", wait=True, wait_timeout=20, wait_interval=0.05)
+    done = lab.run(backend="app", name="web1", weight=10, state="ready", wait=True, wait_timeout=60, wait_interval=0.05)
     reload.join()
     assert done["servers"][0]["status"] == "UP"
 
@@ -386,7 +385,7 @@ def test_add_and_remove(lab: Lab) -> None:
         "maxconn": 9,
         "options": ["inter 300ms rise 2", "sni 'str(a b)'"],
     }
-    done = lab.quartet(item, wait=True, wait_timeout=10, wait_interval=0.05)
+    done = lab.quartet(item, wait=True, wait_timeout=60, wait_interval=0.05)
     assert done["commands"] == [
         f"add server app/new 127.0.0.1:{port} check weight 4 maxconn 9 inter 300ms rise 2 sni str(a\\ b)",
         "enable health app/new",
@@ -441,25 +440,24 @@ def test_a_tracked_server_is_not_removed(lab: Lab) -> None:
 
 
 def test_a_server_with_sessions_is_removed_when_they_are_gone(lab: Lab) -> None:
-    answers = lab.request(0.8)
+    answers = lab.request(4)
     item = {"backend": "web", "name": "web1", "state": "absent"}
     left = lab.run(item, wait=True, wait_timeout=0, on_timeout="leave")
     assert left["servers"][0]["after"]["state"] == "maint"
-    done = lab.run(item, wait=True, wait_timeout=10, wait_interval=0.05)
+    done = lab.run(item, wait=True, wait_timeout=60, wait_interval=0.05)
     assert done["commands"] == ["del server web/web1"]
     assert answers == [200]
 
 
 def test_a_server_is_removed_with_its_sessions(lab: Lab) -> None:
-    answers = lab.request(5)
+    answers = lab.request(9)
     done = lab.run(backend="web", name="web1", state="absent", shutdown_sessions=True)
     assert done["commands"] == [
         "set server web/web1 state maint",
         "shutdown sessions server web/web1",
         "del server web/web1",
     ]
-    time.sleep(0.2)
-    assert answers in CUT_OFF
+    eventually(lambda: answers in CUT_OFF)
 
 
 # With a ledger

@@ -110,7 +110,7 @@ class Machine:
         return apply(lambda: wanted, host or self.host(), keep=3, patience=5, check_mode=check_mode)
 
     def answer(self, path: str = "/") -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", path)
         return connection.getresponse().read().decode()
 

@@ -88,7 +88,7 @@ class Site:
         """Which server answers how often."""
         found: dict[str, int] = {}
         for _number in range(number):
-            with socket.create_connection(("127.0.1.1", self.machine.port), timeout=5) as client:
+            with socket.create_connection(("127.0.1.1", self.machine.port), timeout=60) as client:
                 client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
                 text = client.makefile().read()
             answer = text.rpartition("\n")[2] if " 200 " in text else text.split()[1]
@@ -164,7 +164,7 @@ def test_sessions_that_would_end_with_their_server_take_a_reload(site: Site) -> 
     with socket.create_server(("127.0.0.8", port)) as slow:
         line = f"server slow 127.0.0.8:{port} on-marked-down shutdown-sessions"
         site.machine.apply(site.wanted("1 disabled", moved=("backend other", f"{line}\nbackend other")))
-        with socket.create_connection(("127.0.1.1", site.machine.port), timeout=9) as client:
+        with socket.create_connection(("127.0.1.1", site.machine.port), timeout=60) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             served, _address = slow.accept()
             with served:
@@ -259,7 +259,7 @@ def test_a_server_with_a_long_connection_goes_with_a_reload(site: Site) -> None:
         with_slow = f"server slow 127.0.0.8:{port}\nbackend other"
         site.machine.apply(site.wanted("1 check weight 1", moved=("backend other", with_slow)))
         site.machine.tell("set server web/s1 state maint")
-        with socket.create_connection(("127.0.1.1", site.machine.port), timeout=9) as client:
+        with socket.create_connection(("127.0.1.1", site.machine.port), timeout=60) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             served, _address = slow.accept()
             with served:

@@ -104,7 +104,7 @@ def started_fresh(machine: Machine, text: str) -> Rows:
         (home / "haproxy.cfg").write_text(text)
         process = subprocess.Popen([BINARY, "-db", "-f", home / "haproxy.cfg"], stderr=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while True:
                 with suppress(LbforgeError):
                     return rows(RuntimeClient(home / "admin", 10).read("show servers state"))
@@ -117,7 +117,7 @@ def started_fresh(machine: Machine, text: str) -> Rows:
 
 def get(machine: Machine) -> str:
     """What a client gets."""
-    with socket.create_connection(("127.0.1.1", machine.port), timeout=20) as client:
+    with socket.create_connection(("127.0.1.1", machine.port), timeout=60) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         answer = client.makefile().read()
     return answer.rpartition("\n")[2] if " 200 " in answer else answer.split()[1]
@@ -125,7 +125,7 @@ def get(machine: Machine) -> str:
 
 def until(machine: Machine, name: str, column: str, value: str) -> None:
     """Wait until a server is so."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (found := seen(machine)[name][column]) != value:
         assert time.monotonic() < deadline, f"{column} of {name} is {found}"
         time.sleep(0.02)

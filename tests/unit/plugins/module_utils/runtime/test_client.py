@@ -76,7 +76,7 @@ def test_silence_ends(serve: t.Callable[..., Path]) -> None:
     started = time.monotonic()
     with pytest.raises(SocketError, match="timed out"):
         RuntimeClient(path, 0.2).ask("show proc")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
 
 
 POOL = "backend web\n    server one 127.0.0.1:9 weight 10\n"

@@ -31,12 +31,12 @@ frontend back
 def test_statistics_are_typed_and_count_what_a_client_did(haproxy: t.Any) -> None:
     running = haproxy(CONFIGURATION)
     for _request in range(3):
-        connection = http.client.HTTPConnection("127.0.0.1", running.ports["front"], timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", running.ports["front"], timeout=30)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"0123456789"
         connection.close()
     # HAProxy counts a request when its connection is over, which the client does not wait for.
-    for _attempt in range(100):
+    for _attempt in range(1200):
         rows = parse_stats(running.client.read("show stat"))
         by_name = {(row["pxname"], row["svname"]): row for row in rows}
         if by_name["front", "FRONTEND"]["hrsp_2xx"] == 3:
@@ -84,7 +84,7 @@ def test_sessions_are_counted_where_they_are(haproxy: t.Any) -> None:
         assert parse_sessions(running.client.read("show sess")) == Sessions()
         waiting = []
         for _client in range(2):
-            connection = http.client.HTTPConnection("127.0.0.1", running.ports["slow"], timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", running.ports["slow"], timeout=30)
             connection.request("GET", "/")
             waiting.append(silent.accept())
         found = parse_sessions(running.client.read("show sess"))

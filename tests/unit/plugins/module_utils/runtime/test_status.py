@@ -82,7 +82,7 @@ frontend back
 
 def eventually(true: t.Callable[[], bool]) -> None:
     """Wait until something is true."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
@@ -234,8 +234,8 @@ def test_inner_frontends_are_looked_through(haproxy: t.Any, tmp_path_factory: py
     context = ssl.create_default_context(cafile=str(directory / "c"))
     context.check_hostname = False
     for connection in (
-        http.client.HTTPConnection("127.0.0.1", running.ports["web"], timeout=5),
-        http.client.HTTPSConnection("127.0.0.1", running.ports["web"], timeout=5, context=context),
+        http.client.HTTPConnection("127.0.0.1", running.ports["web"], timeout=30),
+        http.client.HTTPSConnection("127.0.0.1", running.ports["web"], timeout=30, context=context),
     ):
         with closing(connection):  # so it leads where the configuration says
             connection.request("GET", "/")
@@ -249,7 +249,7 @@ def test_inner_frontends_are_looked_through(haproxy: t.Any, tmp_path_factory: py
     assert sum(found.counts["servers"].values()) == 2
     assert web.status == "ONLINE"
     # A full inner frontend shows on the outer one.
-    with closing(http.client.HTTPConnection("127.0.0.1", running.ports["web"], timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", running.ports["web"], timeout=30)) as connection:
         connection.request("GET", "/")
         connection.getresponse().read()
         eventually(lambda: read(running).frontends[0].status == "DEGRADED")

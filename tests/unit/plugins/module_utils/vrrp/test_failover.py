@@ -82,7 +82,7 @@ class Lan:
         for daemon in self.daemons.values():
             daemon.terminate()
         for daemon in self.daemons.values():
-            daemon.wait(20)
+            daemon.wait(60)
         for name in ("lan", *NODES):
             subprocess.run(["ip", "netns", "delete", self.prefix + name], check=False, capture_output=True)
 
@@ -105,7 +105,7 @@ class Lan:
 
     def says(self, name: str, words: str, times: int = 1) -> bool:
         """Whether the log of a node comes to hold these words."""
-        for _again in range(200):
+        for _again in range(1200):
             if (self.home / f"{name}.log").read_text().count(words) >= times:
                 return True
             time.sleep(0.05)

@@ -132,7 +132,7 @@ class Pair:
             # Its children end with it.
             daemon.send_signal(signal.SIGTERM)
         for daemon in self.daemons:
-            daemon.wait(10)
+            daemon.wait(60)
         for name in self.names:
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
