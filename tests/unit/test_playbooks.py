@@ -15,6 +15,21 @@ import typing as t
 
 import pytest
 
+DRAINED = """\
+global
+    stats socket /run/haproxy/admin.sock mode 600 level admin
+defaults
+    mode http
+    timeout client 9s
+    timeout connect 9s
+    timeout server 9s
+backend one
+    server web1 127.0.0.2:80
+    server web2 127.0.0.3:80
+backend two
+    server web1 127.0.0.2:81
+    server web2 127.0.0.3:81
+"""
 PLAYBOOKS = sorted((pathlib.Path(__file__).parents[2] / "playbooks").glob("*.yml"))
 # After it was put among the standby nodes, nothing answers there any more.
 LOST = {"ansible_connection": "{{ ('haproxy_standby' in group_names) | ternary('ssh', 'local') }}", "ansible_port": 1}
@@ -74,3 +89,39 @@ def test_a_node_that_is_lost_stops_the_play_too(roll_back: t.Callable[..., tuple
     told = output[output.index("TASK [Report what each load balancer runs]") :]
     assert "lb1 (standby) cannot be reached" in told
     assert "lb2 (standby)" in told
+
+
+def test_a_drain_undoes_only_what_it_did(tmp_path: pathlib.Path) -> None:
+    """On a HAProxy whose /run is its own; what it says at the end of each run is in a file."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs root and mount namespaces")
+    (tmp_path / "haproxy.cfg").write_text(DRAINED)
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory = {"haproxy": {"hosts": {"lb1": local}}}
+    (tmp_path / "inventory.json").write_text(json.dumps(inventory))
+    drain = f"ansible-playbook -i {tmp_path}/inventory.json lbforge.haproxy.haproxy_drain -e haproxy_drain_host=web1"
+    (tmp_path / "script").write_text(f"""\
+        set -eu
+        tell() {{ echo "$1" | nc -N -U /run/haproxy/admin.sock; }}
+        run() {{ {drain} "$@" && tell 'show servers state' >{tmp_path}/$# || touch {tmp_path}/failed; }}
+        mount -t tmpfs none /run
+        mkdir /run/haproxy
+        {os.environ.get("HAPROXY", "haproxy")} -D -p {tmp_path}/pid -f {tmp_path}/haproxy.cfg
+        trap 'kill $(cat {tmp_path}/pid)' EXIT
+        tell 'set server two/web1 state maint'
+        run
+        run -e haproxy_drain_state=ready
+    """)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", tmp_path / "script"], check=True, capture_output=True, text=True, env=os.environ
+    )
+    assert not (tmp_path / "failed").exists(), done.stdout + done.stderr
+
+    def states(file: str) -> dict[str, str]:
+        rows = [line.split() for line in (tmp_path / file).read_text().splitlines()[2:] if line]
+        return {f"{row[1]}/{row[3]}": row[6] for row in rows}
+
+    # 0 is ready, 1 in maintenance, 8 drained.
+    assert states("0") == {"one/web1": "8", "one/web2": "0", "two/web1": "1", "two/web2": "0"}
+    assert states("2") == {"one/web1": "0", "one/web2": "0", "two/web1": "1", "two/web2": "0"}
+    assert (done.stdout + done.stderr).count("somebody else set it to maint, so it is left alone") == 2
