@@ -269,6 +269,20 @@ def test_servers_of_a_template_stay_drained(machine: Machine) -> None:
     assert [seen(machine)[f"web/t{number}"]["srv_admin_state"] for number in (1, 2, 3)] == ["0", "8", "0"]
 
 
+def test_a_server_that_tracks_another_comes_back_with_it(machine: Machine) -> None:
+    pools = "backend web\n    server a 127.0.0.1:9 check inter 1000s\n    server b 127.0.0.1:9 track web/a\n"
+    apply(machine, pools)
+    machine.tell("set server web/a state maint")
+    apply(machine, f"{pools}backend other\n")
+    assert [seen(machine)[f"web/{name}"]["srv_op_state"] for name in "ab"] == ["0", "0"]
+    machine.tell("set server web/a state ready")
+    until(machine, "web/b", "srv_op_state", "2")
+    machine.tell("set server web/a state maint")
+    # It follows nobody any more.
+    apply(machine, pools.replace(" track web/a", ""))
+    assert [seen(machine)[f"web/{name}"]["srv_op_state"] for name in "ab"] == ["0", "2"]
+
+
 # Names
 
 
