@@ -59,6 +59,15 @@ options:
     type: dict
     default: {}
     version_added: 0.2.0
+  firewall:
+    description:
+      - Whether the kernel drops VRRP (IP protocol 112) of all but the unicast peers of O(content), and of peers in a
+        network of this node what came over a router. The rules are in C(/etc/keepalived/vrrp.nft), in a table of their
+        own, which C(keepalived-firewall.service) loads before keepalived starts. Other tables are left alone.
+      - If V(false), these files and the table are removed.
+    type: bool
+    default: false
+    version_added: 0.2.0
   nodes:
     description:
       - The instances of all nodes of the cluster by host name, in the form of the variable C(keepalived_instances) of
@@ -186,6 +195,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.firewall import Firewall, ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.host import HostFacts
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
     lint,
@@ -196,6 +206,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.masking import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.readiness import TrackFiles
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.rule import Finding
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
 
 ARGUMENTS = {
@@ -203,6 +214,7 @@ ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "linted"], "default": "present"},
     "files": {"type": "dict", "default": {}},
     "track_units": {"type": "dict", "default": {}},
+    "firewall": {"type": "bool", "default": False},
     "nodes": {"type": "dict", "default": {}},
     "node": {"type": "str", "default": ""},
     "ignore_rules": {"type": "list", "elements": "str", "default": []},
@@ -228,12 +240,31 @@ def problems(params: dict[str, t.Any]) -> list[str]:
     found += [f"Option files: {path} is no full path." for path in params["files"] if not path.startswith("/")]
     if params["nodes"] and params["node"] not in params["nodes"]:
         found.append(f"Option node: {params['node']!r} is none of the nodes ({', '.join(params['nodes'])}).")
+    # By multicast any node may send, and would not be heard; a node that is alone hears nobody anyway.
+    if params["firewall"] and len(params["nodes"]) != 1:
+        found += [
+            f"Option firewall: instance {instance.name} has no unicast peers, so the adverts of all other nodes would"
+            " be dropped; list them in unicast_peer, or leave firewall out."
+            for instance in subject_of(params["content"]).instances
+            if not instance.peers
+        ]
     return found
 
 
-def difference(params: dict[str, t.Any], outcome: Outcome, tracked: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+def doubts(findings: t.Iterable[Finding], before: str, content: str) -> t.Iterator[str]:
+    """What does not keep the text from being written."""
+    yield from (str(finding) for finding in findings if finding.severity == "warning")
+    if names := unheard(before, content):
+        yield (
+            f"{', '.join(names)}: the adverts change (first address, router id, version or password), and a node that"
+            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses."
+            " Change all nodes at once, with -e haproxy_serial=100%."
+        )
+
+
+def difference(params: dict[str, t.Any], outcome: Outcome, others: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
     """What changes, file by file, with nothing in it that is secret."""
-    texts = {params["path"]: (outcome.before, params["content"]), **outcome.scripts, **tracked}
+    texts = {params["path"]: (outcome.before, params["content"]), **outcome.scripts, **others}
     return [
         {
             "before_header": path,
@@ -265,34 +296,33 @@ def main() -> t.NoReturn:
     host = HostFacts(daemon, path, is_ready=not (is_linted or module.check_mode)).gather(subject, params["files"])
     findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
     answer = {"path": params["path"], "findings": [asdict(finding) for finding in findings], "invocation": invocation}
-    for finding in findings:
-        if finding.severity == "warning":
-            module.warn(str(finding))
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    if names := unheard(before, content):
-        module.warn(
-            f"{', '.join(names)}: the adverts change (first address, router id, version or password), and a node that"
-            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses."
-            " Change all nodes at once, with -e haproxy_serial=100%."
-        )
+    for doubt in doubts(findings, before, content):
+        module.warn(doubt)
     try:
         refuse(findings, params["path"])
         if is_linted:
             module.exit_json(changed=False, **answer)
         track_files = TrackFiles(params["track_units"], run)
         tracked = track_files.changes()
+        own = [address for link in host.links.values() for address in link if address.ip not in host.virtual]
+        firewall = Firewall(ruleset(subject.instances, own) if params["firewall"] else "", run)
+        filtered = firewall.changes()
+        firewall.check()
         if not module.check_mode:
             track_files.write(tracked)
         outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
+        if not module.check_mode:
+            firewall.write(filtered)
     except LbforgeError as error:
         module.fail_json(msg=str(error), **answer, **error.details)
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(
-        changed=outcome.action != "nothing" or bool(tracked),
+        changed=outcome.action != "nothing" or bool(tracked or filtered),
         action=outcome.action,
         remarks=list(outcome.remarks),
-        diff=difference(params, outcome, tracked),
+        diff=difference(params, outcome, {**tracked, **filtered}),
         **answer,
     )
 

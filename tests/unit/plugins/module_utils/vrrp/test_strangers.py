@@ -26,7 +26,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.firewall import ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster
+from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import Node
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
 
@@ -182,15 +184,20 @@ class Attack:
 
     forger: Forger
     keys: t.Mapping[str, t.Any] = field(default_factory=dict)
+    is_filtered: bool = False
+    """Whether the nodes have the packet filter."""
 
 
-HARMLESS = {
+UNFILTERED = {
     "stranger": Attack(Forger(9, 255)),
     "routed": Attack(Forger("made up", 5)),
     "routed, with the address of a peer": Attack(Forger(2, 5), {"unicast_min_ttl": 255}),
 }
+HARMLESS = UNFILTERED | {
+    f"{name}, filtered": Attack(attack.forger, CREDULOUS, is_filtered=True) for name, attack in UNFILTERED.items()
+}
 # What an instance had before it told peers from others, and before it went on to send beside adverts that it refuses.
-HARMFUL = {f"{name}, unchecked": Attack(attack.forger, CREDULOUS) for name, attack in HARMLESS.items()} | {
+HARMFUL = {f"{name}, unchecked": Attack(attack.forger, CREDULOUS) for name, attack in UNFILTERED.items()} | {
     "stranger, silencing": Attack(Forger(9, 255), {"lower_prio_no_advert": False}),
     # What remains, as docs/failover.md says.
     "on the link, with the address of a peer": Attack(Forger(2, 255)),
@@ -210,7 +217,12 @@ def measure(attack: Attack, family: int, lan: Lan, rendered: t.Callable[..., str
         for node in nodes:
             made = Cluster([vip] if vip else [], nodes).instances(node.name)
             instances = {name: {**entry, **attack.keys} for name, entry in made.items()}
-            lan.start(node.name, rendered(global_defs=GLOBAL_DEFS, instances=instances))
+            text = rendered(global_defs=GLOBAL_DEFS, instances=instances)
+            if attack.is_filtered:
+                rules = ruleset(subject_of(text).instances, node.links["eth0"])
+                (lan.home / f"{node.name}.nft").write_text(rules, encoding="utf-8")
+                lan.run(node.name, f"nft -f {lan.home}/{node.name}.nft")
+            lan.start(node.name, text)
         lan.wait_for("lb1", address(family, 100))
         return lan.harm(family, attack.forger)
 
@@ -220,8 +232,8 @@ def measured(
     rendered: t.Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> t.Iterator[dict[tuple[str, int], Future[Harm]]]:
     """All cases, several at once."""
-    if os.geteuid() or not all(map(shutil.which, (KEEPALIVED, "ip", "ping"))):
-        pytest.skip("needs root, keepalived, ip and ping")
+    if os.geteuid() or not all(map(shutil.which, (KEEPALIVED, "ip", "nft", "ping"))):
+        pytest.skip("needs root, keepalived, ip, nft and ping")
     prefix = f"lbs{os.getpid()}"
     if subprocess.run(["ip", "netns", "add", prefix], check=False, capture_output=True).returncode:
         pytest.skip("this machine does not let us make network namespaces")
