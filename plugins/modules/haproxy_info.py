@@ -38,7 +38,7 @@ options:
       - If a subset cannot be read, the module fails at its end, says why in RV(errors), and returns all others.
     type: list
     elements: str
-    choices: [processes, info, stats, servers, sessions, tables, maps, certificates, ca_files, drift, status]
+    choices: [processes, info, stats, servers, sessions, tables, maps, certificates, ca_files, drift, status, vips]
     default: [info, status]
   backend:
     description:
@@ -47,6 +47,15 @@ options:
     type: list
     elements: str
     default: []
+  vips:
+    description:
+      - Virtual addresses that some node holds, for V(vips) in O(gather).
+      - The module connects to each TCP port that the configuration binds there, from this node, and closes at once. A
+        port has two seconds to answer, and all of them have ten.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.2.0
   master_socket:
     description:
       - Socket of the master process, the value of HAProxy's option C(-S).
@@ -106,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 report:
-  description: What was gathered of V(status), V(drift) and V(certificates), as lines to print.
+  description: What was gathered of V(status), V(drift), V(certificates) and V(vips), as lines to print.
   type: list
   elements: str
   returned: when HAProxy answered
@@ -506,6 +515,25 @@ status:
       type: list
       elements: dict
       contains: *backend
+vips:
+  description: The virtual addresses of O(vips).
+  type: list
+  elements: dict
+  returned: when V(vips) is in O(gather)
+  contains:
+    address:
+      description: The address.
+      type: str
+    ports:
+      description: The TCP ports that the configuration binds there, wildcards included.
+      type: list
+      elements: int
+    problems:
+      description: That there is no port, or which of them do not answer and why, in sentences.
+      type: list
+      elements: str
+      sample:
+        - "192.0.2.10:443 does not answer: connection refused."
 """
 
 import typing as t
@@ -527,6 +555,7 @@ def main() -> t.NoReturn:
             **ARGUMENTS,
             "gather": {"type": "list", "elements": "str", "choices": [*Facts.SUBSETS], "default": ["info", "status"]},
             "backend": {"type": "list", "elements": "str", "default": []},
+            "vips": {"type": "list", "elements": "str", "default": []},
             "master_socket": {"type": "path", "default": "/run/haproxy-master.sock"},
             "config_dir": {"type": "path", "default": "/etc/haproxy"},
             "certificate_dir": {"type": "path", "default": "/etc/haproxy/ssl"},
@@ -542,6 +571,7 @@ def main() -> t.NoReturn:
         ReleaseStore(Path(params["config_dir"])),
         Path(params["certificate_dir"]),
         params["backend"],
+        params["vips"],
     )
     found, errors = facts.gather(params["gather"])
     result = {"changed": False, "report": report(found), **found}

@@ -28,6 +28,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.drift impo
     compare_sockets,
     compare_worker,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.preflight import Endpoint, endpoints
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release.reach import ports, unanswered
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import CONFIGURATION, Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import certificates, crtlists, patterns
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import SocketError
@@ -51,6 +53,7 @@ if t.TYPE_CHECKING:
 
 Data = dict[str, t.Any]
 
+REACH_PATIENCE, REACH_LIMIT = 2.0, 10.0  # seconds for one port and for all of them
 RELOADING = 3.0  # seconds during which the sockets of a reloading HAProxy may refuse
 OPERATIONAL = ("stopped", "starting", "running", "stopping")
 # What HAProxy tells only to sockets of level operator and admin.
@@ -72,7 +75,7 @@ class Facts:
 
     SUBSETS = (
         *("processes", "info", "stats", "servers", "sessions"),
-        *("tables", "maps", "certificates", "ca_files", "drift", "status"),
+        *("tables", "maps", "certificates", "ca_files", "drift", "status", "vips"),
     )
 
     def __init__(
@@ -82,6 +85,7 @@ class Facts:
         store: ReleaseStore,
         certificate_dir: Path,
         backends: Sequence[str] = (),
+        vips: Sequence[str] = (),
         lookup: Lookup | None = None,
     ) -> None:
         self._client = client
@@ -89,6 +93,7 @@ class Facts:
         self._store = store
         self._certificate_dir = certificate_dir
         self._backends = backends
+        self._vips = vips
         self._lookup = lookup or cache(addresses)
         self._patience = RELOADING
 
@@ -183,6 +188,28 @@ class Facts:
         """The tree of frontends, backends and servers."""
         sections = parse((self._store.config_dir / CONFIGURATION).read_text(errors="replace"))
         return asdict(tree(sections, self._rows(), self._backends))
+
+    def vips(self) -> list[Data]:
+        """Which ports HAProxy binds at virtual addresses, and which of them do not answer from here."""
+        sections = parse((self._store.config_dir / CONFIGURATION).read_text(errors="replace"))
+        bound = endpoints(sections)
+        wanted = {vip: ports(vip, bound) for vip in self._vips}
+        targets = [(vip, port) for vip, numbers in wanted.items() for port in numbers]
+        silent = unanswered(targets, REACH_PATIENCE, REACH_LIMIT)
+        return [
+            {
+                "address": vip,
+                "ports": numbers,
+                "problems": [
+                    f"{Endpoint(vip, port)} does not answer: {silent[vip, port]}."
+                    for port in numbers
+                    if (vip, port) in silent
+                ]
+                if numbers
+                else [f"HAProxy does not listen on {vip}, which is a virtual address."],
+            }
+            for vip, numbers in wanted.items()
+        ]
 
     def drift(self) -> Data:
         """What is not as the current release has it."""

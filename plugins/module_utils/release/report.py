@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Status, drift and certificates as lines for people. Pure."""
+"""Status, drift, certificates and virtual addresses as lines for people. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def report(found: Data) -> list[str]:
-    """Write down what was gathered of these three."""
-    lines: list[str] = []
+    """Write down what was gathered of these; of virtual addresses only what is wrong."""
+    lines = [problem for vip in found.get("vips", ()) for problem in vip["problems"]]
     if "drift" in found:
         lines += drift_lines(found["drift"])
     if "certificates" in found:

@@ -201,7 +201,7 @@ def test_a_socket_that_is_not_there(run_module: RunModule, running: t.Any) -> No
     result = run_module(haproxy_info, **arguments(running, socket=nowhere, gather=[*Facts.SUBSETS]))
     assert time.monotonic() - begin < 2 * RELOADING + 10  # it waits for a reload once, not for each
     assert result["processes"]["master"]["pid"] == running.process.pid
-    assert [error["subset"] for error in result["errors"]] == [*Facts.SUBSETS[1:]]
+    assert [error["subset"] for error in result["errors"]] == [name for name in Facts.SUBSETS[1:] if name != "vips"]
     for error in result["errors"]:
         assert error["msg"].endswith(f" on {nowhere}: No such file or directory.")
         assert error["msg"] in result["msg"]
@@ -259,3 +259,32 @@ def test_the_documentation_names_what_is_returned(run_module: RunModule, running
     assert list(documented(returned, result, "")) == []
     options = yaml.safe_load(haproxy_info.DOCUMENTATION)["options"]
     assert options["gather"]["choices"] == [*Facts.SUBSETS]
+
+
+def test_what_answers_at_virtual_addresses(run_module: RunModule, haproxy: t.Any) -> None:
+    running = haproxy(
+        "frontend one\n    bind 127.0.0.2:@port-one@\n    http-request return status 200\n"
+        "frontend all\n    bind *:@port-all@\n    http-request return status 200\n"
+    )
+    one, everywhere = running.ports["one"], running.ports["all"]
+    asked = {"gather": ["vips"], "vips": ["127.0.0.2", "127.0.0.3"]}
+    result = run_module(haproxy_info, **arguments(running, **asked))
+    assert result["vips"] == [
+        {"address": "127.0.0.2", "ports": sorted([one, everywhere]), "problems": []},
+        {"address": "127.0.0.3", "ports": [everywhere], "problems": []},
+    ]
+    assert result["report"] == []
+    # The file asks for more than what runs.
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))
+        late = free.getsockname()[1]
+    with (running.home / "haproxy.cfg").open("a") as file:
+        file.write(f"frontend late\n    bind 127.0.0.2:{late}\n    http-request return status 200\n")
+    result = run_module(haproxy_info, **arguments(running, **asked))
+    assert result["report"] == [f"127.0.0.2:{late} does not answer: connection refused."]
+
+
+def test_a_virtual_address_on_which_nothing_listens(run_module: RunModule, running: t.Any) -> None:
+    result = run_module(haproxy_info, **arguments(running, gather=["vips"], vips=["127.0.0.9"]))
+    assert result["vips"][0]["ports"] == []
+    assert result["report"] == ["HAProxy does not listen on 127.0.0.9, which is a virtual address."]
