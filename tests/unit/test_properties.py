@@ -52,6 +52,8 @@ SERVICES = ["web", "api", "db", "acme", "a.b:c"]
 ACL_RULES = ["path_beg /api", "hdr(host) -i a.example.org", "src 10.0.0.0/8 fd00::/8", "dst_port 80", "always_true"]
 BACKEND_LINES = [
     "http-check expect string OK",
+    "tcp-check expect string OK",
+    "default-server inter 5s send-proxy-v2",
     "http-request set-header X-A b",
     "http-response del-header Server",
     "tcp-request inspect-delay 2s",
@@ -85,6 +87,11 @@ SERVER_WORDS = [
     "maxqueue 5",
     "no-check",
     "fastinter 1s",
+    "send-proxy check-send-proxy",
+    "ssl verify none alpn h2",
+    "no-ssl",
+    "no-check-ssl",
+    "proto h1",
 ]
 STICKINESS = [
     [],

@@ -28,7 +28,11 @@ CONSTANT = re.compile(r"str\(([A-Za-z0-9_.-]+)\)")
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """A server of a service; ``own`` are the options that the user wrote for it, which count before ours."""
+    """A server of a service.
+
+    ``own`` are the options that the user wrote for it, which count before ours; ``given`` are these and those of lines
+    C(default-server), which count after ours.
+    """
 
     node: Data
     service: Data
@@ -36,6 +40,7 @@ class Server:
     is_backup: bool
     check_kind: str
     own: ServerOptions
+    given: ServerOptions
 
     @property
     def port(self) -> int:
@@ -50,23 +55,28 @@ class Server:
     @property
     def is_checked(self) -> bool:
         """Whether it has checks of its own: HAProxy refuses those of a server that tracks another."""
-        return not self.own.has("track") and self.own.switched("check") is not False
+        return not self.given.has("track") and self.own.switched("check") is not False
 
     @property
     def checks_elsewhere(self) -> bool:
-        return self.own.checks_elsewhere or self.check_port != self.port
+        return self.given.checks_elsewhere or self.check_port != self.port
 
     @property
     def speaks_tls(self) -> bool:
         own = self.own.switched("ssl")
-        return bool(self.service["haproxy_backend_ssl"] if own is None else own)
+        return bool(self.service["haproxy_backend_ssl"] or self.given.switched("ssl") if own is None else own)
+
+    @property
+    def check_ssl(self) -> bool | None:
+        """Whether somebody says that checks speak TLS or do not; None where nobody does."""
+        said = (self.own.switched("check-ssl"), self.service["haproxy_backend_ssl_check"])
+        return next((one for one in said if one is not None), self.given.switched("check-ssl"))
 
     @property
     def checks_tls(self) -> bool:
-        """Whether checks speak TLS: as the user says, else as traffic does; elsewhere only if a key says so."""
-        own, key = self.own.switched("check-ssl"), self.service["haproxy_backend_ssl_check"]
-        if own is not None or key is not None:
-            return bool(key if own is None else own)
+        """Whether checks speak TLS: as somebody says, else as traffic does; elsewhere only where a key says so."""
+        if self.check_ssl is not None:
+            return self.check_ssl
         return self.speaks_tls and (not self.checks_elsewhere or self.service["haproxy_backend_ssl"])
 
     @property
@@ -80,7 +90,7 @@ class Server:
     @property
     def alpn(self) -> str:
         """The protocols that traffic offers in the TLS handshake."""
-        return H2_OR_OLDER if self.wants_h2 else self.own.argument("alpn")
+        return H2_OR_OLDER if self.wants_h2 else self.given.argument("alpn")
 
     @property
     def check_alpn(self) -> str:
@@ -92,18 +102,24 @@ class Server:
     @property
     def server_name(self) -> str:
         """The name that is sent in the TLS handshake, where it does not depend on the request."""
-        if self.own.has("sni"):
-            constant = CONSTANT.fullmatch(self.own.argument("sni"))
-            return constant[1] if constant else ""
         sni = self.service["haproxy_backend_sni"]
-        return sni if sni and not is_expression(sni) else ""
+        if sni and not self.own.has("sni"):
+            return "" if is_expression(sni) else sni
+        constant = CONSTANT.fullmatch(self.given.argument("sni"))
+        return constant[1] if constant else ""
 
 
 def section_lines(service: Data, settings: Data) -> list[str]:
     """The lines of all servers of a service."""
-    check_kind = checks.kind(service, settings)
+    check_kind, inherited = checks.kind(service, settings), default_words(service, settings)
+
+    def read(node: Data, *, is_backup: bool) -> Server:
+        own = own_words(node, service)
+        given = ServerOptions([*inherited, *own])
+        return Server(node, service, settings, is_backup, check_kind, ServerOptions(own), given)
+
     return [
-        line(node, service, settings, is_backup=is_backup, check_kind=check_kind)
+        line(read(node, is_backup=is_backup))
         for key, is_backup in (("haproxy_backend_nodes", False), ("haproxy_backup_nodes", True))
         for node in service[key] or ()
     ]
@@ -111,22 +127,32 @@ def section_lines(service: Data, settings: Data) -> list[str]:
 
 def own_options(node: Data, service: Data) -> ServerOptions:
     """What the user wrote for a server: for all of the service, and for this one."""
-    return ServerOptions(word for line in raw_options(node, service) for word in split(line))
+    return ServerOptions(own_words(node, service))
+
+
+def own_words(node: Data, service: Data) -> list[str]:
+    return [word for line in raw_options(node, service) for word in split(line)]
 
 
 def raw_options(node: Data, service: Data) -> list[str]:
     return [*(service["haproxy_backend_server_options"] or ()), *(node.get("backend_server_options") or ())]
 
 
-def line(node: Data, service: Data, settings: Data, *, is_backup: bool, check_kind: str) -> str:
-    server = Server(node, service, settings, is_backup, check_kind, own_options(node, service))
+def default_words(service: Data, settings: Data) -> list[str]:
+    """What raw lines C(default-server) give to all servers of a service."""
+    raw = (*settings["haproxy_defaults_raw"], *(service["haproxy_backend_arguments"] or ()))
+    return [word for line in raw if line.startswith("default-server") for word in split(line)[1:]]
+
+
+def line(server: Server) -> str:
+    node, service = server.node, server.service
     words = [
         f"server {node['name']} {binds.endpoint(node['ip_addr'], server.port)}",
         *check(server),
         *lookup(node),
         *(f"{key} {node[key]}" for key in ("weight", "maxconn") if key in node),
         *([f"cookie {node['name']}"] if service["haproxy_cookie"] else ()),
-        *(["backup"] if is_backup else ()),
+        *(["backup"] if server.is_backup else ()),
         *transport(server),
         *check_transport(server),
         *raw_options(node, service),
@@ -174,18 +200,18 @@ def check_transport(server: Server) -> t.Iterator[str]:
     """What checks speak, where the user's own words do not say it."""
     if not server.is_checked:
         return
-    own = server.own
-    if own.switched("check-ssl") is None:
+    given = server.given
+    if server.checks_tls != given.switched("check-ssl"):
         if server.checks_tls:
             yield "check-ssl"
-        elif server.speaks_tls and not server.checks_elsewhere:
+        elif given.switched("check-ssl") or (server.speaks_tls and not server.checks_elsewhere):
             yield "no-check-ssl"
-    if server.checks_tls and server.server_name and not own.has("check-sni"):
+    if server.checks_tls and server.server_name and not given.has("check-sni"):
         yield f"check-sni {server.server_name}"
-    if server.checks_tls and server.check_alpn and not own.has("check-alpn"):
+    if server.checks_tls and server.check_alpn and not given.has("check-alpn"):
         # Without it HAProxy offers the server's protocols, and speaks HTTP/1.1 whichever of them the server takes.
         yield f"check-alpn {server.check_alpn}"
-    if own.speaks_proxy and not server.checks_elsewhere and own.switched("check-send-proxy") is None:
+    if given.speaks_proxy and not server.checks_elsewhere and given.switched("check-send-proxy") is None:
         yield "check-send-proxy"
 
 

@@ -859,6 +859,17 @@ def test_a_slip_in_the_name_of_a_variable_is_told() -> None:
 
 
 GOOD: list[list[dict[str, t.Any]]] = [
+    # An empty pool may be referred to.
+    [
+        {
+            **WEB,
+            "haproxy_default_backend": "api",
+            "haproxy_acls": {"api": {"rule": "path_beg /api", "backend_name": "api"}},
+            "haproxy_maps": ["use_backend %[path,map_beg(/etc/haproxy/m.map)]"],
+            "haproxy_map_entries": [{"name": "m", "entries": ["/v2 api-back"]}],
+        },
+        {**API, "haproxy_backend_nodes": []},
+    ],
     # Of several kinds of checks HAProxy takes the last.
     [
         {

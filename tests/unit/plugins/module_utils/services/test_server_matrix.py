@@ -123,6 +123,10 @@ def words(*options: str) -> Data:
     return {"haproxy_backend_server_options": list(options)}
 
 
+def defaults(options: str) -> Data:
+    return {"haproxy_backend_arguments": [f"default-server {options}"]}
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A kind of server, the keys of a service that lead to it, and what it sees of a client's request."""
@@ -147,6 +151,8 @@ SERVERS: dict[str, Case] = {
     "h2-not-taken": Case("tls", {**TLS, **H2}, f"{BALANCER} 1.1 http/1.1"),
     "h2-raw": Case("h2_only", words("ssl verify none alpn h2"), f"{BALANCER} 2.0 h2"),
     "h2-raw-tls": Case("h2", {**H2, **words("ssl verify none")}, f"{BALANCER} 2.0 h2"),
+    "h2-defaults": Case("h2_only", defaults("ssl verify none alpn h2"), f"{BALANCER} 2.0 h2"),
+    "proxy2-defaults": Case("proxy2", defaults("send-proxy-v2"), f"{CLIENT} 1.1"),
     "h2c": Case("h2c", H2, f"{BALANCER} 2.0"),
     "h2c-raw": Case("h2c", words("proto h2"), f"{BALANCER} 2.0"),
     "proxy1": Case("proxy1", words("send-proxy"), f"{CLIENT} 1.1"),
@@ -266,15 +272,17 @@ class Balancer:
     def __init__(self, home: pathlib.Path, render: Render, origins: Origins, *, tracks: bool) -> None:
         self.home, self.render, self.origins, self.tracks = home, render, origins, tracks
         self.network = own_network()
-        self.cases = {name: (case, check) for name, case, check in combinations()}
+        # Beside a default-server the planner adds nothing: what is added does not get it.
+        self.cases = {name: (case, check) for name, case, check in combinations() if tracks or "defaults" not in name}
         self.addresses = {name: f"{self.network}.{number}" for number, name in enumerate(self.cases, start=1)}
 
     def service(self, name: str, *, is_empty: bool) -> Data:
         case, check = self.cases[name]
+        # Both may have raw lines.
+        parts = (case.keys, CHECKS[check][0], words("fastinter 1s"))
+        raw = ("haproxy_backend_server_options", "haproxy_backend_arguments")
         keys = {**case.keys, **CHECKS[check][0]}
-        # Both may have words for server lines.
-        options = "haproxy_backend_server_options"
-        keys[options] = [*case.keys.get(options, ()), *CHECKS[check][0].get(options, ()), "fastinter 1s"]
+        keys.update({key: [line for part in parts for line in part.get(key, ())] for key in raw})
         if case.checked:
             keys["haproxy_check_port"] = self.origins.ports["both" if case.origin == "both" else case.checked]
         node = {"name": "w", "ip_addr": self.origins.address, "backend_port": self.origins.ports[case.origin]}
@@ -367,7 +375,9 @@ class TlsClient(http.client.HTTPConnection):
 
 def expected_check(case: Case, check: str) -> str:
     keys = {**case.keys, **CHECKS[check][0]}
-    raw = " ".join(case.keys.get("haproxy_backend_server_options", ()))
+    raw = " ".join(
+        (*case.keys.get("haproxy_backend_server_options", ()), *case.keys.get("haproxy_backend_arguments", ()))
+    )
     by_tls = keys.get("haproxy_backend_ssl_check", keys.get("haproxy_backend_ssl", False)) or "check-ssl" in raw
     by_tls = by_tls or ("ssl" in raw.split() and not case.checked)
     return CHECKS[check][1][by_tls]
