@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import (
     binds,
+    check_requests,
     checks,
     clients,
     extra_sections,
@@ -275,7 +276,7 @@ def relay(name: str) -> Data:
 def backend(service: Data, settings: Data) -> Backend:
     mode = service["haproxy_balance_type"]
     raw = [*stick_lines(service, settings), *(service["haproxy_backend_arguments"] or ())]
-    ordered = lines.in_evaluation_order([*option_lines(service), *raw])
+    ordered = lines.in_evaluation_order(check_requests.spelled_out([*option_lines(service), *raw]))
     shared = peers.with_peers(ordered, settings)
     return Backend(
         f"{service['haproxy_service_name']}-back", mode, service, shared, servers.section_lines(service, settings)
