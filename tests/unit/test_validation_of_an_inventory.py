@@ -14,6 +14,9 @@ import subprocess
 import typing as t
 
 import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 Data = dict[str, t.Any]
 Validate = t.Callable[..., tuple[int, str]]
@@ -117,3 +120,69 @@ def test_a_service_that_is_switched_off_may_name_hosts_that_are_gone(validate: V
     assert code != 0
     assert 'haproxy_prot (service "old"): is not a key of a service. Did you mean haproxy_port?' in output
     assert "gone1" not in output
+
+
+def test_the_recipe_for_services_of_openstack_ansible(tmp_path: pathlib.Path) -> None:
+    """Its inventory keeps a service with the group that runs it, where load balancers do not see the variable."""
+    page = (ROOT / "docs" / "migrating-from-openstack-ansible.md").read_text()
+    (recipe,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "_haproxy_services" in block]
+    groups = {
+        "haproxy_all": {"hosts": {"infra1": {"management_address": "172.29.236.11", "ansible_host": "10.0.3.1"}}},
+        "haproxy": {"children": {"haproxy_all": {}}, "vars": yaml.safe_load(recipe)},
+        "keystone_all": {
+            "hosts": {f"infra{number}-keystone": {"management_address": f"172.29.238.{number}"} for number in (1, 2)},
+            "vars": {
+                "keystone_service_port": 5000,
+                "haproxy_keystone_service": {
+                    "haproxy_service_name": "keystone_service",
+                    "haproxy_backend_nodes": "{{ groups['keystone_all'] | default([]) }}",
+                    "haproxy_port": "{{ keystone_service_port }}",
+                    "haproxy_ssl": "{{ haproxy_ssl }}",
+                    "haproxy_ssl_all_vips": "{{ haproxy_ssl_all_vips }}",
+                    "haproxy_balance_type": "http",
+                    "haproxy_backend_httpcheck_options": [
+                        'send hdr User-Agent "osa-haproxy-healthcheck" meth HEAD uri /healthcheck'
+                    ],
+                },
+                "keystone_haproxy_services": [
+                    "{{ haproxy_keystone_service | combine(haproxy_keystone_service_overrides | default({})) }}"
+                ],
+            },
+        },
+        # A group that nothing is deployed to.
+        "glance_all": {"hosts": {}},
+    }
+    variables = {
+        "external_lb_vip_address": "203.0.113.10",
+        "internal_lb_vip_address": "172.29.236.9",
+        "haproxy_ssl": True,
+        "haproxy_ssl_all_vips": False,
+        "haproxy_default_services": [{"service": {**WEB, "haproxy_service_name": "base", "haproxy_backend_nodes": []}}],
+        "haproxy_extra_services": [
+            {"haproxy_service_name": "own", "haproxy_port": 81, "haproxy_backend_nodes": ["infra1"]}
+        ],
+    }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"children": groups, "vars": variables}}))
+    done = subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            inventory,
+            "lbforge.haproxy.haproxy_validate",
+            "-e",
+            f"haproxy_render_to={tmp_path}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (tmp_path / "infra1" / "haproxy.cfg").read_text()
+    for line in (
+        "bind 203.0.113.10:5000 ssl crt",
+        "server infra1-keystone 172.29.238.1:5000 ",
+        "server infra2-keystone 172.29.238.2:5000 ",
+        "server infra1 172.29.236.11:81 ",
+    ):
+        assert line in text
