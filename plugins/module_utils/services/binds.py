@@ -73,22 +73,39 @@ class Bind:
         interface = f" interface {self.vip.interface}" if self.vip.interface else ""
         return f"{endpoint(self.vip.address, self.port)}{interface}"
 
-    def overlaps(self, other: Bind) -> bool:
-        """Whether the kernel would give connections to either of the two."""
-        if self.port != other.port:
-            return False
-        if self.vip.interface and other.vip.interface and self.vip.interface != other.vip.interface:
-            return False
-        mine, theirs = self.vip.address, other.vip.address
-        if mine == theirs:
-            return True
-        # "::" takes IPv4 too unless bound with v6only, which is told apart by nobody at a glance.
-        if "::" in (mine, theirs):
-            return True
-        wildcards = ("*", "0.0.0.0")
-        if mine in wildcards or theirs in wildcards:
-            return ":" not in mine and ":" not in theirs
-        return False
+    def is_beside(self, other: Bind) -> bool:
+        """Whether a connection could come to either, as far as port and interface tell."""
+        own, theirs = self.vip.interface, other.vip.interface
+        return self.port == other.port and (own == theirs or not own or not theirs)
+
+    def is_same(self, other: Bind) -> bool:
+        """Whether the kernel would give connections to either at random, or to the one that was bound last."""
+        return self.is_beside(other) and self._address == other._address
+
+    def takes_from(self, other: Bind) -> bool:
+        """Whether connections that both could have come to this one.
+
+        Linux prefers an address to a wildcard, and the wildcard of IPv4 to that of IPv6, which takes IPv4 too unless
+        it is bound with v6only.
+        """
+        return self.is_beside(other) and self._rank > other._rank and bool(self._families & other._families)
+
+    @property
+    def _address(self) -> str:
+        return "*" if self.vip.address == "0.0.0.0" else self.vip.address
+
+    @property
+    def _rank(self) -> int:
+        return {"::": 0, "*": 1}.get(self._address, 2)
+
+    @property
+    def _families(self) -> set[int]:
+        if self._address == "::" and not self.says("v6only"):
+            return {4, 6}
+        return {6} if ":" in self._address else {4}
+
+    def says(self, word: str) -> bool:
+        return any(word in option.split() for option in self.options)
 
 
 def vips(settings: Settings) -> list[Vip]:

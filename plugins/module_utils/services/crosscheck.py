@@ -56,13 +56,6 @@ class Item:
                 yield self.place.key(key).item(index), node
 
 
-def surprise(bind: binds.Bind, other: binds.Bind) -> str:
-    """What would happen if both were bound; HAProxy would let it happen."""
-    if bind.vip == other.vip:
-        return "connections would go to either at random"
-    return "one of them would take connections meant for the other"
-
-
 def names(wanted: t.Sequence[Item]) -> None:
     """Names of services are unique, and so are those of the sections that they become."""
     first: dict[str, Item] = {}
@@ -126,19 +119,23 @@ def tracked_server(name: str, pool: Item, here: Place) -> None:
 
 
 def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
-    """No two sockets where one would take the other's connections: HAProxy itself would not notice."""
+    """No two sockets at one address: HAProxy itself would not notice. A wildcard may have addresses beside it."""
     by_port: dict[int, list[tuple[binds.Bind, Place]]] = {}
 
     def claim(bind: binds.Bind, place: Place) -> None:
         for other, owner in by_port.setdefault(bind.port, []):
-            if bind.overlaps(other):
-                whose = f'service "{owner.service}"' if owner.service else owner.path
+            whose = f'service "{owner.service}"' if owner.service else owner.path
+            # Of what is no service nobody expects to share a port, and certbot could not.
+            is_taken = not owner.service and (bind.takes_from(other) or other.takes_from(bind))
+            if bind.is_same(other) or is_taken:
                 place.wrong(
                     str(bind),
                     f"is already taken by {whose} ({other}), and {surprise(bind, other)}",
                     "Choose another port or haproxy_bind.",
                 )
                 return
+            if owner.service != place.service:
+                shared_port(bind, other, whose, place)
         by_port[bind.port].append((bind, place))
 
     for key, bind in own_binds(items, settings):
@@ -153,6 +150,32 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
             claim(bind, item.place.key("haproxy_port"))
         for bind in binds.redirecting(item.service, served):
             claim(bind, item.place.key("haproxy_redirect_http_port"))
+
+
+def surprise(bind: binds.Bind, other: binds.Bind) -> str:
+    """What would happen if both were bound; HAProxy would let it happen."""
+    if bind.is_same(other):
+        return "connections would go to either at random"
+    return "one of them would take connections meant for the other"
+
+
+def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -> None:
+    """Says which of a wildcard's connections go elsewhere, where that may not be meant."""
+    if bind.takes_from(other):
+        winner, loser, how = bind, other, f"takes {{}} from {whose} ({other})"
+    elif other.takes_from(bind):
+        winner, loser, how = other, bind, f"leaves {{}} to {whose} ({other})"
+    else:
+        return
+    are_wildcards = {winner.vip.address, loser.vip.address} <= {"*", "0.0.0.0", "::"}
+    if are_wildcards and not loser.says("v4v6"):
+        return
+    connections = "IPv4 connections" if are_wildcards else f"connections to {winner.vip.address}"
+    place.doubtful(
+        str(bind),
+        f"{how.format(connections)}, since Linux prefers the more exact address",
+        "If that is not meant, choose another port or haproxy_bind.",
+    )
 
 
 def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, binds.Bind]]:

@@ -392,8 +392,15 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
     ),
     ([WEB, {**API, "haproxy_service_name": "web"}], f"{S1}.haproxy_service_name", f"is already the name of {S0}"),
     ([WEB, {**API, "haproxy_port": 80}], f"{S1}.haproxy_port", 'already taken by service "web"'),
-    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["*"]}], f"{S1}.haproxy_port", "meant for the other"),
-    ([WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["::"]}], f"{S1}.haproxy_port", "already taken"),
+    ([{**WEB, "haproxy_bind": ["*", "0.0.0.0"]}], f"{S0}.haproxy_port", "would go to either at random"),
+    (
+        [
+            {**WEB, "haproxy_bind": [{"address": "*", "interface": "eth0"}]},
+            {**API, "haproxy_port": 80, "haproxy_bind": ["*"]},
+        ],
+        f"{S1}.haproxy_port",
+        "would go to either at random",
+    ),
     ([{**WEB, "haproxy_bind": ["10.0.0.10", "10.0.0.10"]}], f"{S0}.haproxy_port", "already taken"),
     (
         [WEB, {**API, "haproxy_ssl": True, "haproxy_redirect_http_port": 80}],
@@ -744,6 +751,24 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_frontend_maxconn",
         "is not below haproxy_maxconn (4096)",
     ),
+    (
+        [WEB, {**API, "haproxy_port": 80, "haproxy_bind": ["*"]}],
+        f"{S1}.haproxy_port",
+        'leaves connections to 203.0.113.10 to service "web" (203.0.113.10:80)',
+    ),
+    (
+        [{**WEB, "haproxy_bind": ["::"]}, {**API, "haproxy_port": 80, "haproxy_bind": ["10.0.0.9"]}],
+        f"{S1}.haproxy_port",
+        'takes connections to 10.0.0.9 from service "web" ([::]:80)',
+    ),
+    (
+        [
+            {**WEB, "haproxy_bind": ["::"], "haproxy_bind_options": "v4v6"},
+            {**API, "haproxy_port": 80, "haproxy_bind": "*"},
+        ],
+        f"{S1}.haproxy_port",
+        "takes IPv4 connections from",
+    ),
     ([{**WEB, "interval": 2}], f"{S0}.interval", "very short"),
     (
         [{**WEB, "haproxy_backend_nodes": []}],
@@ -889,6 +914,12 @@ GOOD: list[list[dict[str, t.Any]]] = [
         {**WEB, "haproxy_bind": [{"address": "*", "interface": "eth0"}]},
         {**API, "haproxy_port": 80, "haproxy_bind": [{"address": "*", "interface": "eth1"}]},
     ],
+    # Both wildcards: Linux gives IPv4 to that of IPv4.
+    [{**WEB, "haproxy_bind": ["*", "::"]}],
+    [{**WEB, "haproxy_bind": ["0.0.0.0", "::"], "haproxy_bind_options": ["v6only"]}],
+    [{**WEB, "haproxy_bind": ["*"]}, {**API, "haproxy_port": 80, "haproxy_bind": ["::"]}],
+    # An address and a wildcard of one service are no enemies.
+    [{**WEB, "haproxy_bind": ["*", "10.0.0.9"]}],
     # One port, two families.
     [{**WEB, "haproxy_bind": ["*"]}, {**API, "haproxy_port": 80, "haproxy_bind": ["fd00::1"]}],
 ]
@@ -897,6 +928,8 @@ GOOD: list[list[dict[str, t.Any]]] = [
 @pytest.mark.parametrize("services", GOOD)
 def test_what_is_fine_is_taken(services: list[dict[str, t.Any]]) -> None:
     assert errors(services) == []
+    doubts = check({"haproxy_service_configs": services}, VIPS, HOSTS).problems.warnings
+    assert [problem for problem in doubts if "haproxy_port" in problem.path] == []
 
 
 def test_there_are_a_hundred_rows() -> None:
