@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build, user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.undefined import is_marked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.carried import VIP_VARIABLES, carried
@@ -78,7 +79,7 @@ def movement(params: t.Mapping[str, t.Any]) -> Movement | None:
     variables = params["keepalived"]
     if variables is None:
         return None
-    addresses, mistakes = carried(variables)
+    addresses, mistakes = carried(without_marks(variables))
     named = tuple(VIP_VARIABLES.values())
     elsewhere = [entry["address"] if isinstance(entry, dict) else entry for entry in params["addresses_elsewhere"]]
     return Movement(
@@ -88,7 +89,26 @@ def movement(params: t.Mapping[str, t.Any]) -> Movement | None:
         params["has_facts"],
         frozenset(map(str, elsewhere)),
         not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
+        is_whole=not hides_addresses(variables),
     )
+
+
+def without_marks(value: t.Any) -> t.Any:
+    """What could be resolved, with nothing in the place of the rest."""
+    if is_marked(value):
+        return None
+    if isinstance(value, dict):
+        return {name: without_marks(item) for name, item in value.items()}
+    return [without_marks(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def hides_addresses(value: t.Any, key: str = "") -> bool:
+    """Whether an address may stand where something could not be resolved: interfaces, say, are known by facts only."""
+    if is_marked(value):
+        return key in ("", "cidr", "vips", "vips_excluded", "raw") or key.startswith(("haproxy_", "keepalived_"))
+    if isinstance(value, dict):
+        return any(hides_addresses(item, str(name)) for name, item in value.items())
+    return isinstance(value, (list, tuple)) and any(hides_addresses(item, key) for item in value)
 
 
 def validate(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

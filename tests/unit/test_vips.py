@@ -114,3 +114,18 @@ def test_ways_out(variables: dict[str, t.Any], validate: t.Callable[..., tuple[i
     internal = {"haproxy_keepalived_internal_vip_cidr": CIDRS["haproxy_keepalived_internal_vip_cidr"]}
     code, output = validate(**VIPS, **internal, **variables)
     assert code == 0, output
+
+
+def test_an_interface_that_only_facts_know_hides_no_mistake(validate: t.Callable[..., tuple[int, str]]) -> None:
+    vip = {"name": "both", "cidr": ["203.0.113.10/24"], "interface": "{{ ansible_facts['default_ipv4']['interface'] }}"}
+    code, output = validate(**VIPS, keepalived_vips=[vip])
+    assert code != 0
+    assert "internal_lb_vip_address: '172.29.236.10' is bound by HAProxy, and no VRRP instance carries it" in output
+    vip["cidr"].append("172.29.236.10/22")
+    assert validate(**VIPS, keepalived_vips=[vip])[0] == 0
+
+
+def test_an_address_that_only_facts_know_is_nobodys_mistake(validate: t.Callable[..., tuple[int, str]]) -> None:
+    vip = {"name": "both", "cidr": ["203.0.113.10/24", "{{ ansible_facts['default_ipv4']['address'] }}/22"]}
+    code, output = validate(**VIPS, keepalived_vips=[vip])
+    assert code == 0, output

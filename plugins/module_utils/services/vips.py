@@ -46,6 +46,8 @@ class Movement:
     """What the inventory says of other load balancers' VIPs: an address that two bind belongs to neither."""
     others: bool = False
     """Whether something else than HAProxy uses addresses that move."""
+    is_whole: bool = True
+    """Whether no other addresses move."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,7 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
     bound = list(all_bound(items, settings, problems))
     if movement.mistakes or not bound:
         return
-    lost = [one for one in bound if is_lost(one, movement)]
+    lost = [one for one in bound if movement.is_whole and is_lost(one, movement)]
     for one in lost:
         if movement.moved:
             carried = words([(moved.text, moved.path) for moved in movement.moved])

@@ -105,7 +105,8 @@ def _spots(path: str, value: t.Any, needs_prefix: bool = False) -> t.Iterator[Sp
             yield Spot(path, value, needs_prefix)
         return
     for index, text in enumerate(value or ()):
-        yield Spot(f"{path}[{index}]", str(text), needs_prefix)
+        if text:
+            yield Spot(f"{path}[{index}]", str(text), needs_prefix)
 
 
 def _raw(variables: Variables) -> t.Iterator[Spot]:
