@@ -73,14 +73,14 @@ options:
       - A sync group counts as one address, and addresses with C(hosts) do not count.
     type: bool
     default: false
-  services:
+  servers:
     description:
-      - The services behind the virtual addresses, as in C(haproxy_service_configs). A host that loses the link to their
-        servers ranks behind all others, for every virtual address.
+      - The addresses of the servers behind the virtual addresses, as from P(lbforge.haproxy.server_addresses#filter). A
+        host that loses the link to them ranks behind all others, for every virtual address.
       - An interface leads to a server when the server lies in its network. Where facts do not tell which one does, as
         with servers behind a router, all interfaces of virtual addresses are taken.
     type: list
-    elements: dict
+    elements: str
     default: []
 """
 
@@ -120,7 +120,6 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.vars import merge_hash
 from jinja2 import TemplateError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
@@ -139,13 +138,13 @@ def vrrp_instances_filter(
     track_files: Entries | None = None,
     track_processs: Entries | None = None,
     spread: bool = False,
-    services: list[dict[str, t.Any]] | None = None,
+    servers: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     try:
         wanted = [vip for vip in map(vip_from_dict, vips) if vip]
         nodes = [node_from_vars(name, hostvars[name]) for name in hosts] if wanted else []
         trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
-        cluster = Cluster(wanted, nodes, trackers, spread, server_addresses(services, hostvars))
+        cluster = Cluster(wanted, nodes, trackers, spread, servers)
         if host is not None:
             return cluster.instances(host) if wanted else {}
         derived = cluster.all_instances() if wanted else {name: {} for name in hosts}

@@ -48,10 +48,10 @@ options:
     description: The variables of these hosts.
     type: dict
     default: {}
-  services:
-    description: The services behind the virtual addresses, as for P(lbforge.haproxy.vrrp_instances#filter).
+  servers:
+    description: The addresses of the servers, as for P(lbforge.haproxy.vrrp_instances#filter).
     type: list
-    elements: dict
+    elements: str
     default: []
 """
 
@@ -71,7 +71,6 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
@@ -89,15 +88,14 @@ def vrrp_sync_groups_filter(
     host: str = "",
     hosts: t.Sequence[str] = (),
     hostvars: HostVars | None = None,
-    services: list[dict[str, t.Any]] | None = None,
+    servers: t.Sequence[str] = (),
 ) -> Instances:
     variables = hostvars or {}
     try:
         wanted = [vip for vip in map(vip_from_dict, vips) if vip]
-        # Most have no groups, and need not look at services and hosts for that.
+        # Most have no groups, and need not look at hosts for that.
         grouped = any(vip.sync_group for vip in wanted)
         nodes = [node_from_vars(name, variables[name]) for name in hosts] if grouped else []
-        servers = server_addresses(services, variables) if grouped else ()
         trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
         return Cluster(wanted, nodes, trackers, servers=servers).sync_groups(host)
     except VrrpError as error:

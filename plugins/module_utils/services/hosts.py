@@ -32,19 +32,21 @@ def node_names(service: t.Any) -> t.Iterator[str]:
 
 
 def server_addresses(services: t.Any, hostvars: HostVars) -> list[str]:
-    """Where the servers of all services are that are switched on: addresses, and names that nobody here can resolve."""
-    found: dict[str, None] = {}
-    for service in map(unwrapped, as_list(services)):
-        if not isinstance(service, dict) or service.get("state") == "absent":
-            continue
-        if str(service.get("haproxy_service_enabled", True)).lower() in ("false", "no", "off", "0"):
-            continue
-        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
-            for node in as_list(service.get(key)):
-                own = node.get("ip_addr") if isinstance(node, dict) else None
-                name = str(node.get("name") if isinstance(node, dict) else node)
-                found[str(own or (address(name, hostvars) if name in hostvars else name))] = None
-    return list(found)
+    """Where the servers of all services are that are switched on; a name where there is no address."""
+    # The variables of a host are dear, so each is asked once.
+    found = dict.fromkeys(server for service in as_list(services) for server in _servers(unwrapped(service)))
+    return list(dict.fromkeys(address(server, hostvars) if server in hostvars else server for server in found))
+
+
+def _servers(service: t.Any) -> t.Iterator[str]:
+    """The addresses, or else the names, of the nodes of a service."""
+    if not isinstance(service, dict) or service.get("state") == "absent":
+        return
+    if str(service.get("haproxy_service_enabled", True)).lower() in ("false", "no", "off", "0"):
+        return
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        for node in as_list(service.get(key)):
+            yield str((node.get("ip_addr") or node.get("name")) if isinstance(node, dict) else node)
 
 
 def as_list(value: t.Any) -> t.Sequence[t.Any]:

@@ -16,6 +16,7 @@ from ansible_collections.lbforge.haproxy.plugins.filter import keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_model import keepalived_model_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_uploads import keepalived_uploads_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.vrrp_instances import vrrp_instances_filter
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.schema import FILE
 
 ROLE = Path(__file__).parents[4] / "roles" / "keepalived"
@@ -49,7 +50,9 @@ def test_the_servers_of_services_that_are_on() -> None:
         {"haproxy_backend_nodes": ["10.0.5.21"], "state": "absent"},
         {"haproxy_frontend_only": True},
     ]
-    found = vrrp_instances_filter([VIP], host="lb1", hosts=["lb1", "lb2"], hostvars=hostvars, services=services)
+    found = vrrp_instances_filter(
+        [VIP], host="lb1", hosts=["lb1", "lb2"], hostvars=hostvars, servers=server_addresses(services, hostvars)
+    )
 
     assert [entry.split()[0] for entry in found["external"]["track_interfaces"]] == ["eth1", "eth2", "eth3"]
 
