@@ -136,9 +136,10 @@ class Cluster:
         """Pull or plug the cable of its address: outside, as the node's own view of its link must change."""
         subprocess.run(["ip", "link", "set", self.link(node), state], check=True)
 
-    def filter(self, node: Node, family: t.Literal["netdev", "bridge"], rules: str, chain: str = "lost") -> None:
-        """Drop packets outside of a node: where its cable ends, or in the bridge between it and the others."""
-        nft(f"table {family} {node.container} {{ chain {chain} {{ type filter hook {rules}\n}}\n}}")
+    def filter(self, node: Node, family: t.Literal["netdev", "bridge"], *hooks: str) -> None:
+        """Drop packets outside of a node, at once: where its cable ends, or in the bridge between it and the others."""
+        chains = (f"chain lost{number} {{ type filter hook {rules}\n}}\n" for number, rules in enumerate(hooks))
+        nft(f"table {family} {node.container} {{ {''.join(chains)} }}")
 
     def unfilter(self, node: Node) -> None:
         for family in ("netdev", "bridge"):

@@ -111,9 +111,9 @@ def cut_off(cluster: Cluster, node: Node) -> None:
 def lose_ip(cluster: Cluster, node: Node) -> None:
     """Both ways, as a filter does that looks at IP only: the node can still announce its addresses."""
     discovery = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept;"
-    for hook in ("ingress", "egress"):
-        rules = f"{hook} device {cluster.link(node)} priority 0; {discovery} meta protocol {{ ip, ip6 }} drop;"
-        cluster.filter(node, "netdev", rules, chain=hook)
+    link = cluster.link(node)
+    rules = f"device {link} priority 0; {discovery} meta protocol {{ ip, ip6 }} drop;"
+    cluster.filter(node, "netdev", f"ingress {rules}", f"egress {rules}")
 
 
 def lose_servers(_cluster: Cluster, node: Node) -> None:
