@@ -10,7 +10,6 @@ table with what HAProxy itself lists (C(haproxy -dKall)).
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words
@@ -63,6 +62,9 @@ class ServerOptions:
             arguments = ARGUMENTS.get(name_of(rest[0]), 0)
             self.all.append(tuple(rest[: 1 + arguments]))
             rest = rest[1 + arguments :]
+        # Of two of one kind the last counts.
+        self._last = {option[0]: option for option in self.all}
+        self._switches = {name.removeprefix("no-"): not name.startswith("no-") for name, *_rest in self.all}
 
     @property
     def unknown(self) -> str:
@@ -71,15 +73,15 @@ class ServerOptions:
 
     def has(self, *names: str) -> bool:
         """Whether any of these options stands there."""
-        return any(option[0] in names for option in self.all)
+        return any(name in self._last for name in names)
 
     def argument(self, name: str) -> str:
         """The argument of an option, the last one where it stands twice; empty where it does not stand."""
-        return next((option[1] for option in reversed(self.all) if option[0] == name and len(option) > 1), "")
+        return "".join(self._last.get(name, ())[1:])
 
     def switched(self, name: str) -> bool | None:
         """Whether an option is on, or off by C(no-): the last of the two counts. None where neither stands."""
-        return next((option[0] == name for option in reversed(self.all) if option[0] in (name, f"no-{name}")), None)
+        return self._switches.get(name)
 
     @property
     def speaks_proxy(self) -> bool:
@@ -107,4 +109,4 @@ class ServerOptions:
 
 def name_of(word: str) -> str:
     """An option without what it holds in brackets, C(set-proxy-v2-tlv-fmt(0x20))."""
-    return re.sub(r"\(.*", "", word)
+    return word.partition("(")[0]
