@@ -18,7 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems 
     did_you_mean,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.servers import own_options
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.servers import own_options, place_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import holds_lines, lines_in
 
@@ -99,8 +99,7 @@ def tracking(wanted: t.Sequence[Item]) -> None:
             target = own.argument("track")
             if not target:
                 continue
-            is_nodes = any("track" in split(words) for words in node.get("backend_server_options", ()))
-            here = place.key("backend_server_options") if is_nodes else item.place.key("haproxy_backend_server_options")
+            here = place_of("track", node, place, item.place)
             pool, _slash, name = target.rpartition("/")
             tracked = pools.get(pool) if pool else item
             if own.switched("check") or own.has("agent-check"):

@@ -50,6 +50,7 @@ SHORTEST_SANE_INTERVAL_MS = 500
 LONGEST_INNER_NAME = 80
 #: how long a request may take of which nothing is heard
 TIMEOUTS = ("haproxy_timeout_client", "haproxy_timeout_server", "haproxy_timeout_tunnel")
+HTTP_PROTOCOLS = ("h1", "h2", "fcgi")
 HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
 # server NAME ADDRESS check inter TIME rise COUNT fall COUNT
@@ -99,6 +100,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
     if has_backend(service) and not service["haproxy_frontend_only"]:
         server_ports(service, place)
         server_words(service, place)
+        server_protocols(service, place, settings)
         server_tls(service, place)
         backend_options(service, place)
         health_checks(service, place, settings)
@@ -397,6 +399,25 @@ def server_words(service: Data, place: Place) -> None:
                     f"has {common + own} words of options, and HAProxy takes {MOST_WORDS} words a line with ours",
                     "Put what all servers have in common into a default-server line of haproxy_backend_arguments.",
                 )
+
+
+def server_protocols(service: Data, place: Place, settings: Data) -> None:
+    """HTTP/1 and HTTP/2 are no words for tcp servers, nor for checks of another kind."""
+    is_http = service["haproxy_balance_type"] == "http"
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        for index, node in enumerate(service[key] or ()):
+            own = servers.own_options(node, service)
+            for option, fits, why in (
+                ("proto", is_http, "needs http, and the service is tcp"),
+                (
+                    "check-proto",
+                    checks.kind(service, settings) == "httpchk",
+                    "is for HTTP checks, and these are others",
+                ),
+            ):
+                if own.argument(option) in HTTP_PROTOCOLS and not fits:
+                    here = servers.place_of(option, node, place.key(key).item(index), place)
+                    here.wrong(f"{option} {own.argument(option)}", why, "Leave it out.")
 
 
 def server_tls(service: Data, place: Place) -> None:

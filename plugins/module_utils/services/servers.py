@@ -19,6 +19,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, checks
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place
 
 Data = dict[str, t.Any]
 
@@ -128,6 +129,14 @@ def section_lines(service: Data, settings: Data) -> list[str]:
 def own_options(node: Data, service: Data) -> ServerOptions:
     """What the user wrote for a server: for all of the service, and for this one."""
     return ServerOptions(own_words(node, service))
+
+
+def place_of(option: str, node: Data, node_place: Place, service_place: Place) -> Place:
+    """Where the user wrote an option of a server: at the server, or for all of the service."""
+    is_nodes = ServerOptions(word for line in node.get("backend_server_options", ()) for word in split(line)).has(
+        option
+    )
+    return node_place.key("backend_server_options") if is_nodes else service_place.key("haproxy_backend_server_options")
 
 
 def own_words(node: Data, service: Data) -> list[str]:

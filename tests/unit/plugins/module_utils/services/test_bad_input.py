@@ -428,6 +428,16 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
         "finds none in its chroot",
     ),
     (
+        [{**WEB, "haproxy_balance_type": "tcp", "haproxy_backend_server_options": ["proto h2"]}],
+        f"{S0}.haproxy_backend_server_options",
+        "needs http, and the service is tcp",
+    ),
+    (
+        [{**WEB, "haproxy_backend_nodes": [{**NODE, "backend_server_options": ["check-proto h2"]}]}],
+        f"{S0}.haproxy_backend_nodes[0].backend_server_options",
+        "is for HTTP checks, and these are others",
+    ),
+    (
         [{**WEB, "haproxy_backend_server_options": ["track api-back/w9"]}, API],
         f"{S0}.haproxy_backend_server_options",
         'is tracked and is no server of service "api"',
