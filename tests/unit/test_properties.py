@@ -229,7 +229,7 @@ LIKELY = (
     *("haproxy_ssl_letsencrypt_email", "haproxy_ssl_letsencrypt_domains"),
 )
 # What HAProxy says of these, the validator has said before.
-TOLD = re.compile("does nothing in tcp mode|needs HTTP, and the service is tcp|does nothing with option")
+TOLD = re.compile("does nothing in tcp mode|needs HTTP, and the service is tcp|does nothing with(out)? option")
 
 
 def of_record(record: values.Record) -> Strategy:

@@ -28,7 +28,7 @@ KINDS = frozenset(
 PROGRAM = "external-check"
 #: what rules begin with, and the kind that they belong to
 RULES = {"http-check": "httpchk", "tcp-check": "tcp-check"}
-# These say what is done with the result of another check.
+# These say what is done with a result. In raw lines they make no check an HTTP check.
 ABOUT_OTHERS = re.compile(r"http-check\s+(disable-on-404|send-state)\b")
 
 
@@ -59,7 +59,12 @@ def implied(service: Data) -> str:
     """The kind that the service's rules need, where its options choose none: without it they would do nothing."""
     if chosen(service):
         return ""
-    return next((RULES[first_word(rule)] for _key, _index, rule in rules(service) if not ABOUT_OTHERS.match(rule)), "")
+    needed = (
+        RULES[first_word(rule)]
+        for key, _index, rule in rules(service)
+        if key == "haproxy_backend_httpcheck_options" or not ABOUT_OTHERS.match(rule)
+    )
+    return next(needed, "")
 
 
 def kind(service: Data, settings: Data) -> str:

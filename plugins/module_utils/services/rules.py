@@ -491,10 +491,9 @@ def health_checks(service: Data, place: Place, settings: Data) -> None:
             place.key(key).item(index).wrong(service[key][index], *NO_PROGRAM)
     for key, index, rule in checks.rules(service):
         needed = checks.RULES[checks.first_word(rule)]
-        if kind != needed and not checks.ABOUT_OTHERS.match(rule):
-            place.key(key).item(index).doubtful(
-                rule, f"does nothing with option {kind}", f"Keep one kind of check; this one needs option {needed}."
-            )
+        if kind != needed:
+            why = f"does nothing with option {kind}" if kind else f"does nothing without option {needed}"
+            place.key(key).item(index).doubtful(rule, why, f"Keep one kind of check; this rule needs option {needed}.")
 
 
 def check_settings(settings: Data, place: Place) -> None:

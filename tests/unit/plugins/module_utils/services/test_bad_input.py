@@ -723,7 +723,7 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
     (
         [{**WEB, "haproxy_backend_options": ["tcp-check"], "haproxy_backend_httpcheck_options": ["expect status 200"]}],
         f"{S0}.haproxy_backend_httpcheck_options[0]",
-        "does nothing with option tcp-check. Keep one kind of check; this one needs option httpchk.",
+        "does nothing with option tcp-check. Keep one kind of check; this rule needs option httpchk.",
     ),
     (
         [{**WEB, "haproxy_backend_arguments": ["option redis-check", "tcp-check send PING"]}],
@@ -740,6 +740,11 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         ],
         f"{S0}.haproxy_backend_arguments[0]",
         "does nothing with option httpchk",
+    ),
+    (
+        [{**WEB, "haproxy_backend_arguments": ["http-check disable-on-404"]}],
+        f"{S0}.haproxy_backend_arguments[0]",
+        "does nothing without option httpchk",
     ),
     ([{**WEB, "haproxy_backend_ssl_check": True}], f"{S0}.haproxy_backend_ssl_check", "checks by TLS the port"),
     (

@@ -144,6 +144,7 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_backend_options": ["httpchk HEAD /"]}, BACK, "option httpchk HEAD /"),
     ({"haproxy_backend_httpcheck_options": ["send meth HEAD uri /up", "expect status 204"]}, BACK, "option httpchk"),
     ({"haproxy_backend_httpcheck_options": ["expect status 204"]}, BACK, "http-check expect status 204"),
+    ({"haproxy_backend_httpcheck_options": ["disable-on-404"]}, BACK, "option httpchk"),
     ({"haproxy_backend_arguments": ["http-check expect string OK"]}, BACK, "option httpchk"),
     ({"haproxy_backend_arguments": ["tcp-check connect", "tcp-check expect string OK"]}, BACK, "option tcp-check"),
     ({"haproxy_stick_table": ["stick-table type ip size 1k", "stick on src"]}, BACK, "stick on src"),
