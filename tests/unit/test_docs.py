@@ -49,7 +49,7 @@ def test_documentation_is_not_stale() -> None:
         "{{ haproxy_ssl_letsencrypt_service }}",
         {"service": "{{ haproxy_letsencrypt_service }}"},
         {**WEB, "haproxy_port": "80", "haproxy_ssl": "yes", "haproxy_service_enabled": "True", "backend_rise": "3"},
-        {**WEB, "haproxy_bind": None, "haproxy_default_backend": "", "haproxy_ssl_path": None},
+        {**WEB, "haproxy_cookie": None, "haproxy_default_backend": "", "haproxy_ssl_path": None},
         {**WEB, "haproxy_bind": ["{{ internal_lb_vip_address }}", {"address": "10.0.0.1", "interface": ""}]},
         {**WEB, "haproxy_map_entries": [{"name": "m", "order": 98, "entries": ["/ web-back"]}]},
         {**WEB, "haproxy_map_entries": [{"name": "m", "state": "absent"}, "{{ my_map }}"]},

@@ -676,9 +676,9 @@ class Record(Kind):
         properties = {}
         for key in self.keys:
             value = key.kind.json_schema()
-            unset = [{"type": "null"} if key.restricts else NOTHING]
+            unset = [] if key.required or key.restricts else [NOTHING]
             described: JsonSchema = {
-                "anyOf": [value, TEMPLATE, *([] if key.required else unset)],
+                "anyOf": [value, TEMPLATE, *unset],
                 "description": key.meaning,
             }
             if key.default is not None:
