@@ -220,6 +220,19 @@ WHOLE: dict[str, Strategy] = {
     "haproxy_pki_revoking": st.just([]),
     "haproxy_ssl_client_crl": st.nothing(),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
+    "haproxy_extra_sections": st.lists(
+        st.sampled_from(
+            [
+                {"type": "userlist", "name": "admins", "lines": ["user a insecure-password 'it''s # 1'"]},
+                {"type": "resolvers", "name": "dns", "lines": "nameserver a 127.0.0.1:53\nhold valid 10s\n"},
+                {"type": "cache", "name": "pages", "lines": ["total-max-size 4"]},
+                {"type": "backend", "name": "tables", "lines": ["stick-table type ip size 1k", "mode tcp"]},
+                {"type": "defaults", "name": "slow", "lines": ["timeout server 1h", "timeout connect 1s"]},
+                {"type": "backend", "name": "slow", "from": "slow", "lines": ["server a 127.0.0.1:9"]},
+            ]
+        ),
+        max_size=4,
+    ),
     "content": st.text(),
     "condition": st.booleans(),
 }
