@@ -253,15 +253,15 @@ class Backends:
             place.wrong(section, "is not a backend", hint)
 
 
-def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], settings: Data, problems: Problems) -> None:
-    """Whoever sends requests to another service's backend must find one there."""
+def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.Iterable[tuple[str, Place]]) -> None:
+    """Whoever sends requests to another service's backend must find one there; ``lines`` are all raw lines."""
     backends = Backends(
         every,
         frozenset(item.name for item in wanted),
         frozenset(item.name for item in wanted if binds.has_backend(item.service)),
     )
     in_raw_lines(wanted, backends)
-    uses = map_uses(line for line, _place in raw_lines(wanted, settings, problems))
+    uses = map_uses(line for line, _place in lines)
     for item in wanted:
         service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
         if service["haproxy_default_backend"]:
@@ -349,5 +349,5 @@ def raw_lines(items: t.Iterable[Item], settings: Data, problems: Problems) -> t.
             if item.service[key.name]:
                 yield from lines_in(key.kind, item.service[key.name], item.place.key(key.name))
     for key in SETTINGS_WITH_LINES:
-        if settings[key.name]:
+        if settings.get(key.name):
             yield from lines_in(key.kind, settings[key.name], Place(problems, key.name))

@@ -65,6 +65,7 @@ CALLS = (
 )
 # At which of their words the options of servers begin.
 OPTIONS_OF_SERVERS = {"server": 3, "server-template": 4, "default-server": 1}
+MAY_REFER = re.compile(r"cache|fcgi-app|errorfiles|mailers|peers|http_auth|resolve|ring@")
 #: kinds that nothing happens with unless a line refers to them
 USELESS_ALONE = ("cache", "fcgi-app", "http-errors", "mailers", "resolvers", "ring", "userlist")
 # From 2.6 on HAProxy makes these of /etc/resolv.conf.
@@ -120,14 +121,14 @@ def users(lines: t.Sequence[str], place: Place) -> None:
             place.item(index).wrong(
                 None,
                 "is neither a group nor a user",
-                "Write user NAME, password HASH or insecure-password WORD, and groups; quote with haproxy_quote.",
+                "Write user NAME, a keyword (insecure-password, password) and one word, by haproxy_quote.",
             )
 
 
-def references(wanted: t.Iterable[Line], every: t.Iterable[Line], settings: Data, place: Place) -> None:
+def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data, place: Place) -> None:
     """Lines refer to sections that are there, and of sections that do nothing alone some line makes use.
 
-    ``wanted`` are the lines of this load balancer, ``every`` those of all.
+    ``others`` are the lines that other load balancers have.
     """
     known: dict[str, set[str]] = {}
     for section in settings[VARIABLE]:
@@ -137,7 +138,7 @@ def references(wanted: t.Iterable[Line], every: t.Iterable[Line], settings: Data
         known.setdefault("peers", set()).add(peers.SECTION)
     target = place.key("haproxy_log_socket")
     log_target = [(ring, target) for ring in rings(split(settings["haproxy_log_socket"]))]
-    found = [*((named, here) for line, here in wanted for named in names(line)), *log_target]
+    found = [*((named, here) for line, here in lines for named in names(line)), *log_target]
     for (kind, name), here in found:
         if name not in known.get(kind, ()):
             here.wrong(
@@ -145,7 +146,7 @@ def references(wanted: t.Iterable[Line], every: t.Iterable[Line], settings: Data
                 f"is not a section of type {kind} in {VARIABLE}",
                 did_you_mean(name, known.get(kind, ())) or "Add it there.",
             )
-    used = {named for line, _here in every for named in names(line)} | {named for named, _here in log_target}
+    used = {named for named, _here in found} | {named for line in others for named in names(line)}
     for index, section in enumerate(settings[VARIABLE]):
         named = (section["type"], section.get("name", ""))
         if section["type"] in USELESS_ALONE and named not in used and named != ("resolvers", OWN_RESOLVERS):
@@ -169,6 +170,8 @@ def parents(settings: Data, place: Place) -> None:
 
 def names(line: str) -> t.Iterator[tuple[str, str]]:
     """The kinds and names of the sections that a line refers to."""
+    if not MAY_REFER.search(line):  # nearly all lines
+        return
     words = split(line)
     for kind, before, starts in WORDS_BEFORE_NAMES:
         if words[0] in starts and before in words[:-1]:

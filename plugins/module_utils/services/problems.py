@@ -126,8 +126,10 @@ class Place:
         return self._at(f"{self.path}[{index}]")
 
     def _at(self, path: str) -> Place:
-        # Not dataclasses.replace: a validation makes a hundred thousand of these.
-        return Place(**{**vars(self), "path": path})
+        # dataclasses.replace takes six times as long, and a validation makes a hundred thousand of these.
+        place = object.__new__(Place)
+        place.__dict__.update(self.__dict__, path=path)
+        return place
 
     def of_service(self, name: str) -> Place:
         return dataclasses.replace(self, service=name)

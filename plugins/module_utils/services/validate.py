@@ -87,14 +87,11 @@ def check(
     crosscheck.shared_tables(wanted, read_settings, problems)
     crosscheck.challenges(wanted, read_settings, problems)
     crosscheck.tracking(wanted)
-    crosscheck.references(wanted, {item.name: item for item in every}, read_settings, problems)
+    lines = list(crosscheck.raw_lines(wanted, read_settings, problems))
+    crosscheck.references(wanted, {item.name: item for item in every}, lines)
     extra_sections.check(read_settings, place, {item.name for item in wanted})
-    extra_sections.references(
-        crosscheck.raw_lines(wanted, read_settings, problems),
-        crosscheck.raw_lines(every, read_settings, problems),
-        read_settings,
-        place,
-    )
+    others = crosscheck.raw_lines((item for item in every if not is_wanted(item.service, read_settings)), {}, problems)
+    extra_sections.references(lines, (line for line, _place in others), read_settings, place)
     vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
