@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release import open_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.changes import in_order
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import (
     Configuration,
@@ -275,6 +276,7 @@ def _check(wanted: Wanted, host: Host, found: Found, plan: Plan, check_mode: boo
 
 def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> list[Message]:
     """Try binds that are new: a reload that fails at one of them refuses all traffic for two seconds."""
+    _enough_files(wanted, host)
     is_known = found.worker and len(found.before) == 1 and not found.adopted
     running = found.before[0] if is_known else None
     problems = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
@@ -287,6 +289,16 @@ def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> li
             errors=[_refused_bind(problem).as_dict() for problem in hopeless],
         )
     return [_refused_bind(problem) for problem in problems]
+
+
+def _enough_files(wanted: Wanted, host: Host) -> None:
+    """``haproxy -c`` does not look, and a HAProxy without enough of them does not start."""
+    needed, allowed = open_files.needed(wanted.release.sections), host.haproxy.open_files()
+    if allowed is not None and needed > allowed:
+        raise LbforgeError(
+            f"HAProxy needs {needed} open files for its maxconn and may have {allowed}; nothing was changed. Lower"
+            " maxconn (haproxy_maxconn in the role), or raise LimitNOFILE of its unit, or fs.nr_open of the kernel."
+        )
 
 
 def _refused_bind(problem: Problem) -> Message:

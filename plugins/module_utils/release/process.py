@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.release import open_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import PAUSE, RuntimeClient, SocketError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import (
@@ -57,6 +58,11 @@ class Service:
     def is_active(self) -> bool:
         """True when HAProxy runs; a unit that systemd restarts again and again does not."""
         return run(["systemctl", "is-active", self.name]).stdout.strip() in ("active", "reloading")
+
+    def open_files(self) -> int | None:
+        """How many files HAProxy may have open after a start; None if nobody knows."""
+        shown = run(["systemctl", "show", "--property=LimitNOFILE", "--value", self.name])
+        return open_files.allowed_to_unit(shown.stdout.strip())
 
     def start(self) -> None:
         """Start it; failures of the past do not count."""
@@ -165,6 +171,13 @@ class HAProxy:
         except SocketError:
             return set()
         return {processes.master.pid, *processes.pids}
+
+    def open_files(self) -> int | None:
+        """How many files it may have open, or will when it is started; None if nobody knows."""
+        try:
+            return open_files.allowed(self._processes().master.pid)
+        except SocketError:
+            return self._service.open_files()
 
     def _worker(self, patience: float = 0.0) -> Worker:
         serving = self._processes(patience).serving
