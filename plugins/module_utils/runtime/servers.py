@@ -52,9 +52,9 @@ class ServerState:
     fqdn: str
     ssl: bool
     check_port: int
-    check_address: str  # empty for that of the server
-    agent_address: str
-    agent_port: int
+    check_address: str = ""  # that of the server
+    agent_address: str = ""
+    agent_port: int = 0
 
     @property
     def key(self) -> Key:

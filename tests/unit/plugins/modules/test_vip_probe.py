@@ -52,7 +52,7 @@ def probe(run_module: Run, port: int, **arguments: t.Any) -> dict[str, t.Any]:
 
 def test_all_answered(run_module: Run) -> None:
     with server() as port:
-        found = probe(run_module, port, addresses=["127.0.0.1", "localhost"], path="/")
+        found = probe(run_module, port, addresses=["127.0.0.1", "localhost"], path="/", timeout=30)
     assert found["changed"] is False
     assert found["lost"] == found["longest"] == 0
     assert [target["address"] for target in found["targets"]] == ["127.0.0.1", "localhost"]

@@ -465,7 +465,9 @@ OPTIONS = st.fixed_dictionaries(
         "proxy-v2-options": st.just("ssl"),
     },
 ).filter(lambda options: "agent-check" not in options or "agent-port" in options)
-ENDPOINTS = st.sampled_from(["127.0.0.2:80", "127.0.0.2:81", "[::1]:80", "localhost:82", "127.0.0.3", "*:+5", "/tmp/s"])
+ENDPOINTS = st.sampled_from(
+    ["127.0.0.2:80", "127.0.0.2:81", "[::1]:80", "localhost:82", "127.0.0.3", "*:+5", "/tmp/s", "abns@a"]
+)
 SERVERS = st.dictionaries(st.sampled_from("abcd"), st.tuples(ENDPOINTS, OPTIONS), min_size=1, max_size=4)
 POOLS = st.tuples(SERVERS, OPTIONS)  # and what is given to all
 COMMANDS = st.lists(
@@ -491,7 +493,7 @@ def written(pools: t.Any) -> str:
 
     lines = [f"    server {name} {endpoint} {words(options)}\n" for name, (endpoint, options) in servers.items()]
     given = {key: value for key, value in defaults.items() if key not in ("source", "disabled")}
-    if any(endpoint in ("127.0.0.3", "*:+5", "/tmp/s") for endpoint, _options in servers.values()):
+    if any(endpoint in ("127.0.0.3", "*:+5", "/tmp/s", "abns@a") for endpoint, _options in servers.values()):
         given.setdefault("port", 55)  # checks need one
     return f"backend web\n    default-server inter 1000s agent-inter 1000s verify none {words(given)}\n{''.join(lines)}"
 
