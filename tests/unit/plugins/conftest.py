@@ -40,9 +40,9 @@ global
 {settings}
 defaults
     mode http
-    timeout client 10s
-    timeout connect 2s
-    timeout server 10s
+    timeout client 60s
+    timeout connect 10s
+    timeout server 60s
 """
 
 

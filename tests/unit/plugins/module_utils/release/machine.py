@@ -52,12 +52,12 @@ CONFIGURATION = """\
 global
     description @release@
     stats socket {home}/admin mode 600 level admin
-    hard-stop-after 5s
+    hard-stop-after 60s
 defaults
     mode http
-    timeout client 5s
-    timeout connect 5s
-    timeout server 5s
+    timeout client 60s
+    timeout connect 10s
+    timeout server 60s
     option idle-close-on-response
 frontend web-front-1
     bind 127.0.0.1:{port}
@@ -93,8 +93,8 @@ class Machine:
             store,
             CertificateStore(self.ssl),
             Checker(BINARY, store, self.ssl, self.home / "run"),
-            HAProxy(RuntimeClient(self.home / "master", 10), Service("haproxy"), 10),
-            Live(10),
+            HAProxy(RuntimeClient(self.home / "master", 30), Service("haproxy"), 30),
+            Live(30),
         )
 
     def files(self, text: str, *lines: str, mapped: str = "x") -> dict[str, str]:
@@ -107,7 +107,7 @@ class Machine:
         return Wanted(Release.made_of(self.files(text, *lines, mapped=mapped)), {"a.pem": pem} if pem else {})
 
     def apply(self, wanted: Wanted, host: Host | None = None, *, check_mode: bool = False) -> Outcome:
-        return apply(lambda: wanted, host or self.host(), keep=3, patience=5, check_mode=check_mode)
+        return apply(lambda: wanted, host or self.host(), keep=3, patience=30, check_mode=check_mode)
 
     def answer(self, path: str = "/") -> str:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -122,7 +122,7 @@ class Machine:
 
     def tell(self, command: str) -> str:
         """Do something by hand in the running HAProxy."""
-        return RuntimeClient(self.home / "admin", 5).read(command)
+        return RuntimeClient(self.home / "admin", 30).read(command)
 
     def tree(self) -> dict[str, str]:
         """Everything below the directory of the configuration that matters to HAProxy."""

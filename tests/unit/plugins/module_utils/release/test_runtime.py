@@ -33,12 +33,12 @@ global
     description @release@
     stats socket {home}/admin mode 600 level admin
     server-state-file {home}/states
-    hard-stop-after 5s
+    hard-stop-after 60s
 defaults
     mode http
-    timeout client 5s
-    timeout connect 1s
-    timeout server 5s
+    timeout client 60s
+    timeout connect 10s
+    timeout server 60s
     timeout queue 1s
     option idle-close-on-response
     load-server-state-from-file global

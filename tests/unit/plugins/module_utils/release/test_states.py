@@ -53,9 +53,9 @@ global
     hard-stop-after 1s
 defaults
     mode http
-    timeout client 5s
-    timeout connect 1s
-    timeout server 5s
+    timeout client 60s
+    timeout connect 10s
+    timeout server 60s
     load-server-state-from-file global
 frontend web
     bind 127.0.1.1:{port}
