@@ -42,7 +42,9 @@ CIDRS = {
 
 @pytest.fixture
 def validate(tmp_path: Path) -> t.Callable[..., tuple[int, str]]:
-    def run(per_host: t.Mapping[str, t.Any] | None = None, **variables: t.Any) -> tuple[int, str]:
+    def run(
+        per_host: t.Mapping[str, t.Any] | None = None, playbook: str = "haproxy_validate", **variables: t.Any
+    ) -> tuple[int, str]:
         service = {"haproxy_service_name": "web", "haproxy_port": 80, "haproxy_backend_nodes": ["lb1"]}
         hosts = {f"lb{number}": {"ansible_host": f"192.0.2.{number}"} for number in (1, 2)}
         for name, more in (per_host or {}).items():
@@ -51,7 +53,7 @@ def validate(tmp_path: Path) -> t.Callable[..., tuple[int, str]]:
         path = tmp_path / "inventory.yml"
         path.write_text(yaml.safe_dump(inventory), encoding="utf-8")
         done = subprocess.run(
-            ["ansible-playbook", "-i", path, "lbforge.haproxy.haproxy_validate"],
+            ["ansible-playbook", "-i", path, f"lbforge.haproxy.{playbook}"],
             capture_output=True,
             text=True,
             check=False,
@@ -129,3 +131,34 @@ def test_an_address_that_only_facts_know_is_nobodys_mistake(validate: t.Callable
     vip = {"name": "both", "cidr": ["203.0.113.10/24", "{{ ansible_facts['default_ipv4']['address'] }}/22"]}
     code, output = validate(**VIPS, keepalived_vips=[vip])
     assert code == 0, output
+
+
+WRONG = {
+    "a rule of the linter": (
+        {"external": {"state": "MASTER", "nopreempt": True}},
+        "- Instance external has nopreempt and state MASTER.",
+    ),
+    "a key": ({"external": {"prioritty": 7}}, "- keepalived_instances.external.prioritty: no such key;"),
+    "a router id for two": ({"internal": {"virtual_router_id": 10}}, "both have router id 10 on default-route"),
+}
+
+
+@pytest.mark.parametrize("playbook", ["haproxy_validate", "haproxy_install"])
+@pytest.mark.parametrize("name", WRONG)
+def test_mistakes_of_vrrp_are_told_before_a_host_is_asked(
+    validate: t.Callable[..., tuple[int, str]], name: str, playbook: str
+) -> None:
+    overrides, said = WRONG[name]
+    code, output = validate(None, playbook, **VIPS, **CIDRS, keepalived_instances_overrides=overrides)
+    assert code != 0
+    assert said in output
+    assert output.count("fatal: [") == 1
+    assert "UNREACHABLE" not in output
+
+
+def test_a_vip_that_is_wrong_in_itself(validate: t.Callable[..., tuple[int, str]]) -> None:
+    vips = [{"name": "a", "cidr": "203.0.113.10/24"}, {"name": "a", "cidr": "172.29.236.10/22", "interface": "eth0"}]
+    vips[0]["interface"] = "eth0"
+    code, output = validate(**VIPS, keepalived_vips=vips)
+    assert code != 0
+    assert "VIP a is defined twice." in output
