@@ -161,4 +161,4 @@ def test_a_vip_that_is_wrong_in_itself(validate: t.Callable[..., tuple[int, str]
     vips[0]["interface"] = "eth0"
     code, output = validate(**VIPS, keepalived_vips=vips)
     assert code != 0
-    assert "VIP a is defined twice." in output
+    assert "VIP a is defined twice" in output
