@@ -43,8 +43,6 @@ REFUSED = {
 }
 
 Data = dict[str, t.Any]
-# What still has to be mended: IPv4 and IPv6 wildcards side by side.
-PENDING = ("v4-and-v6-wildcards", "v4-and-v6only-wildcards")
 # HAProxy itself refuses these, there as here.
 INVALID = {"option-no": "negation/default is not supported for option 'forwardfor'"}
 # Files that services name and that somebody else puts on the load balancers.
@@ -98,8 +96,6 @@ def test_a_service_is_accepted_and_means_the_same(
     case: Case, render: Render, haproxy_says: Says, tmp_path: pathlib.Path, pem: str
 ) -> None:
     errors = case.errors()
-    if case.name in PENDING and errors:
-        pytest.xfail("both wildcards cannot be bound side by side yet")
     if case.data["expected"] == "refused" or case.name in REFUSED:
         told = {error.path for error in errors}
         assert told
