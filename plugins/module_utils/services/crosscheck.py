@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import split
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, extra_sections, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import (
     Place,
     Problems,
@@ -137,8 +137,16 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
                 shared_port(bind, other, whose, place)
         by_port[bind.port].append((bind, place))
 
-    for key, bind in own_binds(items, settings):
-        claim(bind, Place(problems, key))
+    for key, own in own_binds(items, settings):
+        claim(own, Place(problems, key))
+    for bind, place in service_sockets(items, settings):
+        claim(bind, place)
+    for bind, place in extra_sections.sockets(settings, Place(problems, "")):
+        claim(bind, place)
+
+
+def service_sockets(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[binds.Bind, Place]]:
+    """Where services listen, with the key that says the port."""
     for item in items:
         if not item.service["haproxy_port"] or not (
             binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
@@ -146,9 +154,9 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
             continue
         served = binds.service_binds(item.service, settings)
         for bind in served:
-            claim(bind, item.place.key("haproxy_port"))
+            yield bind, item.place.key("haproxy_port")
         for bind in binds.redirecting(item.service, served):
-            claim(bind, item.place.key("haproxy_redirect_http_port"))
+            yield bind, item.place.key("haproxy_redirect_http_port")
 
 
 def surprise(bind: binds.Bind, other: binds.Bind) -> str:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.sections import SECTIONS, SINCE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import Words, split
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services import binds, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, did_you_mean
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.values import NAME, Choice, Key, Lines, Record
 
@@ -70,6 +70,10 @@ MAY_REFER = re.compile(r"cache|fcgi-app|errorfiles|mailers|peers|http_auth|resol
 USELESS_ALONE = ("cache", "fcgi-app", "http-errors", "mailers", "resolvers", "ring", "userlist")
 # From 2.6 on HAProxy makes these of /etc/resolv.conf.
 OWN_RESOLVERS = "default"
+# Configuration manual, section 11, "Address formats", without ranges, names and what has no port.
+ENDPOINT = re.compile(
+    r"(?:ipv[46]@)?(?P<address>\[[0-9a-fA-F:]+\]|[0-9a-fA-F]*:[0-9a-fA-F:]*|[0-9.]*|\*):(?P<port>\d+)"
+)
 USER = re.compile(r"user \S+( (insecure-)?password \S+)?( groups \S+)?|user \S+ groups \S+ (insecure-)?password \S+")
 
 
@@ -123,6 +127,19 @@ def users(lines: t.Sequence[str], place: Place) -> None:
                 "is neither a group nor a user",
                 "Write user NAME, a keyword (insecure-password, password) and one word, by haproxy_quote.",
             )
+
+
+def sockets(settings: Data, place: Place) -> t.Iterator[tuple[binds.Bind, Place]]:
+    """Where proxies of the user's listen, as far as that is an address and a port."""
+    for index, section in enumerate(settings[VARIABLE]):
+        for number, line in enumerate(section["lines"] if section["type"] in ("frontend", "listen") else ()):
+            first, *words = split(line)
+            for endpoint in words[0].split(",") if first == "bind" and words else ():
+                if found := ENDPOINT.fullmatch(endpoint):
+                    interface = words[words.index("interface") + 1] if "interface" in words[:-1] else ""
+                    vip = binds.Vip(found["address"].strip("[]") or "*", interface)
+                    here = place.key(VARIABLE).item(index).key("lines").item(number)
+                    yield binds.Bind(vip, int(found["port"]), options=tuple(words[1:])), here
 
 
 def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data, place: Place) -> None:

@@ -132,6 +132,12 @@ WRONG: list[tuple[list[Data], str, str]] = [
     ([section("cache", "a", "max-age 6", **SLWO)], f"{V}[0].from", "is not for cache"),
     ([section("userlist", "a", "user bob pasword hunter2")], f"{V}[0].lines[0]", "neither a group nor a user"),
     ([section("userlist", "a", "user bob insecure-password hun ter2")], f"{V}[0].lines[0]", "haproxy_quote"),
+    ([section("listen", "a", "bind :80")], f"{V}[0].lines[0]", 'is already taken by service "web"'),
+    (
+        [section("frontend", "a", "bind [::1]:81,*:82"), section("listen", "b", "bind ::1:81")],
+        f"{V}[1].lines[0]",
+        "[0]",
+    ),
     ([section("ring", "a", "size 1k", "server s /home/a.sock")], f"{V}[0].lines[1]", "the sandbox of HAProxy's unit"),
 ]
 
