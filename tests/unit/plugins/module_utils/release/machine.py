@@ -149,9 +149,18 @@ def private_machine() -> t.Iterator[Machine]:
             yield Machine(home, free_port())
         finally:
             os.environ["PATH"] = path
-            with suppress(FileNotFoundError, ProcessLookupError):
-                os.kill(int((home / "pid").read_text()), signal.SIGTERM)
-                time.sleep(0.2)
+            if (home / "pid").exists():
+                end(int((home / "pid").read_text()))
+
+
+def end(pid: int) -> None:
+    """End a master and come back when it, and so its workers, are gone: they remove their sockets themselves."""
+    deadline = time.monotonic() + 60
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X"):
+            assert time.monotonic() < deadline, "HAProxy does not end"
+            time.sleep(0.02)
 
 
 def served_certificate(port: int) -> str:

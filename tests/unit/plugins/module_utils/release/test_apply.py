@@ -33,6 +33,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree impor
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release.machine import (
     CONFIGURATION,
     Machine,
+    end,
     free_port,
     killed,
     served_certificate,
@@ -205,8 +206,7 @@ def test_a_start_that_fails_goes_back(machine: Machine) -> None:
         assert "does not run, as before" in str(caught.value)
         assert machine.tree() == {}
     machine.apply(machine.wanted())
-    os.kill(int((machine.home / "pid").read_text()), signal.SIGTERM)
-    time.sleep(0.5)
+    end(int((machine.home / "pid").read_text()))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
