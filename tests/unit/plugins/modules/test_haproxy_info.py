@@ -264,7 +264,7 @@ def test_the_documentation_names_what_is_returned(run_module: RunModule, running
 def test_what_answers_at_virtual_addresses(run_module: RunModule, haproxy: t.Any) -> None:
     running = haproxy(
         "frontend one\n    bind 127.0.0.2:@port-one@\n    http-request return status 200\n"
-        "frontend all\n    bind *:@port-all@\n    http-request return status 200\n"
+        "frontend all\n    bind 127.0.0.2:@port-all@,127.0.0.3:@port-all@\n    http-request return status 200\n"
     )
     one, everywhere = running.ports["one"], running.ports["all"]
     asked = {"gather": ["vips"], "vips": ["127.0.0.2", "127.0.0.3"]}
