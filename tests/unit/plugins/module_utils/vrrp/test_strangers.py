@@ -234,7 +234,7 @@ def measured(
     """All cases, several at once."""
     if os.geteuid() or not all(map(shutil.which, (KEEPALIVED, "ip", "nft", "ping"))):
         pytest.skip("needs root, keepalived, ip, nft and ping")
-    prefix = f"lbs{os.getpid()}"
+    prefix = f"lbv{os.getpid()}"
     if subprocess.run(["ip", "netns", "add", prefix], check=False, capture_output=True).returncode:
         pytest.skip("this machine does not let us make network namespaces")
     subprocess.run(["ip", "netns", "delete", prefix], check=True)
