@@ -97,13 +97,12 @@ class Routes:
     """Where frontends lead to, from the configuration.
 
     A backend whose servers all are sockets that frontends of the same HAProxy listen on is a relay: it is looked
-    through, and so are these inner frontends. A backend that only holds a stick table leads nowhere.
+    through, and so are these inner frontends.
     """
 
     def __init__(self, sections: Iterable[Section]) -> None:
         self.frontends: dict[str, list[str]] = {}
         self.relays: dict[str, list[str]] = {}
-        self.tables: set[str] = set()
         proxies = []
         inherited: list[str] = []
         listeners: dict[str, str] = {}
@@ -119,8 +118,6 @@ class Routes:
                 proxies.append(section)
         for section in proxies:
             addresses = _servers(section)
-            if section.kind == "backend" and not addresses and section.those("stick-table"):
-                self.tables.add(section.name)
             if addresses and all(address.startswith(INNER) and address in listeners for address in addresses):
                 self.relays[section.name] = [listeners[address] for address in addresses]
         self.inner = {name for names in self.relays.values() for name in names}
@@ -176,7 +173,7 @@ def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str]
     others = shown(
         name
         for name, backend in backends.items()
-        if name not in {*reached, *routes.relays, *routes.tables} and (backend.servers or name not in fronts)
+        if name not in reached and name not in routes.relays and (backend.servers or name not in fronts)
     )
     known = {backend.name: backend for front in frontends for backend in front.backends}
     known.update({backend.name: backend for backend in others})

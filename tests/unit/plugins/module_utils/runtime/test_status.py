@@ -66,8 +66,6 @@ backend answers
 backend empty
     option httpchk
     http-request set-header X-A b
-backend only-a-table
-    stick-table type ip size 1k store conn_cur
 listen stats
     bind 127.0.0.1:@port-page@
     stats enable
