@@ -52,7 +52,7 @@ def validate(tmp_path: pathlib.Path) -> Validate:
 
 def test_undefined_variables_are_told_with_their_service_and_key(validate: Validate) -> None:
     code, output = validate(
-        haproxy_maxconn="{{ no_maxconn }}",
+        haproxy_retries="{{ no_retries }}",
         haproxy_service_configs=[
             {**WEB, "haproxy_port": "{{ web_port }}", "haproxy_backend_port": 80},
             {
@@ -68,7 +68,7 @@ def test_undefined_variables_are_told_with_their_service_and_key(validate: Valid
     )
     assert code != 0
     for told in (
-        "- haproxy_maxconn: cannot be resolved: 'no_maxconn' is undefined. Define the variable, or give it a default.",
+        "- haproxy_retries: cannot be resolved: 'no_retries' is undefined. Define the variable, or give it a default.",
         "- haproxy_service_configs[0].haproxy_port (service \"web\"): cannot be resolved: 'web_port' is undefined.",
         "- haproxy_service_configs[1].haproxy_acls.docs.rule (service \"api\"): cannot be resolved: 'docs_path' is",
         "- haproxy_service_configs[2]: cannot be resolved: 'one_more_service' is undefined.",
