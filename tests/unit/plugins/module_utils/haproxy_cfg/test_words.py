@@ -34,13 +34,13 @@ BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['
 if BINARY is None:
     pytest.skip("needs haproxy", allow_module_level=True)
 
-# Writes its arguments down, and stays: HAProxy ends with its programs.
+# Writes its arguments down, and stays as long as HAProxy does, which ends with its programs.
 PROGRAM = """\
 file=$1
 shift
 for word; do printf '%s\\0' "$word"; done >"$file.new"
 mv "$file.new" "$file"
-exec sleep 600
+exec tail --pid="$PPID" --follow /dev/null
 """
 # What HAProxy makes of these is what is written, and so a reader that knows no variables agrees.
 VARIABLES = {"A": "$A", "B": "${B}", "_C1": "${_C1[*]}"}
