@@ -12,7 +12,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -25,10 +24,10 @@ import pytest
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version, parse_processes
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
 
-GIVEN_PORTS: set[int] = set()
 
 SETTINGS = """\
 global
@@ -178,17 +177,6 @@ def origin() -> t.Iterator[int]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def free_port() -> int:
-    """A port that nobody has, and that this process has not given away before."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in GIVEN_PORTS:
-            GIVEN_PORTS.add(port)
-            return port
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

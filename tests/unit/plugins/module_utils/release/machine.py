@@ -14,7 +14,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -31,6 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process im
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
 
@@ -63,12 +63,6 @@ frontend web-front-1
     bind 127.0.0.1:{port}
     http-request return status 200 content-type text/plain lf-string "{text} %[path,map(ETC/a.map,none)]"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -52,6 +51,7 @@ FILES = {
 INHERITED = "defaults a\n default-server weight 5\ndefaults c from a\n default-server maxconn 9\n"
 
 Found = dict[tuple[str, str], tuple[t.Any, t.Any]]
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 
 @dataclass
@@ -122,12 +122,6 @@ def machine(haproxy: t.Any, pems: list[str]) -> Machine:
     machine.bring(machine.release)
     running.reload()
     return machine
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_release_that_runs_is_in_sync(machine: Machine) -> None:

@@ -16,7 +16,7 @@ import ssl
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import free_port
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 from .traffic import Client, Headers, Serve, mirrored
 

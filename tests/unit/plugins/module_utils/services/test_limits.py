@@ -18,7 +18,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running, eventually, free_port
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running, eventually
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 from .traffic import Client, Serve, mirrored
 

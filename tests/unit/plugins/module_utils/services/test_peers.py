@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 import typing as t
 import urllib.error
@@ -17,6 +16,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import peer_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 from .conftest import VIPS, WEB, Rendered
 
@@ -211,9 +211,7 @@ COUNTED = {
 @pytest.fixture
 def start(render: Render, haproxy: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
     """Start the load balancer of a name with what the role would have written for it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     def starter(name: str, addresses: dict[str, str]) -> t.Any:
         rendered = render(COUNTED, haproxy_peers=addresses, haproxy_peers_port=port, inventory_hostname=name)

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import random
-import socket
 import typing as t
 
 import pytest
+
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 from .traffic import Serve
 
@@ -28,16 +27,6 @@ SHARED: list[tuple[t.Any, t.Any, str]] = [
     ("::", "::1", "112"),
     ("127.0.0.1", "127.0.0.2", "12-"),
 ]
-
-
-def free_everywhere() -> int:
-    """A port that no address of this machine has; clients of other tests take theirs from 32768 on."""
-    for port in random.sample(range(10_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            probe.bind(("::", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 def answering(port: int, address: str) -> str:
@@ -60,7 +49,7 @@ def answering(port: int, address: str) -> str:
 def test_linux_prefers_the_more_exact_address(
     serve: Serve, first: t.Any, second: t.Any, answers: str, turned: bool
 ) -> None:
-    port = free_everywhere()
+    port = free_port()
     services = [
         {
             "haproxy_service_name": f"s{name}",
@@ -79,7 +68,7 @@ def test_linux_prefers_the_more_exact_address(
 
 def test_one_service_on_both_families(serve: Serve) -> None:
     """Cases 16 and W5."""
-    port = free_everywhere()
+    port = free_port()
     dual = {
         "haproxy_service_name": "dual",
         "haproxy_port": port,

@@ -12,7 +12,8 @@ import json
 import ssl
 import typing as t
 
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running, free_port
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import Running
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 Serve = t.Callable[..., Running]
 Headers = dict[str, list[str]]
