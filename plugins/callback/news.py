@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: news
 type: stdout
 short_description: Show what changed, failed, warned or is to be read, and nothing else
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - As P(ansible.builtin.default#callback), but a task that ran and has nothing to tell is not shown, and neither is one

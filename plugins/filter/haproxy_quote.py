@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: haproxy_quote
 short_description: Any text as one word of a line of HAProxy configuration
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Quotes a text so that HAProxy reads it back unchanged, whatever blanks, quotes, backslashes, C(#) and C($) are in it

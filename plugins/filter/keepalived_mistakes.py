@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: keepalived_mistakes
 short_description: What is wrong with keepalived variables, whichever host they are for
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Checks C(keepalived_*) dictionaries as P(lbforge.haproxy.keepalived_model#filter) does, and lints what becomes of

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: mark_undefined
 short_description: Mark what cannot be resolved in services or settings
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Resolves the templates within lists and dictionaries one by one, and puts a mark in the place of each that uses an

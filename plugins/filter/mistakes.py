@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: mistakes
 short_description: What is wrong on several hosts, each mistake once
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Puts together what M(lbforge.haproxy.haproxy_validate) or M(lbforge.haproxy.keepalived_config) found on each of

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: run_outcomes
 short_description: What came of a run, a line for each load balancer
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Says which release each load balancer runs, whether it holds a VIP, what the run did with its HAProxy and its

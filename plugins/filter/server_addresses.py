@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: server_addresses
 short_description: Addresses of the servers of services
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Looks up where the backend and backup nodes are of all services that are switched on, for the option C(servers) of

@@ -71,7 +71,6 @@ options:
   files_packed:
     description: What the action plugin makes of large O(files) for the way to the node. It is not for playbooks.
     type: str
-    version_added: 0.2.0
   certificates:
     description:
       - Certificates for O(certificate_dir), readable by root only.

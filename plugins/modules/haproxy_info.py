@@ -55,7 +55,6 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
   master_socket:
     description:
       - Socket of the master process, the value of HAProxy's option C(-S).

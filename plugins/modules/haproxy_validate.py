@@ -94,7 +94,6 @@ options:
       - It holds the password of the statistics page, so Ansible then shows no result but mistakes and doubts.
     type: bool
     default: false
-    version_added: 0.2.0
 seealso:
   - plugin: lbforge.haproxy.node_addresses
     plugin_type: filter

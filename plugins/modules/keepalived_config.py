@@ -58,7 +58,6 @@ options:
         before it knew of the file, so that it need not be restarted.
     type: dict
     default: {}
-    version_added: 0.2.0
   firewall:
     description:
       - Whether the kernel drops VRRP (IP protocol 112) of all but the unicast peers of O(content), and of peers in a
@@ -67,7 +66,6 @@ options:
       - If V(false), these files and the table are removed.
     type: bool
     default: false
-    version_added: 0.2.0
   nodes:
     description:
       - The instances of all nodes of the cluster by host name, in the form of the variable C(keepalived_instances) of

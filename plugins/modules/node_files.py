@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_files
 short_description: Many small files on a node in one step
-version_added: 0.2.0
+version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment.

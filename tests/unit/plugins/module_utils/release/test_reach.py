@@ -42,7 +42,7 @@ def deaf() -> t.Iterator[tuple[str, int]]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         clients = []
-        for _ in range(3):
+        for _client in range(3):
             client = socket.socket()
             client.setblocking(False)
             client.connect_ex(listener.getsockname())

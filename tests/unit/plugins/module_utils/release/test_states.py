@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,7 +311,8 @@ def with_hosts() -> t.Iterator[tuple[Machine, t.Callable[..., None]]]:
 
 
 def test_a_name_is_looked_up_again_by_every_reload() -> None:
-    with with_hosts() as (machine, write), ambidextrous(machine.home, "127.0.0.51") as port:
+    with with_hosts() as (machine, write), ExitStack() as stack:
+        port = stack.enter_context(ambidextrous(machine.home, "127.0.0.51"))
         with socket.create_server(("127.0.0.52", port)) as other:
             other.close()
         pools = f"backend web\n    server s app.test:{port} init-addr libc,last,none\n"
@@ -332,7 +333,8 @@ def test_a_name_is_looked_up_again_by_every_reload() -> None:
 
 
 def test_a_name_that_appears_brings_its_server_up() -> None:
-    with with_hosts() as (machine, write), ambidextrous(machine.home, "127.0.0.51") as port:
+    with with_hosts() as (machine, write), ExitStack() as stack:
+        port = stack.enter_context(ambidextrous(machine.home, "127.0.0.51"))
         pools = f"backend web\n    server s app.test:{port} init-addr libc,last,none\n"
         apply(machine, pools)
         assert get(machine) == "503"
