@@ -150,6 +150,10 @@ class Site:
         }
         nodes = [node_from_vars(name, variables) for name, variables in facts.items()]
         instances: dict[str, Instances] = {}
+        library = self.home / "library"
+        library.mkdir(exist_ok=True)
+        shutil.copy(LIBRARY / "haproxy_settled.py", library)
+        shutil.copy(REPOSITORY / "plugins/module_utils/vrrp/config.py", library / "keepalived_conf.py")
         settings = Settings()
         for name in NODES:
             files = {"haproxy_ready": {"file": f"{self.home}/{name}.ready", "weight": 0}}
@@ -163,10 +167,6 @@ class Site:
             config = CONFIG.format(home=self.home, name=name, vip=VIP, answer=answer, server=SERVER)
             (self.home / f"{name}.cfg").write_text(config)
             self.lan.start(name, text)
-            library = self.home / "library"
-            library.mkdir(exist_ok=True)
-            shutil.copy(LIBRARY / "haproxy_settled.py", library)
-            shutil.copy(REPOSITORY / "plugins/module_utils/vrrp/config.py", library / "keepalived_conf.py")
             words = (
                 f"{self.home}/{name}.sock",
                 str(settle_time),
