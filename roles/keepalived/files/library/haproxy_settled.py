@@ -147,7 +147,8 @@ def main(path: str, seconds: float, config: Path = CONFIG, track_file: Path = TR
         now = time.monotonic()
         if configuration.has_changed():
             links = server_links(parse(configuration.read()))
-        if track.has_changed() and track.read().strip() == "1":
+        # Nothing yet is the 1 that somebody is about to write.
+        if track.has_changed() and track.read().strip() != "0":
             settling.returned(now)
         settling.link(all(map(is_up, links)), now)
         settling.judge(now, lambda: ask(path))
