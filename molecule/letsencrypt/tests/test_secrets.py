@@ -135,8 +135,8 @@ def play(number: int, evidence: pathlib.Path, playbook: str, arguments: list[str
         "ANSIBLE_CACHE_PLUGIN": "jsonfile",
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(evidence / "facts"),
     }
-    command = ["ansible-playbook", "-vvv", "--diff", f"--inventory={MOLECULE}/shared/inventory"]
-    command += [f"--inventory={MOLECULE}/letsencrypt/inventory", "--extra-vars=haproxy_serial=100%"]
+    command = ["ansible-playbook", "-vvv", "--diff", f"--inventory={MOLECULE}/letsencrypt/inventory"]
+    command += ["--extra-vars=haproxy_serial=100%"]
     command += [word if word.startswith("--") else f"--extra-vars={word}" for word in arguments]
     with pathlib.Path(f"{log}.out").open("wb") as file:
         command.append(str(PLAYBOOKS / f"{playbook}.yml"))
