@@ -23,16 +23,15 @@ from row import Row, at_least, at_most, figure
 sys.path.insert(0, str(REPO / "molecule" / "failover" / "tests"))
 
 from bench import until
-from cluster import Address, Cluster
+from cluster import PORT, Address, Cluster
 from faults import FAULTS, Fault
 from watcher import Span, spans
 
 SEED = 4
 DEBIAN = "12"
-# Faults of one node each; a ping check needs 20 s to notice anything, so those come less often.
-OFTEN = [
-    fault for fault in FAULTS if fault.name not in ("ping_lost", "ping_lost_by_all", "all_but_one", "reload_under_load")
-]
+# Faults of one node each, and short ones; a ping check needs 20 s to notice anything, so those come less often.
+NEVER = ("ping_lost_by_all", "all_but_one", "reload_under_load", "haproxy_flapping", "ip_lost")
+OFTEN = [fault for fault in FAULTS if fault.name not in ("ping_lost", *NEVER)]
 SELDOM = [fault for fault in FAULTS if fault.name == "ping_lost"]
 TOLERANCE = 0.2
 # Seconds after a repair in which nodes still take back what is theirs.
@@ -71,7 +70,7 @@ def rows(size: Size) -> t.Iterator[Row]:
         cluster = Cluster(f"lbff{DEBIAN}")
         if not cluster.settled():
             raise SystemExit("the cluster is not in good health, so there is nothing to test")
-        with cluster.probing() as clients:
+        with cluster.probing(PORT) as clients:
             episodes, unrestored = soak(cluster, random.Random(SEED), size.minutes * 60)
         end = time.time()
         cluster.watcher.close()
