@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build, user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import Model, build, user_certificates
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.undefined import is_marked
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
 from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
@@ -32,7 +34,7 @@ ARGUMENTS = {
     "own_addresses": {"type": "list", "elements": "str", "default": []},
     "has_facts": {"type": "bool", "default": False},
     "addresses_elsewhere": {"type": "list", "elements": "raw", "default": []},
-    "model": {"type": "bool", "default": False},
+    "template": {"type": "str"},
 }
 NAME = re.compile(r"[A-Za-z_]\w*")
 # What Ansible adds: facts, and the variables of all hosts once more.
@@ -49,10 +51,22 @@ class ActionModule(ActionBase):
         _validation, params = self.validate_argument_spec(ARGUMENTS)
         params["known_variables"] += read_by_templates(params, task_vars or {})
         try:
-            return {**result, **validate(params)}
+            return {**result, **validate(params, self.render)}
         except LbforgeError as error:
             details = masked_data(error.details, params["secrets"])
             return {**result, "failed": True, "msg": masked(str(error), params["secrets"]), **details}
+
+    def render(self, template: str, model: Model) -> str:
+        """Lay out the model, here and at once.
+
+        The lookup of templates copies every variable of the host for each of them, and Ansible every value of a model
+        in a variable whenever a task looks at it: with a thousand services that takes seconds.
+        """
+        text = pathlib.Path(self._find_needle("templates", template)).read_text(encoding="utf-8")
+        managed = self._templar.template(trust_as_template("{{ ansible_managed | default('Ansible managed') }}"))
+        variables = {"haproxy": model.as_dict(), "ansible_managed": managed}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        return str(templar.template(trust_as_template(text)))
 
 
 def read_by_templates(params: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> list[str]:
@@ -111,7 +125,7 @@ def hides_addresses(value: t.Any, key: str = "") -> bool:
     return isinstance(value, (list, tuple)) and any(hides_addresses(item, key) for item in value)
 
 
-def validate(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str]) -> dict[str, t.Any]:
     """Return what the module documents, or raise Invalid with every mistake."""
     checked = check(
         {"haproxy_service_configs": params["services"], "haproxy_extra_services": params["extra_services"]},
@@ -130,8 +144,15 @@ def validate(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "doubts": doubts,
         "warnings": [doubt["text"] for doubt in doubts],
     }
-    if params["model"]:
+    if params["template"]:
+        model = build(checked)
         # What HAProxy needs, passwords included: Ansible must not show it.
-        return {**result, "model": build(checked).as_dict(), "_ansible_no_log": True}
+        del result["services"]
+        return {
+            **result,
+            "configuration": render(params["template"], model),
+            "model": model.without_sections(),
+            "_ansible_no_log": True,
+        }
     shown: dict[str, t.Any] = masked_data(result, params["secrets"])
     return shown

@@ -98,9 +98,13 @@ def write_file(path: pathlib.Path, content: bytes, mode: int, owner: tuple[int, 
         raise
 
 
-def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
-    """Check a user's files; every mistake is told at once."""
-    problems: list[str] = []
+def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]], absent: t.Sequence[str] = ()) -> list[Wanted]:
+    """Check a user's files, and the paths of those that shall not be there; every mistake is told at once."""
+    problems = [
+        f"absent[{at}]: {path!r} is not the absolute path of a file"
+        for at, path in enumerate(absent)
+        if not path.startswith("/") or pathlib.Path(path).is_dir()
+    ]
     files: list[Wanted] = []
     for at, entry in enumerate(entries):
         here, dest = f"files[{at}]", str(entry["dest"])
@@ -108,6 +112,8 @@ def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
             problems.append(f"{here}.dest: {dest!r} is not the absolute path of a file")
         if dest in [str(other["dest"]) for other in entries[:at]]:
             problems.append(f"{here}.dest: {dest!r} is there twice")
+        if dest in absent:
+            problems.append(f"{here}.dest: {dest!r} is also in absent")
         mode = int(str(entry["mode"]), 8) if _MODE.fullmatch(str(entry["mode"])) else None
         if mode is None:
             problems.append(f"{here}.mode: {entry['mode']!r} is not a mode such as '0640', in quotes")

@@ -88,12 +88,13 @@ options:
     type: list
     elements: raw
     default: []
-  model:
+  template:
     description:
-      - Also return the model that P(lbforge.haproxy.haproxy_model#filter) makes.
-      - It holds the password of the statistics page, so Ansible then shows no result but mistakes and doubts.
-    type: bool
-    default: false
+      - Template that lays a configuration out, found where the templates of the role or playbook are. It gets the value
+        of P(lbforge.haproxy.haproxy_model#filter) as C(haproxy), and C(ansible_managed).
+      - The result then holds the password of the statistics page, so Ansible shows nothing of it but mistakes and
+        doubts.
+    type: str
 seealso:
   - plugin: lbforge.haproxy.node_addresses
     plugin_type: filter
@@ -114,9 +115,8 @@ EXAMPLES = r"""
 RETURN = r"""
 services:
   description:
-    - The services that this load balancer gets, in their normal form with all defaults. Passwords are masked unless
-      O(model) is set.
-  returned: success
+    - The services that this load balancer gets, in their normal form with all defaults. Passwords are masked.
+  returned: success without O(template)
   type: list
   elements: dict
 user_certificates:
@@ -124,9 +124,15 @@ user_certificates:
   returned: success
   type: list
   elements: dict
+configuration:
+  description: The configuration, as O(template) lays it out.
+  returned: success and O(template)
+  type: str
 model:
-  description: What a configuration is made of, as the value of P(lbforge.haproxy.haproxy_model#filter).
-  returned: success and O(model)
+  description:
+    - What goes with RV(configuration), as the value of P(lbforge.haproxy.haproxy_model#filter) without its sections and
+      settings.
+  returned: success and O(template)
   type: dict
 errors:
   description: Every mistake.

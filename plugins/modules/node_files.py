@@ -11,7 +11,8 @@ short_description: Many small files on a node in one step
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment.
+  - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment, and
+    removes those that are not wanted any more.
   - One call takes as long as one call of M(ansible.builtin.file), however many files there are.
   - Says which files it wrote, so that what depends on one of them can wait for that one.
 extends_documentation_fragment:
@@ -48,6 +49,11 @@ options:
         description: Its mode, in quotes.
         type: str
         default: "0644"
+  absent:
+    description: Absolute paths of files and links to remove, in this order, before any file is written.
+    type: list
+    elements: path
+    default: []
 seealso:
   - module: ansible.builtin.copy
   - module: lbforge.haproxy.pki_install
@@ -79,6 +85,12 @@ written:
   type: dict
   sample:
     /usr/local/sbin/haproxy-report: it is missing
+removed:
+  description: Files and links that were, or would be, removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/haproxy.service.d/limits.conf]
 errors:
   description: Every mistake.
   returned: failure
@@ -86,6 +98,8 @@ errors:
   elements: str
 """
 
+import os
+import pathlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -100,16 +114,21 @@ class QuietModule(Quiet, AnsibleModule):
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
-    """Write the files that are not as they should be."""
-    files = parse_files(module.params["files"])
+    """Remove what is not wanted, and write the files that are not as they should be."""
+    files = parse_files(module.params["files"], module.params["absent"])
+    unwanted = [pathlib.Path(path) for path in module.params["absent"] if os.path.lexists(path)]
     wanting = {file: differences for file in files if (differences := file.differences())}
-    diff = [file.diff() for file in wanting]
+    diff = [{"before_header": str(path), "before": "present\n", "after": "absent\n"} for path in unwanted]
+    diff += [file.diff() for file in wanting]
     if not module.check_mode:
+        for path in unwanted:
+            path.unlink()
         for file in wanting:
             file.write()
     return {
-        "changed": bool(wanting),
+        "changed": bool(unwanted or wanting),
         "written": {str(file.path): ", ".join(differences) for file, differences in wanting.items()},
+        "removed": [str(path) for path in unwanted],
         "diff": diff,
     }
 
@@ -123,7 +142,10 @@ def main() -> t.NoReturn:
         "mode": {"type": "str", "default": "0644"},
     }
     module = QuietModule(
-        argument_spec={"files": {"type": "list", "elements": "dict", "required": True, "options": file}},
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "required": True, "options": file},
+            "absent": {"type": "list", "elements": "path", "default": []},
+        },
         supports_check_mode=True,
     )
     try:

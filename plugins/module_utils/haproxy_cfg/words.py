@@ -23,6 +23,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%+=*?!^~()\[\]{}|<>&-]+")
 _BLANK = re.compile(f"[{BLANKS}]+")
 _SPECIAL = re.compile(r"""[\\#'"]""")
+# Python's split() would divide words at some of these too.
+_UNUSUAL = re.compile(r"""[\\#'"\x1c-\x1f\x80-\U0010ffff]""")
 _PIECE = re.compile(
     r"""(?P<space>[ \t\v\f\r]+)|(?P<comment>\#)|'(?P<strong>[^']*)'|(?P<quote>")"""
     r"""|\\(?P<escaped>x[0-9a-fA-F]{2}|[nrt \\#'"])|(?P<plain>[^ \t\v\f\r\#'"\\]+|\\(?!x))"""
@@ -69,6 +71,8 @@ def split(line: str) -> Words:
     Environment variables stay as they are written, for the process that knows them is another. What HAProxy refuses
     to read is one word to the end of the line.
     """
+    if not _UNUSUAL.search(line):  # nearly all lines, of large configurations
+        return tuple(line.split())
     try:
         return read(line).words
     except Unreadable as error:
@@ -80,7 +84,7 @@ def read(line: str) -> Line:
 
     Raises Unreadable where HAProxy would.
     """
-    if not _SPECIAL.search(line):  # nearly all lines
+    if not _SPECIAL.search(line):
         return Line(tuple(filter(None, _BLANK.split(line))), len(line))
     words: list[str] = []
     variables: list[str] = []

@@ -59,8 +59,9 @@ def parse_messages(output: str, configuration: str, path: str) -> list[Message]:
             blocks.append((start["level"], [start["text"]]))
         elif blocks and line.strip():
             blocks[-1][1].append(line.strip().lstrip("| "))
+    lines = configuration.splitlines()
     return [
-        _message(level, parts, configuration.splitlines(), path)
+        _message(level, parts, lines, path)
         for level, parts in blocks
         if level in ("ALERT", "EMERG", "WARNING") and not _SUMMARY.search(parts[0])
     ]

@@ -85,6 +85,11 @@ class Model:
             "backends": [vars(backend) for backend in self.backends],
         }
 
+    def without_sections(self) -> Data:
+        """What is needed beside the configuration: files, certificates and secrets of it."""
+        sections = ("settings", "tuning", "peers", "frontends", "side_backends", "backends", "extra_sections")
+        return {name: value for name, value in self.as_dict().items() if name not in sections}
+
 
 def build(checked: Checked) -> Model:
     """The model of checked services; equal input gives an equal model."""

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import pathlib
 import types
 import typing as t
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.lbforge.haproxy.plugins.action.haproxy_validate import ActionModule
 from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import haproxy_model
@@ -21,13 +24,15 @@ HOSTS = {"web1": "10.0.0.21"}
 
 
 @pytest.fixture
-def run_module() -> Run:
+def run_module(tmp_path: pathlib.Path) -> Run:
     """It runs in Ansible itself, with no more of Ansible than this."""
 
     def run(_module: types.ModuleType, _ansible_check_mode: bool = False, **args: t.Any) -> dict[str, t.Any]:
         task = types.SimpleNamespace(args=args, check_mode=_ansible_check_mode, async_val=0, action="haproxy_validate")
         connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/nowhere"))
-        return ActionModule(task, connection, None, None, None, None).run(task_vars={})
+        task.get_search_path = lambda: [str(tmp_path)]
+        loader = DataLoader()
+        return ActionModule(task, connection, None, loader, Templar(loader), None).run(task_vars={})
 
     return run
 
@@ -48,18 +53,32 @@ def test_doubts_do_not_fail(run_module: Run) -> None:
     assert result["warnings"] == [result["doubts"][0]["text"]]
 
 
-def test_the_model_comes_with_its_password_and_is_not_shown(run_module: Run) -> None:
+def test_the_configuration_comes_with_its_password_and_is_not_shown(run_module: Run, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "own.j2").write_text(
+        "{{ ansible_managed | comment('c') }}\n"
+        "{% for each in haproxy.frontends %}\n{{ each.name }} {{ each.service.haproxy_frontend_raw }}\n{% endfor %}\n"
+    )
     settings = {"haproxy_stats_enabled": True}
+    # What a value says is no template.
+    web = {**WEB, "haproxy_frontend_raw": ["log-format {{ 6 * 7 }}"]}
     result = run_module(
-        haproxy_validate, services=[WEB], hosts=HOSTS, settings=settings, stats_password="tell-nobody", model=True
+        haproxy_validate,
+        services=[web],
+        hosts=HOSTS,
+        settings=settings,
+        stats_password="tell-nobody",
+        template="own.j2",
     )
-    assert result["model"] == haproxy_model(
-        [WEB], settings={**settings, "haproxy_stats_password": "tell-nobody"}, hosts=HOSTS
-    )
+    assert result["configuration"].splitlines()[1] == "// Ansible managed"
+    assert result["configuration"].endswith("\nweb-front-1 ['log-format {{ 6 * 7 }}']\n")
+    model = haproxy_model([web], settings={**settings, "haproxy_stats_password": "tell-nobody"}, hosts=HOSTS)
+    assert result["model"]["stats"] == model["stats"]
     assert "tell-nobody" in result["model"]["stats"]["auth"]
+    assert "frontends" not in result["model"] and "services" not in result
     assert result["_ansible_no_log"] is True
     # Mistakes are shown, so they hold no password.
-    result = run_module(haproxy_validate, services=[{**WEB, "haproxy_port": 0}], hosts=HOSTS, model=True)
+    result = run_module(haproxy_validate, services=[{**WEB, "haproxy_port": 0}], hosts=HOSTS, template="own.j2")
     assert result["failed"] is True and "_ansible_no_log" not in result
 
 

@@ -21,8 +21,13 @@ ME = {"owner": getpass.getuser(), "group": str(os.getgid())}
 
 @pytest.fixture
 def call(run_module: t.Callable[..., dict[str, t.Any]]) -> Call:
-    def run(*files: dict[str, t.Any], check: bool = False) -> dict[str, t.Any]:
-        return run_module(node_files, files=[{**ME, **file} for file in files], _ansible_check_mode=check)
+    def run(*files: dict[str, t.Any], absent: t.Sequence[pathlib.Path] = (), check: bool = False) -> dict[str, t.Any]:
+        return run_module(
+            node_files,
+            files=[{**ME, **file} for file in files],
+            absent=[str(path) for path in absent],
+            _ansible_check_mode=check,
+        )
 
     return run
 
@@ -77,6 +82,36 @@ def test_it_tells_which_file_differed_and_how(call: Call, tmp_path: pathlib.Path
         ),
     ]
     assert (text.read_text(), mode(mode_only), same.stat().st_ino) == ("text\n", 0o644, inode)
+
+
+def test_files_and_links_are_removed_once(call: Call, tmp_path: pathlib.Path) -> None:
+    file, dangling, other = tmp_path / "file", tmp_path / "timer.wants", tmp_path / "other"
+    file.write_text("x\n")
+    dangling.symlink_to("/nowhere/at/all")
+    other.write_text("y\n")
+    gone = [dangling, file, tmp_path / "never-there"]
+    assert call(absent=gone, check=True)["removed"] == [str(dangling), str(file)]
+    assert file.exists() and dangling.is_symlink()
+    result = call(absent=gone)
+    assert (result["changed"], result["removed"]) == (True, [str(dangling), str(file)])
+    assert [(one["before_header"], one["after"]) for one in result["diff"]] == [
+        (str(dangling), "absent\n"),
+        (str(file), "absent\n"),
+    ]
+    assert list(tmp_path.iterdir()) == [other]
+    for check in (True, False):
+        unchanged = call(absent=gone, check=check)
+        assert (unchanged["changed"], unchanged["removed"], unchanged["diff"]) == (False, [], [])
+
+
+def test_a_file_is_wanted_or_not(call: Call, tmp_path: pathlib.Path) -> None:
+    here = str(tmp_path / "here")
+    result = call({"dest": here, "content": ""}, absent=[tmp_path / "here", tmp_path])
+    assert result["errors"] == [
+        f"absent[1]: '{tmp_path}' is not the absolute path of a file",
+        f"files[0].dest: '{here}' is also in absent",
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ import subprocess
 
 import jinja2
 import pytest
+import yaml
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.release import open_files
@@ -23,7 +24,7 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release
     Machine,
 )
 
-TEMPLATES = pathlib.Path(__file__).parents[5] / "roles" / "haproxy_server" / "templates"
+ROLE = pathlib.Path(__file__).parents[5] / "roles" / "haproxy_server"
 
 
 def greedy(machine: Machine, connections: int) -> None:
@@ -75,6 +76,7 @@ def test_haproxy_agrees(tmp_path: pathlib.Path, spare: int) -> None:
 
 @pytest.mark.parametrize(("connections", "files"), [(4096, 524288), (300_000, 665536)])
 def test_the_unit_may_open_what_its_connections_need(connections: int, files: int) -> None:
-    template = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES)).get_template("limits.conf.j2")
-    assert f"\nLimitNOFILE={files}" in template.render(haproxy_maxconn=connections)
+    installed = yaml.safe_load((ROLE / "tasks" / "files.yml").read_text())[0]["lbforge.haproxy.node_files"]["files"]
+    (limits,) = (file["content"] for file in installed if file["dest"].endswith("/limits.conf"))
+    assert f"\nLimitNOFILE={files}" in jinja2.Template(limits).render(haproxy_maxconn=connections)
     assert files > 2 * connections
