@@ -20,7 +20,7 @@ from bench import CACHE, MOLECULE, Node, until
 
 # As in inventory/.
 NAME = "lbfl"
-INTERNAL, EXTERNAL = "10.215.1", "10.215.2"
+INTERNAL, EXTERNAL = "10.217.1", "10.217.2"
 VIP = f"{EXTERNAL}.100"
 SITE, SHOP = "www.bench.test", "shop.bench.test"
 SITE_PEM = f"/etc/haproxy/ssl/haproxy_{{}}-{VIP}.pem"
