@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.plugins.action.normal import ActionModule as Normal
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.packing import pack
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.packing import pack
 
 LARGE = 65536  # characters
 

@@ -13,13 +13,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import Model, build, user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import VIP_VARIABLES, carried
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import Model, build, user_certificates
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.undefined import is_marked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.vips import Moved, Movement
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.carried import VIP_VARIABLES, carried
 
 ARGUMENTS = {
     "services": {"type": "raw", "default": []},

@@ -48,7 +48,7 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.expiry import expiries
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.expiry import expiries
 
 
 def certificate_expiry(

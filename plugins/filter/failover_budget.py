@@ -82,7 +82,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.budget import Settings, failover_budget, table
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget import Settings, failover_budget, table
 
 Entries = dict[str, dict[str, t.Any]]
 

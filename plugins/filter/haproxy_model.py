@@ -98,9 +98,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import build
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import check
 
 
 def haproxy_model(

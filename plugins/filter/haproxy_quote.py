@@ -41,7 +41,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.haproxy_cfg.words import quote
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import quote
 
 
 def haproxy_quote(text: t.Any) -> str:

@@ -61,10 +61,10 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import lint, subject_of
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.model import Block, keepalived_model
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.subject import Host
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint, subject_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import Block, keepalived_model
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host
 
 
 def keepalived_mistakes_filter(

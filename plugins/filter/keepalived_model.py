@@ -124,8 +124,8 @@ from dataclasses import asdict
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.model import keepalived_model
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import keepalived_model
 
 
 def keepalived_model_filter(instances: dict[str, t.Any], **variables: t.Any) -> list[dict[str, t.Any]]:

@@ -41,8 +41,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.uploads import uploads
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.uploads import uploads
 
 
 def keepalived_uploads_filter(instances: dict[str, t.Any], variables: dict[str, t.Any] | None = None) -> dict[str, str]:

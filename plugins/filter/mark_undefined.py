@@ -37,7 +37,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from jinja2.exceptions import UndefinedError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.undefined import mark
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import mark
 
 
 def mark_undefined(value: t.Any) -> t.Any:

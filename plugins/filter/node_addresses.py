@@ -41,7 +41,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import node_addresses
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import node_addresses
 
 
 class FilterModule:

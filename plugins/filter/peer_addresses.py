@@ -43,7 +43,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import peer_addresses
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import peer_addresses
 
 
 class FilterModule:

@@ -51,7 +51,7 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.renewals import troubles
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals import troubles
 
 
 def renewal_troubles(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:

@@ -57,7 +57,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.outcomes import outcome
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.outcomes import outcome
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 

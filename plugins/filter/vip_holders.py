@@ -70,7 +70,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.holders import vip_holders
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import vip_holders
 
 
 def vip_holders_filter(views: dict[str, dict[str, t.Any]]) -> list[dict[str, t.Any]]:

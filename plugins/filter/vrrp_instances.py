@@ -120,10 +120,10 @@ from ansible.errors import AnsibleError, AnsibleFilterError
 from ansible.utils.vars import merge_hash
 from jinja2 import TemplateError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.instances import Cluster, Instances, Trackers
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Instances, Trackers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
 
 Entries = dict[str, dict[str, t.Any]]
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]

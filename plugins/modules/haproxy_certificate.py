@@ -231,19 +231,19 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.certificate_changes import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.certificate_changes import (
     KINDS,
     Change,
     Wish,
     carry_out,
     plan,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.lock import locked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.pem import certificates, facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import certificates, facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 CERTIFICATE: dict[str, dict[str, t.Any]] = {
     "content": {"type": "str", "no_log": True},

@@ -241,29 +241,30 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.packing import unpack
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.packing import unpack
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import (
     Host,
     Outcome,
     Wanted,
     apply,
     way_back,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.certificates import CertificateStore, fingerprint
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.check import Checker
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.live import Live
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.process import HAProxy, Service
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import (
     RESERVED,
     Release,
     file_problems,
     name_problems,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "rolled_back"], "default": "present"},

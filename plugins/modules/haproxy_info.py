@@ -540,11 +540,11 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.facts import Facts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.report import report
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.store import ReleaseStore
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.facts import Facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.report import report
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 
 
 def main() -> t.NoReturn:

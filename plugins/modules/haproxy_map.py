@@ -179,14 +179,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem, report
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.lock import locked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS as SHARED
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import option_problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.pattern_changes import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem, report
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS as SHARED
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.pattern_changes import (
     Change,
     DiskFile,
     Plan,
@@ -199,7 +197,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.pattern_ch
     text_of,
     wishes,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns import Entry
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.patterns import Entry
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 ARGUMENTS = {
     **SHARED,

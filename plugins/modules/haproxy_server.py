@@ -258,11 +258,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.ledger import LedgerFile
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS, option_problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.server_changes import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.ledger import LedgerFile
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.server_changes import (
     POLICIES,
     STATES,
     Change,
@@ -276,7 +274,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.server_cha
     noted,
     plan,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.servers import ServerStats
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import ServerStats
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 SERVER: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": [*STATES]},

@@ -138,12 +138,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient, Session
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.items import Problem, report
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import ARGUMENTS as SHARED
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.options import option_problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.tables import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem, report
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS as SHARED
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables import (
     Change,
     Value,
     Wish,
@@ -154,6 +152,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.tables imp
     find,
     matching,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 DATA = {"type": "dict", "default": {}}
 ARGUMENTS = {

@@ -189,23 +189,23 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.change import Outcome, bring_into_service
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.firewall import Firewall, ruleset
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.host import HostFacts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.lint import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, bring_into_service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, ruleset
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.host import HostFacts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import (
     lint,
     refuse,
     subject_of,
     unheard,
     unknown_rules,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.masking import masked
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.readiness import TrackFiles
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.rule import Finding
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.scripts import Scripts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.readiness import TrackFiles
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.scripts import Scripts
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 ARGUMENTS = {
     "content": {"type": "str", "required": True},

@@ -174,9 +174,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.facts import NodeFacts
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.daemon import Keepalived
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.facts import NodeFacts
 
 
 def main() -> t.NoReturn:

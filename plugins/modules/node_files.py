@@ -104,9 +104,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.node_files import parse_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.files import parse_files
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
 
 
 class QuietModule(Quiet, AnsibleModule):

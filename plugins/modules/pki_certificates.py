@@ -557,22 +557,22 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import report
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import issue
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import report
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import issue
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import (
     InstalledFile,
     PkiError,
     Problem,
     parse_request,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import (
     Store,
     authority_place,
     certificate_place,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.user import load_user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.user import load_user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 try:
     import cryptography

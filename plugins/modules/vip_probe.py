@@ -173,9 +173,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.outages import summary
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.prober import Prober, Target
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.outages import summary
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.prober import Prober, Target
 
 
 def main() -> t.NoReturn:

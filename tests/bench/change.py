@@ -20,10 +20,10 @@ from row import Row, at_least, at_most, figure
 from services import services
 from throughput import by_role, certificate, free_port
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Wanted
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.apply import Wanted
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.tree import Release
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils.release.machine import (
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
     Machine,
     private_machine,
 )

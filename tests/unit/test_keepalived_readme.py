@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.schema import FILE, Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, Section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "roles" / "keepalived" / "README.md").read_text(encoding="utf-8")

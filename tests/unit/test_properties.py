@@ -25,12 +25,12 @@ from ansible.plugins.filter.core import comment
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services import values
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import node_names
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.model import build
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.schema import SERVICE
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTINGS
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.validate import Checked, check
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import values
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import node_names
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import build
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import Checked, check
 
 BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")
 VERSION = (

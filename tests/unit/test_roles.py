@@ -12,8 +12,8 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.problems import Place, Problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.settings import SETTING_DEFAULTS, SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTING_DEFAULTS, SETTINGS
 
 ROLES = sorted(path for path in (pathlib.Path(__file__).parents[2] / "roles").iterdir() if path.is_dir())
 

@@ -134,7 +134,7 @@ class SetupHost:
     def flaws(self) -> list[str]:
         """Everything that is wrong in the tree."""
         found = [leaf.flaw() or self.verify(leaf, "any") for leaf in self.leaves]
-        found += [f"{path} is unfinished" for path in self.directory.rglob(".unfinished-*")]
+        found += [f"{path} is unfinished" for path in self.directory.rglob(".new-*")]
         return [*filter(None, found), *self.open_secrets()]
 
     def open_secrets(self) -> list[str]:

@@ -21,9 +21,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version, parse_processes
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import Version, parse_processes
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
 BINARY = shutil.which(os.environ.get("HAPROXY", "haproxy"), path=f"{os.environ['PATH']}:/usr/sbin")

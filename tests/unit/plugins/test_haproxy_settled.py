@@ -4,7 +4,7 @@
 
 """When HAProxy has settled: by the statistics of a real one, and by what happened before.
 
-module_utils/vrrp/test_settling.py sees what comes of it on two nodes.
+module_utils/_vrrp/test_settling.py sees what comes of it on two nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp import config
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import config
 
 PROGRAM = pathlib.Path(__file__).parents[3] / "roles" / "keepalived" / "files" / "library" / "haproxy_settled.py"
 

@@ -153,7 +153,7 @@ class Node:
         """The program of the unit, run as the unit does."""
         library = REPOSITORY / "roles" / "keepalived" / "files" / "library" / "addresses.py"
         installed = shutil.copy(library, self.home / "addresses.py")
-        shutil.copy(REPOSITORY / "plugins/module_utils/vrrp/config.py", self.home / "keepalived_conf.py")
+        shutil.copy(REPOSITORY / "plugins/module_utils/_vrrp/config.py", self.home / "keepalived_conf.py")
         self.exec("/usr/bin/python3", "-ESs", installed, what, str(self.conf), str(self.home / "record"), cwd="/")
 
 

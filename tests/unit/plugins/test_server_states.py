@@ -14,8 +14,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.configuration import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.states import configured
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.states import configured
 
 SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
 ID = "0123456789ab"

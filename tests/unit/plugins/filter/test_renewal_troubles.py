@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.filter.renewal_troubles import renewal_troubles
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.renewals import gist
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals import gist
 
 Status = dict[str, t.Any]
 

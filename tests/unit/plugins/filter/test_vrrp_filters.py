@@ -16,8 +16,8 @@ from ansible_collections.lbforge.haproxy.plugins.filter import keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_model import keepalived_model_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_uploads import keepalived_uploads_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.vrrp_instances import vrrp_instances_filter
-from ansible_collections.lbforge.haproxy.plugins.module_utils.services.hosts import server_addresses
-from ansible_collections.lbforge.haproxy.plugins.module_utils.vrrp.schema import FILE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import server_addresses
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
 
 ROLE = Path(__file__).parents[4] / "roles" / "keepalived"
 HOSTVARS = {f"lb{n}": {"ansible_host": f"10.0.0.{n}"} for n in (1, 2, 3)}

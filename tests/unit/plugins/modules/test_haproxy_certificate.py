@@ -17,8 +17,10 @@ import pytest
 from ansible.module_utils import basic
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import certificate_changes, certificates, lock
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.certificates import listing, shown
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host import lock
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live import certificate_changes
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime import certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.certificates import listing, shown
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_certificate
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import NOW, Made, make, make_crl, served
 

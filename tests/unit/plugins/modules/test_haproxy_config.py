@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module says to the user. What it does is in the tests of module_utils/release and of integration."""
+"""What the module says to the user. What it does is in the tests of module_utils/_release and of integration."""
 
 from __future__ import annotations
 

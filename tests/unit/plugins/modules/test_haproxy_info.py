@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.release.facts import RELOADING, Facts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.facts import RELOADING, Facts
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_info
 
 RunModule = t.Callable[..., dict[str, t.Any]]

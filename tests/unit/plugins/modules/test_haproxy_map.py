@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.patterns import entries, parse_map
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.patterns import entries, parse_map
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_map
 
 StartHAProxy = t.Callable[..., t.Any]

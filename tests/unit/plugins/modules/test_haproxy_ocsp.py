@@ -17,7 +17,7 @@ import pytest
 from ansible.plugins.filter.core import comment
 
 from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import haproxy_model
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime import lock
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host import lock
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_certificate, haproxy_info
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import Made, make, served

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.runtime.parsers import parse_info
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import parse_info
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_table
 
 RunModule = t.Callable[..., dict[str, t.Any]]

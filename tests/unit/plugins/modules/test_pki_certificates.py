@@ -20,15 +20,15 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509 import store as store_file
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.issue import issue
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.request import PkiError, parse_request
-from ansible_collections.lbforge.haproxy.plugins.module_utils.x509.store import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import store as store_file
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import issue
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, parse_request
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import (
     Store,
     authority_place,
     certificate_place,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.modules import pki_certificates
 
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
@@ -849,7 +849,7 @@ def test_a_killed_call_leaves_nothing_behind(store: pathlib.Path) -> None:
         call(store, **EVERYTHING)
         assert whole(store)
         assert not call(store, **EVERYTHING)["changed"]
-    assert not list(store.rglob(".unfinished-*"))
+    assert not list(store.rglob(".new-*"))
 
 
 def test_another_call_is_waited_for_but_not_for_ever(store: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that a user wants on a node, compared with those that are there."""
+
+from __future__ import annotations
+
+import dataclasses
+import grp
+import pathlib
+import pwd
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+_MODE = re.compile(r"0?[0-7]{3}")
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+
+
+class FilesError(LbforgeError):
+    """Files that cannot be put where they are wanted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Owned:
+    """What a file is, but for its content."""
+
+    uid: int
+    gid: int
+    mode: int
+
+    def __str__(self) -> str:
+        return f"owner {self.uid}, group {self.gid}, mode {self.mode:04o}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """One file."""
+
+    path: pathlib.Path
+    content: bytes = dataclasses.field(repr=False)
+    owned: Owned
+
+    def differences(self) -> list[str]:
+        """Say what is not as wanted, without a word of the content."""
+        try:
+            found = self.path.stat()
+            same = self.path.read_bytes() == self.content
+        except FileNotFoundError:
+            return ["it is missing"]
+        owned = Owned(found.st_uid, found.st_gid, found.st_mode & 0o7777)
+        return [*([] if same else ["its content is another"]), *([] if owned == self.owned else [f"it has {owned}"])]
+
+    def diff(self) -> dict[str, str]:
+        """Return what is there and what is wanted, as Ansible shows it; only for what everybody may read."""
+        before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        shown = {"before_header": str(self.path), "after_header": str(self.path)}
+        if before.encode() == self.content and self.path.exists():
+            return {**shown, "before": f"{', '.join(self.differences())}\n", "after": f"{self.owned}\n"}
+        return {**shown, "before": before, "after": self.content.decode()}
+
+    def write(self) -> None:
+        """Put it there, and its directories if they are missing."""
+        disk.make_directories(self.path.parent)
+        disk.replace(self.path, self.content, self.owned.mode, (self.owned.uid, self.owned.gid))
+
+
+def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]], absent: t.Sequence[str] = ()) -> list[Wanted]:
+    """Check a user's files, and the paths of those that shall not be there; every mistake is told at once."""
+    problems = [
+        f"absent[{at}]: {path!r} is not the absolute path of a file"
+        for at, path in enumerate(absent)
+        if not path.startswith("/") or pathlib.Path(path).is_dir()
+    ]
+    wanted: list[Wanted] = []
+    for at, entry in enumerate(entries):
+        here, dest = f"files[{at}]", str(entry["dest"])
+        if not dest.startswith("/") or dest.endswith("/"):
+            problems.append(f"{here}.dest: {dest!r} is not the absolute path of a file")
+        if dest in [str(other["dest"]) for other in entries[:at]]:
+            problems.append(f"{here}.dest: {dest!r} is there twice")
+        if dest in absent:
+            problems.append(f"{here}.dest: {dest!r} is also in absent")
+        mode = int(str(entry["mode"]), 8) if _MODE.fullmatch(str(entry["mode"])) else None
+        if mode is None:
+            problems.append(f"{here}.mode: {entry['mode']!r} is not a mode such as '0640', in quotes")
+        elif mode & 0o007 and _KEY.search(entry["content"]):
+            problems.append(f"{here}.mode: {mode:04o} would let everybody read the private key in it")
+        uid = _id(entry["owner"], lambda name: pwd.getpwnam(name).pw_uid, f"{here}.owner", "user", problems)
+        gid = _id(entry["group"], lambda name: grp.getgrnam(name).gr_gid, f"{here}.group", "group", problems)
+        wanted.append(Wanted(pathlib.Path(dest), entry["content"].encode(), Owned(uid, gid, mode or 0)))
+    if problems:
+        raise FilesError("\n".join(problems), errors=problems)
+    return wanted
+
+
+def _id(name: str, look_up: t.Callable[[str], int], path: str, kind: str, problems: list[str]) -> int:
+    try:
+        return int(name) if name.isdecimal() else look_up(name)
+    except KeyError:
+        problems.append(f"{path}: there is no {kind} {name!r} on this node")
+        return -1

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which certificates the nodes should have ordered or shared themselves, and have not."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.expiry import days_until, left
+
+Data = t.Mapping[str, t.Any]
+
+_LONGEST_REASON = 300
+# What certbot says of a challenge: the first of its domains, with what the ACME server saw there.
+_CHALLENGE = re.compile(r"Domain: (?P<domain>\S+) Type: \S+ Detail: (?P<detail>.+?)(?= Hint: | Domain: |$)")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a certificate, on which nodes and why; whole days are left of what is served meanwhile."""
+
+    what: str
+    name: str
+    names: tuple[str, ...]
+    hosts: tuple[str, ...]
+    days: int | None = None
+    tried: str = ""
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """A line for people, in the form of an expiry's."""
+        days = "" if self.days is None else f", {left(self.days)}"
+        tried = f", tried at {self.tried}" if self.tried else ""
+        reason = f": {self.reason}" if self.reason else ""
+        names = ", ".join(self.names)
+        return f"{self.what:>16}  {self.name} ({names}) on {', '.join(self.hosts)}{days}{tried}{reason}"
+
+
+def troubles(hosts: t.Mapping[str, Data], now: float) -> list[Trouble]:
+    """What has fewest days left comes first, and what was never ordered before it.
+
+    ``hosts`` has what ``haproxy-acme status`` says on each node; ``now`` is in seconds since 1970.
+    """
+    told: dict[str, dict[str, Data]] = {}
+    for host, answer in hosts.items():
+        for name, said in answer["certificates"].items():
+            told.setdefault(name, {})[host] = said
+    found = [trouble for name, by_host in told.items() for trouble in _Certificate(name, by_host, now).troubles()]
+    # What nobody has comes before what has few days left.
+    return sorted(found, key=lambda each: (each.days is not None, each.days or 0, each.name, each.what, each.hosts))
+
+
+class _Certificate:
+    """What all nodes tell of one certificate."""
+
+    def __init__(self, name: str, told: dict[str, Data], now: float) -> None:
+        self.name = name
+        self.told = told
+        newest = max(told.values(), key=_age)
+        self.age = _age(newest)
+        self.names = tuple(newest["domains"])
+        self.days = days_until(newest["not_after"], now) if "not_after" in newest else None
+
+    def troubles(self) -> t.Iterator[Trouble]:
+        failed = self._failures()
+        what = "ORDER FAILED" if self.days is None else "RENEWAL FAILED"
+        for reason, hosts in failed.items():
+            tried = max(self.told[host]["last_attempt"] for host in hosts)
+            yield self._trouble(what, hosts, tried=tried, reason=reason)
+        if self.days is not None:
+            for reason, hosts in self._missing().items():
+                yield self._trouble("NOT DELIVERED", hosts, reason=reason)
+        elif not failed:
+            yield self._trouble("NEVER ORDERED", list(self.told))
+
+    def _trouble(self, what: str, hosts: list[str], tried: str = "", reason: str = "") -> Trouble:
+        return Trouble(what, self.name, self.names, tuple(hosts), self.days, tried, reason)
+
+    def _failures(self) -> dict[str, list[str]]:
+        """The nodes by why they failed. What failed before another node had success is over."""
+        success = max(
+            (said["last_attempt"] for said in self.told.values() if said.get("last_result") == "ok"), default=""
+        )
+        failures: dict[str, list[str]] = {}
+        for host, said in self.told.items():
+            if said.get("last_result") == "failed" and said["last_attempt"] > success:
+                failures.setdefault(gist(said["last_error"]), []).append(host)
+        return failures
+
+    def _missing(self) -> dict[str, list[str]]:
+        """The nodes that have not got the newest, by why. Those that do not answer are told of by whoever sent it."""
+        refused: dict[str, str] = {}
+        for said in self.told.values():
+            if _age(said) == self.age:
+                refused.update(said.get("undelivered", {}))
+        lacking = [host for host, said in self.told.items() if _age(said) < self.age]
+        missing: dict[str, list[str]] = {}
+        for host in [*lacking, *sorted(refused.keys() - self.told.keys())]:
+            missing.setdefault(gist(refused.get(host, "")), []).append(host)
+        return missing
+
+
+def gist(error: str) -> str:
+    """The part of certbot's words that tells a person what to look at."""
+    error = " ".join(error.split())
+    challenge = _CHALLENGE.search(error)
+    words = f"{challenge['domain']}: {challenge['detail']}" if challenge else error
+    return textwrap.shorten(words, _LONGEST_REASON, placeholder=" …")
+
+
+def _age(said: Data) -> tuple[str, str]:
+    """What makes one of two the newer, as the nodes themselves see it."""
+    return str(said.get("not_before", "")), str(said.get("serial", ""))

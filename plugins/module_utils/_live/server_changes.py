@@ -1,0 +1,509 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a user wishes of servers to the commands that differ, and their execution.
+
+One comparison of ``Settings`` with ``Settings`` gives the commands, the difference that is shown, and after the run the
+proof that HAProxy did what it was told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import ipaddress
+import re
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import (
+    Key,
+    ServerState,
+    ServerStats,
+    addition,
+    delete,
+    insert,
+    parse_server_stats,
+    path,
+    read_servers,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._live.ledger import Ledger
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version
+
+STATES = ("ready", "drain", "maint", "present", "absent")
+TRAFFIC = ("ready", "drain", "maint")
+POLICIES = ("fail", "force", "leave")
+IDLE_PATIENCE = 5.0  # seconds for the idle connections of a server without sessions to go
+_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
+_PATTERN = re.compile(r"[A-Za-z0-9_.:*?\[\]!-]+")
+_WEIGHT = re.compile(r"(?P<number>\d{1,3})(?P<percent>%?)")
+
+
+class Settings(t.NamedTuple):
+    """What can be changed of a server while it is there."""
+
+    state: str
+    weight: int
+    address: str
+    port: int
+    maxconn: int
+    check: bool
+    agent: bool
+
+
+class Problem(t.NamedTuple):
+    """What is wrong with an item, or went wrong with a server of it."""
+
+    path: str
+    backend: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An item as the user wrote it; None leaves a setting as it is. Backend and name may be patterns."""
+
+    path: str
+    backend: str
+    name: str
+    state: str | None = None
+    weight: str | None = None
+    address: str | None = None
+    port: int | None = None
+    maxconn: int | None = None
+    check: bool | None = None
+    agent: bool | None = None
+    options: tuple[str, ...] = ()
+    shutdown_sessions: bool = False
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may mean several servers."""
+        return any(character in self.backend + self.name for character in "*?[")
+
+    @property
+    def keywords(self) -> list[str]:
+        """The words of a line ``server`` for a server that is added; HAProxy takes the last of two."""
+        found = ["check"] if self.check else []
+        found += ["weight", self.weight] if self.weight is not None else []
+        found += ["maxconn", str(self.maxconn)] if self.maxconn is not None else []
+        return found + [word for option in self.options for word in split(option)]
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with it before HAProxy is asked, which takes port 99999 for 34463."""
+        names = _NAME if self.state == "present" else _PATTERN
+        found = [
+            f"{key} {value!r} is no name"
+            + ("" if self.state == "present" else " or pattern")
+            + " that HAProxy can have."
+            for key, value in (("backend", self.backend), ("name", self.name))
+            if not names.fullmatch(value)
+        ]
+        found += [
+            f"{key} {value} is not between {least} and {most}."
+            for key, value, least, most in (("port", self.port, 1, 65535), ("maxconn", self.maxconn, 0, 2**31 - 1))
+            if value is not None and not least <= value <= most
+        ]
+        found += self._weight_problems()
+        if self.address is not None and not _is_ip(self.address):
+            found.append(f"address {self.address!r} is not an IP address; HAProxy resolves no names at run time.")
+        if self.state == "present":
+            found += [
+                f"state 'present' needs {key}, for the server may have to be added."
+                for key, value in (("address", self.address), ("port", self.port))
+                if value is None
+            ]
+        elif self.options:
+            found.append("options are for state 'present'; a server that is there keeps its own.")
+        if self.state == "absent" and (
+            given := [key for key in Settings._fields[1:] if getattr(self, key) is not None]
+        ):
+            found.append(f"state 'absent' takes no {', no '.join(given)}.")
+        if self.shutdown_sessions and self.state not in ("drain", "maint", "absent"):
+            found.append("shutdown_sessions needs state 'drain', 'maint' or 'absent', or new sessions follow.")
+        found += [
+            f"option {option!r} holds a control character."
+            for option in self.options
+            if any(ord(character) < 32 for character in option)
+        ]
+        return found
+
+    def _weight_problems(self) -> list[str]:
+        if self.weight is None:
+            return []
+        weight = _WEIGHT.fullmatch(self.weight)
+        if weight is None or int(weight["number"]) > (100 if weight["percent"] else 256):
+            return [f"weight {self.weight!r} is neither a number between 0 and 256 nor between 0% and 100%."]
+        if weight["percent"] and self.state == "present":
+            return ["weight is a percentage of what the configuration says, so a server that is added needs a number."]
+        return []
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a server is, what it should be (None: not there), and the commands in between."""
+
+    path: str
+    backend: str
+    name: str
+    state: str | None
+    before: Settings | None
+    after: Settings | None
+    commands: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """The server."""
+        return self.backend, self.name
+
+    @property
+    def left_alone(self) -> str:
+        """Why its state is not the one that is asked for; empty if it is."""
+        if self.state not in TRAFFIC or not self.before or not self.after or self.after.state == self.state:
+            return ""
+        if self.after.state != self.before.state:
+            return f"it is set to {self.after.state} again, as it was found."
+        return f"its configuration or somebody else set it to {self.before.state}, so it is left alone."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What runs."""
+
+    version: Version
+    backends: frozenset[str]
+    servers: dict[Key, ServerState]
+    stats: dict[Key, ServerStats]
+
+    @classmethod
+    def ask(cls, session: Session) -> Found:
+        """Read it all."""
+        servers, stats = read_servers(session)
+        backends = {line.strip() for line in session.run("show backend").splitlines() if not line.startswith("#")}
+        return cls(session.version, frozenset(backends - {""}), servers, stats)
+
+    def settings(self, key: Key) -> Settings | None:
+        """What a server is set to; None if it is not there."""
+        server = self.servers.get(key)
+        if server is None:
+            return None
+        return Settings(
+            state=server.state,
+            weight=server.weight,
+            address=server.address,
+            port=server.port,
+            maxconn=self.stats[key].maxconn if key in self.stats else 0,
+            check=server.check_enabled,
+            agent=server.agent_enabled,
+        )
+
+
+def plan(wishes: Iterable[Wish], found: Found, ledger: Ledger | None = None) -> tuple[list[Change], list[Problem]]:
+    """Compare wishes with what runs. A server that is missing is a problem unless it should be.
+
+    With a ledger, what somebody else took out of service stays so.
+    """
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    owners: dict[Key, str] = {}
+    for wish in wishes:
+        try:
+            keys = _matches(wish, found)
+        except LbforgeError as error:
+            problems.append(Problem(wish.path, wish.backend, wish.name, str(error)))
+            continue
+        for key in keys:
+            owner = owners.setdefault(key, wish.path)
+            try:
+                if owner != wish.path:
+                    raise LbforgeError(f"{owner} is about this server, too.")
+                changes.append(_change(wish, key, found, ledger))
+            except LbforgeError as error:
+                problems.append(Problem(wish.path, *key, str(error)))
+    return changes, problems
+
+
+def _matches(wish: Wish, found: Found) -> list[Key]:
+    if not wish.is_pattern:
+        keys = [(wish.backend, wish.name)]
+        if keys[0] in found.servers or wish.state == "absent":
+            return keys
+        if wish.state == "present" and wish.backend in found.backends:
+            return keys
+    else:
+        keys = [
+            key
+            for key in found.servers
+            if fnmatch.fnmatchcase(key[0], wish.backend) and fnmatch.fnmatchcase(key[1], wish.name)
+        ]
+        if keys or wish.state == "absent":
+            return keys
+        raise LbforgeError("No server has a name like this.")
+    if wish.backend not in found.backends:
+        raise LbforgeError(f"There is no such backend.{_meant(wish.backend, found.backends)}")
+    names = [name for backend, name in found.servers if backend == wish.backend]
+    raise LbforgeError(f"There is no such server.{_meant(wish.name, names)}")
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _change(wish: Wish, key: Key, found: Found, ledger: Ledger | None) -> Change:
+    before = found.settings(key)
+    server = path(*key)
+    if wish.state == "absent":
+        commands = [] if before is None else _removal(server, before, wish, found, key)
+        return Change(wish.path, *key, wish.state, before, None, tuple(commands))
+    if before is None:
+        added = _added(wish)
+        address = f"[{added.address}]" if ":" in added.address else added.address
+        commands = addition(found.version, *key, f"{address}:{added.port}", wish.keywords, ready=False)
+        return Change(wish.path, *key, wish.state, before, added, tuple(commands))
+    after = _wished(wish, before, found.servers[key])
+    if ledger is not None and wish.state in TRAFFIC:
+        after = after._replace(state=ledger.wished(key, wish.state, before.state))
+    commands = _commands(server, before, after) + _shutdown(wish, found, key)
+    return Change(wish.path, *key, wish.state, before, after, tuple(commands))
+
+
+def _removal(server: str, before: Settings, wish: Wish, found: Found, key: Key) -> list[str]:
+    require("dynamic servers", found.version)
+    maint = [f"set server {server} state maint"] if before.state != "maint" else []
+    return [*maint, *_shutdown(wish, found, key), f"del server {server}"]
+
+
+def _shutdown(wish: Wish, found: Found, key: Key) -> list[str]:
+    sessions = found.stats[key].sessions if key in found.stats else 0
+    return [f"shutdown sessions server {path(*key)}"] if wish.shutdown_sessions and sessions else []
+
+
+def _added(wish: Wish) -> Settings:
+    keywords = wish.keywords
+
+    def number(keyword: str, default: int) -> int:
+        words = [value for word, value in zip(keywords, keywords[1:]) if word == keyword]
+        return int(words[-1]) if words and words[-1].isdigit() else default
+
+    return Settings(
+        state="maint" if "disabled" in keywords else "ready",
+        weight=number("weight", 1),
+        address=_normal(wish.address or ""),
+        port=wish.port or 0,
+        maxconn=number("maxconn", 0),
+        check="check" in keywords,
+        agent="agent-check" in keywords,
+    )
+
+
+def _wished(wish: Wish, before: Settings, server: ServerState) -> Settings:
+    for kind, enabled, known in (("check", wish.check, server.has_check), ("agent", wish.agent, server.has_agent)):
+        if enabled and not known:
+            raise LbforgeError(f"It has no {kind} in its configuration, so there is none to enable.")
+    wanted: dict[str, t.Any] = {
+        "state": wish.state if wish.state != "present" else None,
+        "weight": None if wish.weight is None else _weight(wish.weight, server.initial_weight),
+        "address": None if wish.address is None else _normal(wish.address),
+        "port": wish.port,
+        "maxconn": wish.maxconn,
+        "check": wish.check,
+        "agent": wish.agent,
+    }
+    return before._replace(**{key: value for key, value in wanted.items() if value is not None})
+
+
+def _weight(text: str, initial: int) -> int:
+    number = int(text.rstrip("%"))
+    if not text.endswith("%"):
+        return number
+    weight = initial * number // 100
+    if number and initial and not weight:
+        raise LbforgeError(f"{text} of its weight {initial} is less than 1, and 0 would end its traffic.")
+    return weight
+
+
+def _commands(server: str, before: Settings, after: Settings) -> list[str]:
+    """Only what differs. A server stops taking traffic before anything else changes, and starts after it."""
+    commands: list[str] = []
+    if (after.address, after.port) != (before.address, before.port):
+        port = f" port {after.port}" if after.port != before.port else ""
+        commands.append(f"set server {server} addr {after.address}{port}")
+    if after.weight != before.weight:
+        commands.append(f"set server {server} weight {after.weight}")
+    if after.maxconn != before.maxconn:
+        commands.append(f"set maxconn server {server} {after.maxconn}")
+    for kind, was, wanted in (("health", before.check, after.check), ("agent", before.agent, after.agent)):
+        if was != wanted:
+            commands.append(f"{'enable' if wanted else 'disable'} {kind} {server}")
+    if after.state != before.state:
+        commands.insert(len(commands) if after.state == "ready" else 0, f"set server {server} state {after.state}")
+    return commands
+
+
+def _normal(address: str) -> str:
+    return str(ipaddress.ip_address(address))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        return bool(_normal(text))
+    except ValueError:
+        return False
+
+
+def noted(ledger: Ledger, changes: Iterable[Change]) -> Ledger:
+    """The ledger when the changes are done."""
+    for change in changes:
+        if change.state in TRAFFIC and change.before and change.after and change.before.state != change.after.state:
+            ledger = ledger.after(change.key, change.before.state, change.after.state)
+    return ledger
+
+
+class Waiting(t.NamedTuple):
+    """How long for sessions to end and for checks to pass, and what then."""
+
+    seconds: float
+    interval: float = 1.0
+    policy: str = "fail"
+
+
+@dataclass
+class Outcome:
+    """A change, what was done of it, and what came of it."""
+
+    change: Change
+    done: list[str] = field(default_factory=list)
+    error: str = ""
+    warning: str = ""
+    left: bool = False  # not finished when the time was over, as it was told
+    after: Settings | None = None
+    stats: ServerStats | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """The error with its place."""
+        return Problem(self.change.path, self.change.backend, self.change.name, self.error)
+
+
+def carry_out(client: RuntimeClient, changes: Sequence[Change], waiting: Waiting | None) -> list[Outcome]:
+    """Do it all; what HAProxy refuses is an error of its item and keeps nothing else from being done."""
+    outcomes = [Outcome(change) for change in changes]
+    with client.session() as session:
+        for outcome in outcomes:
+            _start(session, outcome)
+    if waiting:
+        _wait(client, outcomes, waiting)
+    with client.session() as session:
+        for outcome in outcomes:
+            _finish(session, outcome)
+        found = Found.ask(session)
+    for outcome in outcomes:
+        _prove(outcome, found)
+    return outcomes
+
+
+def _start(session: Session, outcome: Outcome) -> None:
+    change = outcome.change
+    if not change.commands:
+        return
+    try:
+        if change.before is None:
+            insert(session, *change.key, change.commands)
+            outcome.done += change.commands
+            return
+        for command in change.commands[:-1] if change.after is None else change.commands:
+            session.run(command)
+            outcome.done.append(command)
+    except LbforgeError as error:
+        outcome.error = str(error)
+
+
+def _wait(client: RuntimeClient, outcomes: Sequence[Outcome], waiting: Waiting) -> None:
+    """Wait for all at once. Each look is a connection of its own, so a reload in the meantime does no harm."""
+    deadline = time.monotonic() + waiting.seconds
+    while True:
+        stats = parse_server_stats(client.read("show stat -1 4 -1", patience=3))
+        late = [
+            (outcome, why) for outcome in outcomes if not outcome.error and (why := _unfinished(outcome.change, stats))
+        ]
+        left = deadline - time.monotonic()
+        if not late or left <= 0:
+            break
+        time.sleep(min(waiting.interval, left))
+    if not late:
+        return
+    with client.session() as session:
+        for outcome, why in late:
+            why = f"After {waiting.seconds:g} s {why}"
+            if waiting.policy == "leave":
+                outcome.left, outcome.warning = True, why
+            elif waiting.policy == "force" and _leaves(outcome.change):
+                _force(session, outcome)
+            else:
+                outcome.error = why
+
+
+def _leaves(change: Change) -> bool:
+    return change.state in ("drain", "maint", "absent")
+
+
+def _unfinished(change: Change, stats: dict[Key, ServerStats]) -> str:
+    now = stats.get(change.key)
+    if _leaves(change):
+        sessions = now.sessions if now else 0
+        return f"it still has {sessions} session{'s' if sessions > 1 else ''}." if sessions else ""
+    if change.state not in ("ready", "present") or (change.after and change.after.state != "ready"):
+        return ""
+    if now is None:
+        return "it is not there any more."
+    return "" if now.is_up else f"it is not up, HAProxy says {now.status!r}."
+
+
+def _force(session: Session, outcome: Outcome) -> None:
+    command = f"shutdown sessions server {path(*outcome.change.key)}"
+    try:
+        session.run(command)
+        outcome.done.append(command)
+    except LbforgeError as error:
+        outcome.error = str(error)
+
+
+def _finish(session: Session, outcome: Outcome) -> None:
+    change = outcome.change
+    if change.state != "absent" or not change.commands or outcome.error or outcome.left:
+        return
+    try:
+        delete(session, *change.key, IDLE_PATIENCE)
+        outcome.done.append(change.commands[-1])
+    except LbforgeError as error:
+        outcome.error = f"{error} It is in maintenance now."
+
+
+def _prove(outcome: Outcome, found: Found) -> None:
+    """HAProxy takes some commands without doing them; only what it is now counts."""
+    change = outcome.change
+    outcome.after, outcome.stats = found.settings(change.key), found.stats.get(change.key)
+    if outcome.error or outcome.left or outcome.after == change.after:
+        return
+    if outcome.after is None or change.after is None:
+        there = "is not there" if outcome.after is None else "is still there"
+        outcome.error = f"HAProxy took every command, and the server {there}."
+        return
+    wrong = [
+        f"{key} is {now!r} and should be {wanted!r}"
+        for key, now, wanted in zip(Settings._fields, outcome.after, change.after)
+        if now != wanted
+    ]
+    outcome.error = f"HAProxy took every command, and {', '.join(wrong)}."

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stick tables: what is in them, and how to change it.
+
+HAProxy checks little of what it is told: in a table of addresses 2.6 takes the key ``bogus`` for 0.0.0.0 and 3.0 the
+key ``::1`` for 0.0.0.1, -1 becomes 4294967295, and a refused value leaves an empty entry behind. So everything is
+checked here first. Management Guide, section 9.3, "set table". Verified with 2.6 and 3.0.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session, escaped
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+Value = t.Union[int, str]  # HAProxy shows some that are no numbers, such as server_key
+
+_HEADER = re.compile(r"# table: (?P<name>[^,]+), type: (?P<type>\w+), size:(?P<size>\d+), used:(?P<used>\d+)")
+_ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>(?:\\.|\S)*)(?P<rest>.*)")
+_FIELD = re.compile(r" (?P<name>\w+)(?:\(\d+\))?=(?P<value>\S*)")
+_ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))")
+_FILTER = re.compile(r"data\.(?P<type>\w+) (?:eq|ne|le|ge|lt|gt) (?P<number>\d+)")
+_KEYS = {"ip": "an IPv4 address", "ipv6": "an IPv6 address", "integer": "an integer between 0 and 4294967295"}
+_ABOUT_ENTRY = {"use", "exp", "shard"}
+_WIDE = {"bytes_in_cnt", "bytes_out_cnt"}
+_NOT_NUMBERS = {"server_key"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as HAProxy lists it."""
+
+    name: str
+    type: str
+    size: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry: its data by their types, and how many sessions are using it."""
+
+    key: str
+    data: dict[str, Value]
+    use: int = 0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An item as the user wrote it."""
+
+    path: str
+    key: str
+    data: dict[str, t.Any] = field(default_factory=dict)
+
+    def problem(self, table: Table) -> str:
+        """Why HAProxy would take it for something else, or not at all; empty when it fits the table."""
+        found = [key_problem(table.type, self.key), *(value_problem(*item) for item in self.data.items())]
+        return "; ".join(filter(None, found))
+
+
+@dataclass(frozen=True)
+class Change:
+    """The data of an entry before and after, as far as they matter; None where there is no entry."""
+
+    path: str
+    key: str
+    before: dict[str, Value] | None
+    after: dict[str, Value] | None
+
+
+# What HAProxy answers
+
+
+def parse_tables(text: str) -> list[Table]:
+    """Read the answer to ``show table``."""
+    rows = filter(None, map(_HEADER.match, text.splitlines()))
+    return [Table(row["name"], row["type"], int(row["size"]), int(row["used"])) for row in rows]
+
+
+def parse_entries(text: str) -> list[Entry]:
+    """Read the answer to ``show table NAME``."""
+    found = []
+    for line in text.splitlines():
+        if row := _ENTRY.match(line):
+            fields = {field["name"]: _value(field["value"]) for field in _FIELD.finditer(row["rest"])}
+            data = {name: value for name, value in fields.items() if name not in _ABOUT_ENTRY}
+            found.append(Entry(_unword(row["key"]), data, int(fields.get("use", 0))))
+    return found
+
+
+def _value(text: str) -> Value:
+    return int(text) if re.fullmatch(r"-?\d+", text) else text
+
+
+def _unword(text: str) -> str:
+    """Undo HAProxy's way to show bytes that are no plain text."""
+
+    def byte(found: re.Match[bytes]) -> bytes:
+        if found[1]:
+            return bytes([int(found[1], 16)])
+        return {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"e": b"\x1b"}.get(found[2], found[2])
+
+    return _ESCAPE.sub(byte, text.encode()).decode(errors="replace")
+
+
+# What the user wishes
+
+
+def key_problem(kind: str, key: str) -> str:
+    """Why a key does not fit a table of this type; empty when it does."""
+    if kind in _KEYS:
+        hint = f"; write ::ffff:{key}" if kind == "ipv6" and _normal("ip", key) else ""
+        return "" if _normal(kind, key) else f"it is not {_KEYS[kind]}, and the keys of this table are{hint}"
+    if kind != "string":
+        return f"keys of type {kind} cannot be named to HAProxy; use where"
+    if not key:
+        return "it is empty"
+    return "it holds a control character" if re.search(r"[\0-\x1f\x7f]", key) else ""
+
+
+def _normal(kind: str, key: str) -> str | None:
+    """A key as HAProxy shows it, None if it is not of this type."""
+    try:
+        if kind == "ip":
+            return str(ipaddress.IPv4Address(key))
+        if kind == "ipv6":
+            return None if "%" in key else ipaddress.IPv6Address(key).exploded
+    except ValueError:
+        return None
+    if kind == "integer":
+        return str(int(key)) if re.fullmatch(r"\d+", key, re.ASCII) and int(key) < 2**32 else None
+    return key
+
+
+def value_problem(name: str, value: t.Any) -> str:
+    """Why a value cannot be stored; empty when it can."""
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        return f"{name!r} is no data type"
+    if name in _NOT_NUMBERS:
+        return f"{name} cannot be set, it is no number"
+    most = 2**63 - 1 if name in _WIDE else 2**32 - 1
+    number = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"\d+", number, re.ASCII) or int(number) > most:
+        return f"{name} {value!r} is not an integer between 0 and {most}"
+    return ""
+
+
+def filter_problem(text: str) -> str:
+    """Why a filter is none; empty when it is one."""
+    found = _FILTER.fullmatch(text)
+    if found is None:
+        return "it has to be data.TYPE, one of eq, ne, le, ge, lt, gt, and an integer, for example 'data.gpc0 gt 0'"
+    return "" if int(found["number"]) < 2**63 else f"{found['number']} is too large"
+
+
+# Reading and changing
+
+
+def find(session: Session, name: str) -> Table:
+    """Find a table by its name."""
+    listed = {table.name: table for table in parse_tables(session.run("show table"))}
+    if name not in listed:
+        others = f"It has {', '.join(sorted(listed))}." if listed else "It has none."
+        raise LbforgeError(f"HAProxy has no stick table {name!r}. {others}")
+    return listed[name]
+
+
+def compare(session: Session, table: Table, wishes: list[Wish], state: str) -> tuple[list[Change], list[Problem]]:
+    """Compare entries with what is wanted of them. What cannot be is a problem, and no change."""
+    changes = []
+    problems = []
+    seen = set()
+    stored = {name: _stores(session, table, name) for name in {name for wish in wishes for name in wish.data}}
+    for wish in wishes:
+        why = wish.problem(table) or "; ".join(filter(None, (stored[name] for name in wish.data)))
+        name = _normal(table.type, wish.key)
+        if not why and name in seen:
+            why = "it is listed twice"
+        if not why:
+            seen.add(name)
+            try:
+                before = _entry(session, table, wish.key)
+            except LbforgeError as error:
+                why = str(error)
+        if why:
+            problems.append(Problem(wish.path, wish.key, why.rstrip(".")))
+            continue
+        if state == "absent":
+            if before is not None:
+                changes.append(Change(wish.path, wish.key, before.data, None))
+            continue
+        after: dict[str, Value] = {name: int(value) for name, value in wish.data.items()}
+        relevant = None if before is None else {name: before.data[name] for name in after if name in before.data}
+        if relevant != after:
+            changes.append(Change(wish.path, wish.key, relevant, after))
+    return changes, problems
+
+
+def carry_out(session: Session, table: Table, changes: list[Change]) -> list[Problem]:
+    """Make each change; return what HAProxy refused."""
+    problems = []
+    for change in changes:
+        try:
+            session.run(command(table, change))
+            if change.after is not None:
+                _prove(session, table, change)
+        except (CommandError, _OtherKeyError) as error:
+            problems.append(Problem(change.path, change.key, str(error).rstrip(".")))
+    return problems
+
+
+def command(table: Table, change: Change) -> str:
+    """The command that makes a change."""
+    target = f"table {escaped(table.name)} key {escaped(change.key)}"
+    if change.after is None:
+        return f"clear {target}"
+    return " ".join([f"set {target}", *(f"data.{name} {value}" for name, value in change.after.items())])
+
+
+def matching(session: Session, table: Table, filters: list[str]) -> list[Entry]:
+    """Read the entries that all filters let through."""
+    return parse_entries(session.run(" ".join([f"show table {escaped(table.name)}", *filters])))
+
+
+def clear(session: Session, table: Table, filters: list[str], found: list[Entry]) -> list[Problem]:
+    """Remove what was found; return the entries that HAProxy keeps because sessions are using them."""
+    session.run(" ".join([f"clear table {escaped(table.name)}", *filters]))
+    kept = {entry.key for entry in matching(session, table, filters) if entry.use}
+    left = [entry.key for entry in found if entry.key in kept]
+    return [Problem("where" if filters else "table", key, "sessions are using it, so HAProxy keeps it") for key in left]
+
+
+class _OtherKeyError(LbforgeError):
+    """HAProxy took a key for another one."""
+
+
+def _stores(session: Session, table: Table, name: str) -> str:
+    """Why a table does not store data of a type; empty when it does. No value is below 0, so nothing is dumped."""
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        return ""  # told elsewhere
+    try:
+        session.run(f"show table {escaped(table.name)} data.{name} lt 0")
+    except CommandError as error:
+        return f"{name}: {error.why.rpartition(': ')[2]}"
+    return ""
+
+
+def _entry(session: Session, table: Table, key: str) -> Entry | None:
+    found = parse_entries(session.run(f"show table {escaped(table.name)} key {escaped(key)}"))
+    if found and _normal(table.type, found[0].key) != _normal(table.type, key):
+        raise _OtherKeyError(f"HAProxy takes it for {found[0].key!r}, the keys of this table are shorter")
+    return found[0] if found else None
+
+
+def _prove(session: Session, table: Table, change: Change) -> None:
+    """A long string is cut off to the length of the keys of its table, which HAProxy only tells by what it shows."""
+    try:
+        _entry(session, table, change.key)
+    except _OtherKeyError:
+        session.run(command(table, replace(change, after=None)))  # it was not there before
+        raise

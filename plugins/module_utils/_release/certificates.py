@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The certificates on a host. They are state: no release holds them, no rollback brings an older one back.
+
+Certificates nobody asks for are left alone: Let's Encrypt and others share the directory.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+class CertificateStore:
+    """PEM files that only root reads."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def read(self, names: t.Iterable[str]) -> dict[str, bytes]:
+        """The files that are there."""
+        paths = (self.directory / name for name in names)
+        return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+    def holds(self, name: str) -> bool:
+        """Whether the file is there, whatever is in it."""
+        return (self.directory / name).is_file()
+
+    def differing(self, wanted: t.Mapping[str, bytes]) -> dict[str, bytes | None]:
+        """What is in the place of the files to write (other content, or open to others); None: nothing."""
+        found = self.read(wanted)
+        return {
+            name: found.get(name) for name in sorted(wanted) if found.get(name) != wanted[name] or self._is_open(name)
+        }
+
+    def write(self, certificates: t.Mapping[str, bytes]) -> None:
+        """Write each file whole; a link in its place is replaced, not followed."""
+        if not certificates:
+            return
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk.tidy(self.directory)
+        for name, content in certificates.items():
+            disk.replace(self.directory / name, content, 0o600)
+        disk.sync(self.directory)
+
+    def put_back(self, before: t.Mapping[str, bytes | None]) -> None:
+        """Undo a write: what was not there before goes, for a directory of certificates is loaded whole."""
+        for name, content in before.items():
+            if content is None:
+                (self.directory / name).unlink(missing_ok=True)
+        self.write({name: content for name, content in before.items() if content is not None})
+
+    def _is_open(self, name: str) -> bool:
+        return bool((self.directory / name).stat().st_mode & 0o077)

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can change in a running HAProxy without a reload: each change knows its commands and how to see that it is done.
+
+HAProxy Management Guide, section 9.3, "Unix Socket commands".
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime import certificates, crtlists, patterns
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import (
+    ServerState,
+    add,
+    parse_server_stats,
+    parse_servers,
+    remove,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import Server
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session
+
+States = t.Mapping[tuple[str, str], ServerState]
+
+RUNNING = 2  # srv_op_state
+GOODBYE = 3.0  # seconds for the last connections of a server that goes; a reload lets them last longer
+
+
+class UnprovedError(LbforgeError):
+    """HAProxy accepted a command and does not show its effect."""
+
+
+class Change(t.Protocol):
+    """One thing that changes."""
+
+    @property
+    def commands(self) -> list[str]:
+        """What is sent, without payloads."""
+
+    def run(self, session: Session) -> None:
+        """Send it. What is not seen in the states of servers is read back here."""
+
+
+@dataclass(frozen=True)
+class SwapCertificate:
+    """Another certificate under the name of a loaded one."""
+
+    path: str
+    pem: bytes
+
+    @property
+    def commands(self) -> list[str]:
+        """The transaction."""
+        return [f"set ssl cert {self.path}", f"commit ssl cert {self.path}"]
+
+    def run(self, session: Session) -> None:
+        """HAProxy shows the fingerprint of what it serves."""
+        certificates.swap(session, self.path, self.pem.decode())
+
+
+@dataclass(frozen=True)
+class EditCrtList:
+    """Other entries in a loaded list of certificates."""
+
+    path: str
+    before: str
+    after: str
+
+    @property
+    def commands(self) -> list[str]:
+        """Only the list is named: its entries are in the difference of the file."""
+        return [f"add, del ssl crt-list {self.path}"]
+
+    def run(self, session: Session) -> None:
+        """The list is read back."""
+        crtlists.apply(session, self.path, self.before, self.after)
+
+
+@dataclass(frozen=True)
+class ReplacePatterns:
+    """Other entries in a loaded map or ACL file, all at the same moment."""
+
+    kind: t.Literal["map", "acl"]
+    path: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The transaction."""
+        return [f"{verb} {self.kind} {self.path}" for verb in ("prepare", "add", "commit")]
+
+    def run(self, session: Session) -> None:
+        """The entries are read back."""
+        entries = patterns.parse_map(self.text) if self.kind == "map" else patterns.parse_acl(self.text)
+        patterns.replace(session, self.kind, self.path, entries)
+
+
+@dataclass(frozen=True)
+class AddServer:
+    """One more server. ``at_once``: it gets traffic before its first check, as after a reload."""
+
+    pool: str
+    server: Server
+    at_once: bool
+
+    @property
+    def commands(self) -> list[str]:
+        """The first of them; enabling it and its checks follows."""
+        return [f"add server {self.pool}/{self.server.name} {self.server.endpoint} {' '.join(self.server.addition)}"]
+
+    def run(self, session: Session) -> None:
+        """Add it, then its checks, then traffic."""
+        add(
+            session,
+            self.pool,
+            self.server.name,
+            self.server.endpoint,
+            self.server.addition,
+            ready=self.at_once or not self._has_company(session),
+        )
+
+    def _has_company(self, session: Session) -> bool:
+        """Whether the pool serves without it; otherwise a server that waits for its checks helps nobody."""
+        states = parse_servers(session.run(f"show servers state {self.pool}"))
+        return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
+
+    def missing(self, states: States) -> str | None:
+        """Say what HAProxy does not show."""
+        state = states.get((self.pool, self.server.name))
+        return None if state and (state.address, state.port) == self.server.address else "it is not there"
+
+
+@dataclass(frozen=True)
+class RemoveServer:
+    """A server less, once nobody is connected to it any more."""
+
+    pool: str
+    name: str
+
+    @property
+    def commands(self) -> list[str]:
+        """No new traffic, then none at all."""
+        return [f"set server {self.pool}/{self.name} state maint", f"del server {self.pool}/{self.name}"]
+
+    def run(self, session: Session) -> None:
+        """Wait a moment for its connections; a reload has more patience."""
+        remove(session, self.pool, self.name, GOODBYE)
+
+    def missing(self, states: States) -> str | None:
+        """Say what HAProxy does not show."""
+        return "it is still there" if (self.pool, self.name) in states else None
+
+
+@dataclass(frozen=True)
+class SetServer:
+    """Other values of a server that stays; None leaves a value as it is."""
+
+    pool: str
+    name: str
+    address: tuple[str, int] | None = None
+    check_port: int | None = None
+    weight: int | None = None
+    maxconn: int | None = None
+    disabled: bool | None = None
+
+    @property
+    def commands(self) -> list[str]:
+        """In an order in which no check is made of a place that nobody meant."""
+        server = f"{self.pool}/{self.name}"
+        address = "addr {} port {}".format(*self.address) if self.address else None
+        state = {True: "maint", False: "ready"}.get(t.cast("bool", self.disabled))
+        return [
+            command
+            for value, command in (
+                (self.address, f"set server {server} {address}"),
+                (self.check_port, f"set server {server} check-port {self.check_port}"),
+                (self.weight, f"set server {server} weight {self.weight}"),
+                (self.maxconn, f"set maxconn server {server} {self.maxconn}"),
+                (self.disabled, f"set server {server} state {state}"),
+            )
+            if value is not None
+        ]
+
+    def run(self, session: Session) -> None:
+        """Send what differs."""
+        for command in self.commands:
+            session.run(command)
+
+    def missing(self, states: States) -> str | None:
+        """Say what HAProxy does not show."""
+        state = states.get((self.pool, self.name))
+        if state is None:
+            return "it is not there"
+        found = (
+            (self.address, (state.address, state.port), "its address is"),
+            (self.check_port, state.check_port, "its checks go to port"),
+            (self.weight, state.weight, "its weight is"),
+            (self.disabled, state.state == "maint", "its maintenance is"),
+        )
+        wrong = [f"{what} {value}" for wanted, value, what in found if wanted is not None and wanted != value]
+        return " and ".join(wrong) or None
+
+
+OF_SERVERS = (AddServer, SetServer, RemoveServer)
+# What serves comes before what sends requests there, and what stops serving comes last.
+_ORDER: tuple[type, ...] = (SwapCertificate, EditCrtList, AddServer, SetServer, ReplacePatterns, RemoveServer)
+
+
+def in_order(changes: t.Iterable[Change]) -> list[Change]:
+    """The changes as they have to happen."""
+    return sorted(changes, key=lambda change: _ORDER.index(type(change)))
+
+
+def execute(changes: t.Iterable[Change], session: Session) -> None:
+    """Make the changes and see that they are made. The first that fails is an error: what was done stays done."""
+    changes = in_order(changes)
+    for change in changes:
+        change.run(session)
+    of_servers = [change for change in changes if isinstance(change, OF_SERVERS)]
+    if not of_servers:
+        return
+    states = parse_servers(session.run("show servers state"))
+    for change in of_servers:
+        if what := change.missing(states):
+            raise UnprovedError(f"HAProxy took '{change.commands[0]}', but {what}.")
+    limited = [change for change in of_servers if isinstance(change, SetServer) and change.maxconn is not None]
+    stats = parse_server_stats(session.run("show stat -1 4 -1")) if limited else {}
+    for change in limited:
+        if stats[change.pool, change.name].maxconn != change.maxconn:
+            raise UnprovedError(f"HAProxy took '{change.commands[-1]}', and does not show it.")

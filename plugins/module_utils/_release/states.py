@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a new worker is told of the servers' states: drains, weights and health survive a reload. Pure.
+
+HAProxy Management Guide, section 9.3, "show servers state". HAProxy believes most columns of a state file more than its
+configuration. So only what was set by hand or measured is told; all else comes from the new configuration.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import Server, configured_servers
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Configuration
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import Key
+
+NO_STATES = "1\n"  # the version of the format, and nothing; an empty file is one that HAProxy warns of
+
+Origin = t.Literal["key", "hand", "health", "lookup", "configuration"]
+# The columns of a line, and where their values come from. HAProxy wants these; of the optional ones behind them
+# (srv_use_ssl, srv_check_port, srv_check_addr, srv_agent_addr, srv_agent_port) it takes what is in its configuration.
+COLUMNS: dict[str, Origin] = {
+    "be_id": "key",
+    "be_name": "key",
+    "srv_id": "key",
+    "srv_name": "key",
+    "srv_addr": "lookup",
+    "srv_op_state": "health",
+    "srv_admin_state": "hand",
+    "srv_uweight": "hand",
+    "srv_iweight": "configuration",
+    "srv_time_since_last_change": "health",
+    "srv_check_status": "health",
+    "srv_check_result": "health",
+    "srv_check_health": "health",
+    "srv_check_state": "hand",
+    "srv_agent_state": "hand",
+    "bk_f_forced_id": "key",
+    "srv_f_forced_id": "key",
+    "srv_fqdn": "lookup",
+    "srv_port": "configuration",
+    "srvrecord": "lookup",
+}
+# What a server begins with whose health nobody has measured: running, its check initialised, without a result.
+UNMEASURED = {
+    "srv_op_state": "2",
+    "srv_time_since_last_change": "0",
+    "srv_check_status": "1",
+    "srv_check_result": "0",
+    "srv_check_health": "1",
+}
+_CONFIGURED = [name for name, origin in COLUMNS.items() if origin in ("lookup", "configuration")]
+NONE, AS_FOUND = "-", "="
+# Bits of srv_admin_state with which a server is stopped whatever its health: maintenance, that of a server it tracks,
+# that of its configuration, and a name without an address.
+STOPPED_BITS = 1 | 2 | 4 | 32
+
+HAND_BITS = 1 | 8  # maintenance and drain
+# Options that a server's health does not depend on.
+_UNFELT = """
+    backup cookie downinter error-limit fall fastinter guid id init-addr inter max-reuse maxqueue minconn
+    no-backup non-stick on-marked-down on-marked-up pool-conn-name pool-low-conn pool-max-conn pool-purge-delay redir
+    resolvers rise shard slowstart stick
+"""
+UNFELT = frozenset(_UNFELT.split())
+
+Row = dict[str, str]
+
+
+def carried(states: str, before: t.Sequence[Configuration], new: Configuration, without: t.Collection[Key] = ()) -> str:
+    """Choose from the answer to ``show servers state`` what somebody did by hand, and how the servers feel.
+
+    ``before`` holds the configurations that the old worker may run. A server with another address starts afresh. One
+    whose check, or what it passes, changes is felt afresh. A weight set by hand stays until the configuration gives
+    another. Nothing is told of the servers ``without``.
+    """
+    servers_before, after = [configured_servers(sections) for sections in before], configured_servers(new)
+    lines = states.splitlines()
+    names = next((line[2:].split() for line in lines if line.startswith("# ")), [])
+    if not COLUMNS.keys() <= {*names}:
+        return NO_STATES
+    kept = [NO_STATES, f"# {' '.join(COLUMNS)}\n"]
+    for line in lines[2:]:
+        row = dict(zip(names, line.split(" ")))
+        key = row.get("be_name", ""), row.get("srv_name", "")
+        will_be = after.get(key)
+        was = [one for servers in servers_before if (one := servers.get(key))]
+        if will_be and key not in without and len(was) == len(before):
+            kept += [" ".join(told[name] for name in COLUMNS) + "\n" for told in _told(row, was, will_be)]
+    return "".join(kept)
+
+
+def _told(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[Row]:
+    if not all(_is_same_place(one, will_be) for one in was):
+        return
+    admin = int(row["srv_admin_state"])
+    told = {**row, **{name: value for name, value in _configured(will_be).items() if value != AS_FOUND}}
+    is_felt_anew = any(one != will_be and _feels(one) != _feels(will_be) for one in was)
+    if is_felt_anew and not admin & HAND_BITS and row["srv_uweight"] in {str(one.weight) for one in was}:
+        return
+    if is_felt_anew or admin & STOPPED_BITS:
+        told.update(UNMEASURED)
+    # HAProxy takes a weight set by hand beside the weight of its configuration only. Beside 0 it drops drains.
+    if any(one.weight != will_be.weight for one in was):
+        told["srv_iweight"] = "2" if will_be.weight == 1 else "1"
+    yield told
+
+
+def configured(sections: Configuration) -> str:
+    """What the configuration says of servers and state files would overrule: for reloads without this program."""
+    lines = [f"# be_name srv_name {' '.join(_CONFIGURED)}"]
+    for key, server in configured_servers(sections).items():
+        told = _configured(server)
+        lines.append(" ".join([*key, *(told[name] for name in _CONFIGURED)]))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _configured(server: Server) -> Row:
+    # Its address is the last resort for its name, or serves until name servers are asked again.
+    keeps_address = server.is_resolved_at_run_time or not server.prefers_last_address
+    looked_up = AS_FOUND if server.is_srv_record else NONE
+    return {
+        "srv_addr": AS_FOUND if server.is_srv_record or keeps_address else NONE,
+        "srv_iweight": str(server.weight),
+        "srv_fqdn": looked_up,  # HAProxy has the name from its configuration; any other one was set by hand
+        "srv_port": AS_FOUND if server.port is None else str(server.port),
+        "srvrecord": looked_up,
+    }
+
+
+def _is_same_place(one: Server, other: Server) -> bool:
+    """Whether what was done by hand was done to this very server; an agent is a hand, too."""
+    return (one.endpoint, one.disabled, one.has_agent) == (other.endpoint, other.disabled, other.has_agent)
+
+
+def _feels(server: Server) -> t.Any:
+    """What decides about its health."""
+    return [option for option in server.options.all if option[0] not in UNFELT], server.numbers.get("port")

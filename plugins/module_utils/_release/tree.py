@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release: the files HAProxy reads, named by what is in them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from dataclasses import dataclass
+from functools import cached_property
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
+    Section,
+    description,
+    parse,
+)
+
+CONFIGURATION = "haproxy.cfg"
+TOKEN = "@release@"  # noqa: S105 - a place holder
+RESERVED = ("current", "releases")
+ID = re.compile("[0-9a-f]{12}")
+
+
+def digest(files: t.Mapping[str, bytes]) -> str:
+    """Return the 12 hex digits that name these files. Lengths keep names and contents apart."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        label = name.encode()
+        total.update(b"%d:%b%d:%b" % (len(label), label, len(files[name]), files[name]))
+    return total.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Release:
+    """Files under the name of the release: an id, or the name under which a user's own files were kept."""
+
+    id: str
+    contents: t.Mapping[str, bytes]
+
+    @classmethod
+    def made_of(cls, files: t.Mapping[str, str]) -> Release:
+        """Name the files by what is in them while they carry the token, and put the id in its place."""
+        name = digest({file: text.encode() for file, text in files.items()})
+        return cls(name, {file: text.replace(TOKEN, name).encode() for file, text in files.items()})
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The files as texts."""
+        return {name: content.decode(errors="replace") for name, content in self.contents.items()}
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The configuration as HAProxy reads it."""
+        return parse(self.texts.get(CONFIGURATION, ""))
+
+    @cached_property
+    def description(self) -> str:
+        """What a worker that was started with this release says of itself."""
+        return description(self.sections)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is named by what is in it, and not kept as somebody else's."""
+        return bool(ID.fullmatch(self.id))
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether the files still are those that gave the release its name."""
+        name = self.id.encode()
+        return self.id == digest({file: text.replace(name, TOKEN.encode()) for file, text in self.contents.items()})
+
+
+def name_problems(names: t.Iterable[str], kind: str, reserved: t.Collection[str] = ()) -> list[str]:
+    """Say what is wrong with names of files. They are flat, visible and printable."""
+    problems = []
+    for name in names:
+        if not name or not name.isprintable() or "/" in name or name.startswith("."):
+            problems.append(
+                f"{kind} {name!r}: a name is not empty, has no dot in front, no slash and no control character."
+            )
+        elif name in reserved:
+            problems.append(f"{kind} {name!r}: this name is taken by the directory of the releases or certificates.")
+    return problems
+
+
+def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> list[str]:
+    """Say everything that is wrong with the files of a release."""
+    problems = name_problems(files, "File", reserved)
+    problems += [
+        f"File {name!r}: the content must be text, not {type(content).__name__}."
+        for name, content in files.items()
+        if not isinstance(content, str)
+    ]
+    configuration = files.get(CONFIGURATION)
+    if configuration is None:
+        problems.append(f"File {CONFIGURATION!r}: it is missing, and HAProxy reads nothing else first.")
+    elif isinstance(configuration, str) and not _carries_token(configuration):
+        problems.append(
+            f"File {CONFIGURATION!r}: its global section needs the line 'description {TOKEN}'."
+            " The running worker is asked for it; without it nothing proves which release runs."
+        )
+    return problems
+
+
+def _carries_token(configuration: str) -> bool:
+    return TOKEN in description(parse(configuration))

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Talk to HAProxy over its stats socket (unix or TCP) or the CLI of its master process.
+
+HAProxy Management Guide, section 9.3, "Unix Socket commands".
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+import typing as t
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError, refusal
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version, parse_info
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAUSE = 0.05  # seconds between two attempts
+PROMPT = b"\n> "
+# HAProxy reads a command and its payload into one buffer, and cuts or drops what does not fit without a word.
+_RESERVE = 1024
+_BUFFER = re.compile(r"Pool buffer \((\d+) bytes\)")
+_PAYLOAD_PROMPTS = re.compile(r"\A(?:\+ )+")
+_LOCKED = "Operations on certificates are currently locked!"
+_SEVERAL = re.compile(r"(?<!\\)(?:\\\\)*;")
+_TCP = re.compile(r"\[?(?P<host>[^/\[\]]+)\]?:(?P<port>\d+)")
+
+
+class SocketError(LbforgeError):
+    """The socket does not answer."""
+
+
+class SocketRefusedError(SocketError):
+    """The socket is not there or refuses, which may last for a moment only."""
+
+
+class RuntimeClient:
+    """Asks HAProxy, by default one command per connection.
+
+    The client closes its half of the connection after the command: the master CLI of 2.6 keeps the connection open
+    otherwise. The end of the answer is the end of the connection, which needs no guess about blank lines.
+    """
+
+    def __init__(self, address: Path | str, timeout: float) -> None:
+        """Name the socket by its path, or by ``HOST:PORT``; ``timeout`` is in seconds and for each answer."""
+        self.address = str(address)
+        self.timeout = timeout
+
+    def ask(self, command: str, *, patience: float = 0.0) -> str:
+        """Send a command and return the whole answer.
+
+        A socket may refuse for a moment while HAProxy reloads; a command that only reads can be repeated for
+        ``patience`` seconds.
+        """
+        give_up = time.monotonic() + patience
+        while time.monotonic() < give_up:
+            with suppress(SocketRefusedError):
+                return self._ask(command)
+            time.sleep(PAUSE)
+        return self._ask(command)
+
+    def read(self, command: str, *, patience: float = 0.0) -> str:
+        """Ask a stats socket (the master knows no severities) for something; a refusal is a CommandError."""
+        answer = self.ask(f"set severity-output number;{command}", patience=patience)
+        answer = answer[1:]  # the empty line that answers the first of the two
+        if refused := refusal(answer):
+            raise CommandError(command, refused)
+        return answer
+
+    def _ask(self, command: str) -> str:
+        deadline = time.monotonic() + self.timeout
+        answer = bytearray()
+        with self._connection(command) as connection:
+            connection.sendall(f"{command}\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                answer += part
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        return answer.decode(errors="replace")
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a connection for many commands. All of them reach the same worker, also while HAProxy reloads."""
+        with self._connection("prompt") as connection:
+            yield Session(connection, self)
+
+    @contextmanager
+    def _connection(self, command: str) -> Iterator[socket.socket]:
+        try:
+            with self._connected() as connection:
+                yield connection
+        except OSError as error:
+            kind = SocketRefusedError if isinstance(error, (ConnectionError, FileNotFoundError)) else SocketError
+            why = error.strerror or str(error)
+            raise kind(f"Cannot ask HAProxy '{command}' on {self.address}: {why}.") from error
+
+    def _connected(self) -> socket.socket:
+        if tcp := _TCP.fullmatch(self.address):
+            return socket.create_connection((tcp["host"], int(tcp["port"])), self.timeout)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(self.timeout)
+        try:
+            connection.connect(self.address)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
+class Session:
+    """One connection to one worker, in prompt mode, with every answer judged."""
+
+    def __init__(self, connection: socket.socket, client: RuntimeClient) -> None:
+        self._connection = connection
+        self._client = client
+        self._bound: int | None = None
+        self._converse(b"prompt\n", "prompt")
+        self.run("set severity-output number")
+        self.info = parse_info(self.run("show info"))
+
+    @property
+    def version(self) -> Version:
+        """The version of HAProxy that runs, not of the one that is installed."""
+        return Version.parse(self.info["Version"])
+
+    @property
+    def pid(self) -> int:
+        """The worker at the other end."""
+        return int(self.info["Pid"])
+
+    @property
+    def limit(self) -> int:
+        """How many bytes a command may have, with its payload. The process was started with its buffers."""
+        if self._bound is None:
+            buffer = _BUFFER.search(self.run("show pools"))
+            self._bound = (int(buffer[1]) if buffer else 16384) - _RESERVE
+        return self._bound
+
+    def run(self, command: str, payload: str = "") -> str:
+        """Send a command, and return its answer without the severity; CommandError says what HAProxy refused.
+
+        A payload is a text of lines; HAProxy takes the first empty one for its end.
+        """
+        shown = command
+        if any(character in command for character in "\n\r\0") or _SEVERAL.search(command):
+            raise CommandError(shown, "a command is one line without control characters and unescaped semicolons")
+        text = f"{command}\n"
+        if payload:
+            lines = "".join(f"{line}\n" for line in payload.split("\n") if line)
+            text = f"{command} <<\n{lines}\n"
+        sent = text.encode()
+        if len(sent) > 2048 and len(sent) > self.limit:
+            raise CommandError(
+                shown,
+                f"it has {len(sent)} bytes and the buffer of this HAProxy takes {self.limit};"
+                " raise tune.bufsize, or let a reload bring it",
+            )
+        answer = self._let_in(sent, shown)
+        if refused := refusal(answer):
+            raise CommandError(shown, refused)
+        return re.sub(r"\A\[\d\]: ", "", answer)
+
+    def _let_in(self, sent: bytes, command: str) -> str:
+        """Ask again while HAProxy does nothing about certificates because it commits one for somebody else."""
+        give_up = time.monotonic() + self._client.timeout
+        while _LOCKED in (answer := self._converse(sent, command)) and refusal(answer) and time.monotonic() < give_up:
+            time.sleep(PAUSE)
+        return answer
+
+    def _converse(self, sent: bytes, command: str) -> str:
+        deadline = time.monotonic() + self._client.timeout
+        answer = bytearray()
+        try:
+            self._connection.settimeout(self._client.timeout)
+            self._connection.sendall(sent)
+            while not answer.endswith(PROMPT):
+                part = self._connection.recv(65536)
+                if not part:
+                    raise CommandError(command, "HAProxy closed the connection without an answer")
+                answer += part
+                self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise SocketError(f"Cannot ask HAProxy '{command}' on {self._client.address}: {why}.") from error
+        text = answer[: -len(PROMPT)].decode(errors="replace")
+        return _PAYLOAD_PROMPTS.sub("", text) + "\n"
+
+
+def escaped(value: str) -> str:
+    """A value as one word of a command: HAProxy takes a backslash before what would end the word or the command.
+
+    An open ``<<`` at an edge of the last word would make it wait for a payload.
+    """
+    return re.sub(r"([\\ ;\t<])", r"\\\1", value)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a running HAProxy can do, and which of its commands hurt. Pure; two tables and a question to each."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+
+class VersionError(LbforgeError):
+    """The HAProxy that runs is too old for what is asked of it."""
+
+
+class HarmfulCommandError(LbforgeError):
+    """HAProxy would take the command, and serve worse for it."""
+
+
+class Feature(t.NamedTuple):
+    """Something that came with a version; ``does`` completes a sentence about it."""
+
+    since: Version
+    does: str
+
+
+class Harm(t.NamedTuple):
+    """A command that no one should send before a version, or ever (``until`` is None)."""
+
+    command: re.Pattern[str]
+    until: Version | None
+    why: str
+
+
+FEATURES: dict[str, Feature] = {
+    "check address": Feature(Version(2, 4), "changing where the checks of a server go"),
+    "map transactions": Feature(Version(2, 4), "replacing a whole map or ACL at once (prepare and commit)"),
+    "certificates": Feature(Version(2, 2), "adding, replacing and removing certificates and entries of crt-lists"),
+    "ca files": Feature(Version(2, 6), "adding, replacing and removing CA files and CRLs"),
+    "ca file additions": Feature(Version(2, 8), "adding certificates to a CA file"),
+    "dynamic servers": Feature(Version(2, 6), "adding and removing servers"),
+    "reload answers": Feature(Version(2, 7), "telling how a reload ended"),
+    "ocsp updates": Feature(Version(2, 8), "updating OCSP answers on demand"),
+    "certificate dumps": Feature(Version(3, 2), "showing a certificate as PEM"),
+}
+
+HARMS: tuple[Harm, ...] = (
+    Harm(
+        re.compile(r"set maxconn frontend\b"),
+        Version(3, 1),
+        "it can deadlock and end the whole process when the frontend is full, so change the configuration instead",
+    ),
+    Harm(
+        re.compile(r"add server \S+ .*(?<!\S)enabled(?!\S)"),
+        None,
+        "a server that is added as 'enabled' looks up and gets no traffic on 2.6, and 3.0 refuses the word;"
+        " add it without, then make it ready",
+    ),
+    Harm(
+        re.compile(r"set server \S+ addr .*\bport [+-]|add server \S+ \S+:[+-]\d"),
+        None,
+        "a port relative to the client's makes a port map, which checks cannot follow, so give the port itself",
+    ),
+)
+
+
+def require(feature: str, version: Version) -> None:
+    """Raise unless a version of HAProxy has a feature of the table."""
+    known = FEATURES[feature]
+    if version < known.since:
+        since = f"{known.since.major}.{known.since.minor}"
+        raise VersionError(
+            f"HAProxy {version} runs here, and {known.does} over its socket needs {since} or newer.",
+            feature=feature,
+            version=str(version),
+            since=since,
+        )
+
+
+def refuse_harmful(command: str, version: Version) -> None:
+    """Raise for a command that hurts this version of HAProxy."""
+    for harm in HARMS:
+        if harm.command.match(command) and (harm.until is None or version < harm.until):
+            fixed = f" HAProxy {harm.until.major}.{harm.until.minor} mends it." if harm.until else ""
+            raise HarmfulCommandError(f"'{command}' is not sent to HAProxy {version}: {harm.why}.{fixed}")

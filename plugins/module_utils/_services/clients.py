@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who a frontend's client is, what it may say of itself, and whether it may come in.
+
+The lines here stand before the user's own of the same class, so those see the client's address and true headers.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
+
+Data = dict[str, t.Any]
+
+# Names of ACLs that no service may give to its own.
+ALLOWED = "allow_list"
+TRUSTED = "trusted_proxy"
+
+# HAProxy takes 64 words a line; an ACL may be written on as many lines as it needs.
+NETWORKS_PER_LINE = 40
+LOOPBACK = ("127.0.0.0/8", "::1")
+# HAProxy cannot loop. Whoever has more proxies in a row sees the last of these as the client.
+LONGEST_CHAIN = 5
+# Of the three counters of a connection the one that users' own lines take last.
+COUNTER = "sc2"
+COUNTED_SOURCES = "100k"
+# RFC 8555 section 8.3: where the CA looks for the answer to a challenge.
+CHALLENGES = "/.well-known/acme-challenge"
+
+
+def acls(service: Data) -> t.Iterator[str]:
+    """The ACLs that the other lines name."""
+    # An empty list is a list: nobody but the node itself.
+    if service["haproxy_allowlist_networks"] is not None:
+        yield from network_acl(ALLOWED, [*LOOPBACK, *service["haproxy_allowlist_networks"]])
+    if trusts(service):
+        yield from network_acl(TRUSTED, service["haproxy_trusted_proxies"])
+
+
+def network_acl(name: str, networks: t.Sequence[str]) -> t.Iterator[str]:
+    for start in range(0, len(networks), NETWORKS_PER_LINE):
+        yield f"acl {name} src {' '.join(networks[start : start + NETWORKS_PER_LINE])}"
+
+
+def trusts(service: Data) -> bool:
+    """Whether there are proxies whose headers count."""
+    return bool(service["haproxy_balance_type"] == "http" and service["haproxy_trusted_proxies"])
+
+
+def reserved_acls(service: Data) -> t.Iterator[str]:
+    """The names of ACLs that the service's own would widen."""
+    if service["haproxy_allowlist_networks"] is not None:
+        yield ALLOWED
+    if trusts(service):
+        yield TRUSTED
+
+
+def limits_sources(service: Data) -> bool:
+    """Whether a source may have only so many connections."""
+    return bool(service["haproxy_connections_per_source"] and not service["haproxy_backend_only"])
+
+
+def sources(service: Data) -> Data:
+    """The table in which connections are counted. It is nobody else's, and not shared: each node counts its own."""
+    table = f"stick-table type ipv6 size {COUNTED_SOURCES} expire 1m store conn_cur"
+    return {"name": f"{service['haproxy_service_name']}-sources", "lines": [table]}
+
+
+def counted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
+    """Refuses a source's connections beyond its limit, before anything is spent on them.
+
+    Where a PROXY header names the client, it has to be read first.
+    """
+    if not limits_sources(service):
+        return
+    words = [word for bind in own_binds for option in bind.options for word in option.split()]
+    stage = "session" if "accept-proxy" in words else "connection"
+    others = f" if !{TRUSTED}" if trusts(service) else ""
+    yield f"tcp-request {stage} track-{COUNTER} src table {sources(service)['name']}{others}"
+    limit = service["haproxy_connections_per_source"]
+    yield f"tcp-request {stage} reject if {{ {COUNTER}_conn_cur gt {limit} }}"
+
+
+def admitted_connections(service: Data) -> t.Iterator[str]:
+    """Refuses everybody else, as early as the client's address is known (a PROXY header counts)."""
+    if service["haproxy_allowlist_networks"] is not None:
+        others = f" !{TRUSTED}" if trusts(service) else ""
+        yield f"tcp-request session reject if !{ALLOWED}{others}"
+
+
+def admitted_requests(service: Data, spared: t.Iterable[str] = ()) -> t.Iterator[str]:
+    """The same where a request has to be read first: for its client's address, or for its path."""
+    if service["haproxy_allowlist_networks"] is not None:
+        yield f"http-request deny if !{ALLOWED}{''.join(f' !{name}' for name in spared)}"
+
+
+def challenge_acls(service: Data, certbots: t.Collection[str]) -> list[str]:
+    """The ACLs of the redirect frontend that lead an ACME server to certbot; it comes from anywhere."""
+    return [
+        name
+        for name, acl in (service["haproxy_frontend_acls"] or {}).items()
+        if acl.get("backend_name") in certbots or CHALLENGES in acl["rule"]
+    ]
+
+
+def forwarding_headers(service: Data, own_binds: t.Collection[binds.Bind]) -> t.Iterator[str]:
+    """What a request says of its client, made true: only trusted proxies may tell."""
+    stranger = f" if !{TRUSTED}" if trusts(service) else ""
+    yield f"http-request del-header x-forwarded- -m beg{stranger}"
+    yield f"http-request del-header Forwarded{stranger}"
+    yield f"http-request del-header X-Real-IP{stranger}"
+    unless_told = f" unless {TRUSTED} {{ req.hdr(X-Forwarded-Proto) -m found }}" if trusts(service) else ""
+    yield f"http-request set-header X-Forwarded-Proto {scheme(own_binds)}{unless_told}"
+    if trusts(service):
+        yield from client_behind_proxies()
+    yield from {
+        "add": [f"option forwardfor except 127.0.0.0/8{if_none(service)}"],
+        "set": ["http-request set-header X-Forwarded-For %[src]"],
+        "pass": [],
+        "off": ["http-request del-header X-Forwarded-For"],
+    }[service["haproxy_forwarded_for"]]
+
+
+def if_none(service: Data) -> str:
+    """A header that trusted proxies made ends with the client's address already."""
+    return " if-none" if trusts(service) else ""
+
+
+def scheme(own_binds: t.Collection[binds.Bind]) -> str:
+    """What the client speaks; on a frontend with both kinds of bind HAProxy looks at the connection."""
+    kinds = {bind.tls for bind in own_binds}
+    return "%[ssl_fc,iif(https,http)]" if len(kinds) > 1 else "https" if True in kinds else "http"
+
+
+def client_behind_proxies() -> t.Iterator[str]:
+    """Makes the last address in X-Forwarded-For that is no trusted proxy the source, hop by hop from the right.
+
+    The ACL looks at the source that the line before has set. What stands left of something that is no address was
+    told by nobody who is known.
+    """
+    for hop in range(1, LONGEST_CHAIN + 1):
+        field = f"(X-Forwarded-For,-{hop})"
+        yield (
+            f"http-request del-header X-Forwarded-For if {TRUSTED} {{ req.hdr{field} -m found }}"
+            f" !{{ req.hdr_ip{field} -m found }}"
+        )
+        yield f"http-request set-src req.hdr_ip{field} if {TRUSTED}"

@@ -1,0 +1,361 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What services say must fit what other services say."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, extra_sections, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import (
+    Place,
+    Problems,
+    did_you_mean,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import own_options, place_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import holds_lines, lines_in
+
+Data = dict[str, t.Any]
+
+# Sections of other services that raw lines name.
+BACKEND = re.compile(r"\s*(?:use_backend|default_backend)\s+([\w.:-]+)-back(?=\s|$)")
+TABLE = re.compile(r"\s(?:table|stick-table)\s+([\w.:-]+)-back(?=[\s}]|$)")
+MAP_FILE = re.compile(r"/etc/haproxy/([\w.-]+)\.map\b")
+FRONTEND_LINES = ("haproxy_maps", "haproxy_frontend_raw")
+# A converter that looks something up, and its file: configuration manual, section 7.3.1, "map".
+MAP = re.compile(r"\bmap(?:_\w+)?\(\s*[\"']?([^\s,)\"']+)")
+# The name of a backend that is only known when a request comes: use_backend BEFORE%[EXPRESSION]AFTER.
+COMPUTED_NAME = re.compile(r"(?P<before>[^%]*)%\[(?P<expression>[^%]*)\](?P<after>[^%]*)")
+KEYS_WITH_LINES = [key for key in SERVICE.keys if holds_lines(key.kind)]
+SETTINGS_WITH_LINES = [key for key in SETTINGS.keys if holds_lines(key.kind)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A service and where it came from; of one that is not ``whole``, the keys that are right."""
+
+    place: Place
+    service: Data
+    is_whole: bool
+
+    @property
+    def name(self) -> str:
+        return self.place.service
+
+    def nodes(self) -> t.Iterator[tuple[Place, Data]]:
+        """The servers, each with its place."""
+        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+            for index, node in enumerate(self.service[key] or ()):
+                yield self.place.key(key).item(index), node
+
+
+def names(wanted: t.Sequence[Item]) -> None:
+    """Names of services are unique, and so are those of the sections that they become."""
+    first: dict[str, Item] = {}
+    for item in wanted:
+        if item.name in first:
+            item.place.key("haproxy_service_name").wrong(
+                item.name,
+                f"is already the name of {first[item.name].place.path}",
+                "Give each service a name of its own.",
+            )
+        first.setdefault(item.name, item)
+    for item in wanted:
+        kinds = ["redirect"] if item.service["haproxy_redirect_http_port"] else []
+        kinds += ["tls", "plain"] if item.service["haproxy_accept_both_protocols"] else []
+        for kind in kinds:
+            if f"{item.name}-{kind}" in first:
+                first[f"{item.name}-{kind}"].place.key("haproxy_service_name").wrong(
+                    f"{item.name}-{kind}",
+                    f'would give its frontend the name of a {kind} frontend of service "{item.name}"',
+                    "Give it another name.",
+                )
+
+
+def servers(every: t.Iterable[Item]) -> None:
+    """Names of servers are unique within a service."""
+    for item in every:
+        first: dict[str, Place] = {}
+        for place, node in item.nodes():
+            if node["name"] in first:
+                where = first[node["name"]].path.removeprefix(f"{item.place.path}.")
+                place.wrong(node["name"], f"is already a server of this service, at {where}", "Remove one of them.")
+            first.setdefault(node["name"], place)
+
+
+def tracking(wanted: t.Sequence[Item]) -> None:
+    """A server that tracks another has no checks of its own, and that other one is there and has some."""
+    pools = {f"{item.name}-back": item for item in wanted}
+    for item in wanted:
+        for place, node in item.nodes():
+            own = own_options(node, item.service)
+            target = own.argument("track")
+            if not target:
+                continue
+            here = place_of("track", node, place, item.place)
+            pool, _slash, name = target.rpartition("/")
+            tracked = pools.get(pool) if pool else item
+            if own.switched("check") or own.has("agent-check"):
+                here.wrong(target, "is tracked by a server that has checks of its own", "Keep track or the checks.")
+            elif tracked and not tracked.service["haproxy_backend_arguments"]:  # these may hold more servers
+                tracked_server(name, tracked, here)
+
+
+def tracked_server(name: str, pool: Item, here: Place) -> None:
+    followed = {node["name"]: own_options(node, pool.service) for _place, node in pool.nodes()}
+    if name not in followed:
+        hint = did_you_mean(name, followed) or "Write track BACKEND/SERVER, such as web-back/web1."
+        here.wrong(name, f'is tracked and is no server of service "{pool.name}"', hint)
+    elif followed[name].switched("check") is False and not followed[name].has("agent-check"):
+        here.wrong(name, "is tracked and has no health check", "Track a server that has one.")
+
+
+def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """No two sockets at one address: HAProxy itself would not notice. A wildcard may have addresses beside it."""
+    by_port: dict[int, list[tuple[binds.Bind, Place]]] = {}
+
+    def claim(bind: binds.Bind, place: Place) -> None:
+        for other, owner in by_port.setdefault(bind.port, []):
+            whose = f'service "{owner.service}"' if owner.service else owner.path
+            # Of what is no service nobody expects to share a port, and certbot could not.
+            is_taken = not owner.service and (bind.takes_from(other) or other.takes_from(bind))
+            if bind.is_same(other) or is_taken:
+                place.wrong(
+                    str(bind),
+                    f"is already taken by {whose} ({other}), and {surprise(bind, other)}",
+                    "Choose another port or haproxy_bind.",
+                )
+                return
+            if owner.service != place.service:
+                shared_port(bind, other, whose, place)
+        by_port[bind.port].append((bind, place))
+
+    for key, own in own_binds(items, settings):
+        claim(own, Place(problems, key))
+    for bind, place in service_sockets(items, settings):
+        claim(bind, place)
+    for bind, place in extra_sections.sockets(settings, Place(problems, "")):
+        claim(bind, place)
+
+
+def service_sockets(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[binds.Bind, Place]]:
+    """Where services listen, with the key that says the port."""
+    for item in items:
+        if not item.service["haproxy_port"] or not (
+            binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
+        ):
+            continue
+        served = binds.service_binds(item.service, settings)
+        for bind in served:
+            yield bind, item.place.key("haproxy_port")
+        for bind in binds.redirecting(item.service, served):
+            yield bind, item.place.key("haproxy_redirect_http_port")
+
+
+def surprise(bind: binds.Bind, other: binds.Bind) -> str:
+    """What would happen if both were bound; HAProxy would let it happen."""
+    if bind.is_same(other):
+        return "connections would go to either at random"
+    return "one of them would take connections meant for the other"
+
+
+def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -> None:
+    """Says which of a wildcard's connections go elsewhere, where that may not be meant."""
+    if bind.takes_from(other):
+        winner, loser, how = bind, other, f"takes {{}} from {whose} ({other})"
+    elif other.takes_from(bind):
+        winner, loser, how = other, bind, f"leaves {{}} to {whose} ({other})"
+    else:
+        return
+    are_wildcards = {winner.vip.address, loser.vip.address} <= {"*", "0.0.0.0", "::"}
+    if are_wildcards and not loser.says("v4v6"):
+        return
+    connections = "IPv4 connections" if are_wildcards else f"connections to {winner.vip.address}"
+    place.doubtful(
+        str(bind),
+        f"{how.format(connections)}, since Linux prefers the more exact address",
+        "If that is not meant, choose another port or haproxy_bind.",
+    )
+
+
+def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, binds.Bind]]:
+    """What listens beside the services, with the setting that says where."""
+    if settings["haproxy_stats_enabled"]:
+        yield "haproxy_stats_port", binds.stats_bind(settings)
+    if settings["haproxy_ssl_letsencrypt_enable"] and settings["haproxy_ssl_letsencrypt_certbot_bind_address"]:
+        yield "haproxy_ssl_letsencrypt_certbot_backend_port", binds.certbot_bind(settings)
+    if peers.are_used((item.service for item in items), settings):
+        yield "haproxy_peers_port", peers.own_bind(settings)
+
+
+def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """Somebody must send the CA's requests to certbot."""
+    is_http = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "http-01"
+    if (
+        settings["haproxy_ssl_letsencrypt_enable"]
+        and is_http
+        and not any(binds.is_certbot(item.service, settings) for item in items)
+    ):
+        Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").doubtful(
+            settings["haproxy_ssl_letsencrypt_certbot_backend_port"],
+            "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
+            "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
+            " haproxy_frontend_acls of one on port 80.",
+        )
+
+
+def shared_tables(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+    """Whoever shares stick tables must know where the others are, and be one of them."""
+    if not peers.are_used((item.service for item in items), settings):
+        return
+    place, own, unknown = Place(problems, "haproxy_peers"), settings["inventory_hostname"], peers.unknown(settings)
+    if own not in settings["haproxy_peers"]:
+        place.wrong(
+            None,
+            f"lacks {own}, and HAProxy shares nothing unless it is a peer itself",
+            "Add its address, or set it to {}.",
+        )
+    if unknown:
+        place.doubtful(
+            None,
+            f"has no IP address of {', '.join(unknown)}, so stick tables are not shared with it",
+            "Gather the facts of all load balancers, or list their addresses in haproxy_peers.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Backends:
+    """The services that others may send requests to."""
+
+    every: t.Mapping[str, Item]
+    present: frozenset[str]
+    usable: frozenset[str]
+
+    def refer(self, name: str, place: Place, mode: str) -> None:
+        """Notes what is wrong with a reference from a frontend of this mode to a service's backend."""
+        if name in self.usable:
+            if mode == "http" and self.every[name].service["haproxy_balance_type"] == "tcp":
+                place.wrong(name, "is a tcp service, and requests are http", "Give both the same haproxy_balance_type.")
+        elif name not in self.every:
+            place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Use the name of a service.")
+        elif name not in self.present:
+            place.wrong(
+                name, "is a service that is switched off", "Enable the service, or send the requests elsewhere."
+            )
+        elif self.every[name].service["haproxy_frontend_only"]:
+            place.wrong(name, "has no backend: haproxy_frontend_only is set", "Use a service that has one.")
+
+    def refer_section(self, section: str, place: Place, mode: str) -> None:
+        """The same for a section's own name, as maps hold it."""
+        if section.endswith("-back"):
+            self.refer(section[: -len("-back")], place, mode)
+        else:
+            hint = f"Write {section}-back." if section in self.usable else "Write the name of a service with -back."
+            place.wrong(section, "is not a backend", hint)
+
+
+def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.Iterable[tuple[str, Place]]) -> None:
+    """Whoever sends requests to another service's backend must find one there; ``lines`` are all raw lines."""
+    backends = Backends(
+        every,
+        frozenset(item.name for item in wanted),
+        frozenset(item.name for item in wanted if binds.has_backend(item.service)),
+    )
+    in_raw_lines(wanted, backends)
+    uses = map_uses(line for line, _place in lines)
+    for item in wanted:
+        service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
+        if service["haproxy_default_backend"]:
+            backends.refer(service["haproxy_default_backend"], place.key("haproxy_default_backend"), mode)
+        for key, key_mode in (("haproxy_acls", mode), ("haproxy_frontend_acls", "http")):
+            for name, acl in (service[key] or {}).items():
+                if acl.get("backend_name"):
+                    backends.refer(acl["backend_name"], place.key(f"{key}.{name}.backend_name"), key_mode)
+        for index, entries in enumerate(service["haproxy_map_entries"] or ()):
+            use = uses.get(entries["name"])
+            if use and entries.get("state") != "absent":
+                map_entries(entries, place.key("haproxy_map_entries").item(index).key("entries"), use, backends)
+
+
+def in_raw_lines(wanted: t.Sequence[Item], backends: Backends) -> None:
+    """Backends, tables and maps that raw lines name."""
+    maps = {entries["name"] for item in wanted for entries in item.service["haproxy_map_entries"] or ()}
+    for item in wanted:
+        for key in (*FRONTEND_LINES, "haproxy_backend_arguments"):
+            for index, line in enumerate(item.service[key] or ()):
+                place = item.place.key(key).item(index)
+                if key in FRONTEND_LINES and (target := BACKEND.match(line)):
+                    backends.refer(target[1], place, item.service["haproxy_balance_type"])
+                for name in TABLE.findall(line):
+                    backends.refer(name, place, "tcp")
+                for name in MAP_FILE.findall(line):
+                    if name not in maps and (hint := did_you_mean(name, maps)):
+                        place.doubtful(name, "is not a map of haproxy_map_entries", hint)
+
+
+def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
+    """Services are limited to load balancers that are there; others may be those of another inventory."""
+    known = settings["haproxy_hosts"]
+    if known is None or settings["haproxy_host"] != settings["inventory_hostname"]:
+        return
+    for item in items:
+        for index, name in enumerate(item.service["haproxy_limit_hosts"] or ()):
+            if name not in known:
+                item.place.key("haproxy_limit_hosts").item(index).doubtful(
+                    name, "is not one of the load balancers", did_you_mean(name, known)
+                )
+
+
+def map_entries(entries: Data, place: Place, use: MapUse, backends: Backends) -> None:
+    """Each line of a file that is used as a map has a value, and it is a backend where the map chooses one."""
+    for index, line in enumerate(entries.get("entries", ())):
+        words = line.split(maxsplit=1)
+        if line.startswith("#"):
+            continue
+        if len(words) < 2:
+            why = f"has no value, and {use.line!r} looks one up"
+            say = place.item(index).wrong if use.names else place.item(index).doubtful
+            say(line, why, f"Write a key, a blank and a {'backend' if use.names else 'value'}.")
+        else:
+            for before, after in use.names:
+                backends.refer_section(f"{before}{words[1]}{after}", place.item(index), "http")
+
+
+@dataclasses.dataclass
+class MapUse:
+    """A line that looks values up in a map, and what stands before and after them where they name a backend."""
+
+    line: str
+    names: set[tuple[str, str]] = dataclasses.field(default_factory=set)
+
+
+def map_uses(lines: t.Iterable[str]) -> dict[str, MapUse]:
+    """How maps are used, by their name."""
+    uses: dict[str, MapUse] = {}
+    for line in lines:
+        for path in MAP.findall(line):
+            use = uses.setdefault(re.sub(r".*/|\.map$", "", path), MapUse(line))
+            words = split(line)
+            name = COMPUTED_NAME.fullmatch(words[1]) if words[0] == "use_backend" and len(words) > 1 else None
+            if name and path in MAP.findall(name["expression"]):
+                use.line = line
+                use.names.add((name["before"], name["after"]))
+    return uses
+
+
+def raw_lines(items: t.Iterable[Item], settings: Data, problems: Problems) -> t.Iterator[tuple[str, Place]]:
+    """All raw lines of services and settings."""
+    for item in items:
+        for key in KEYS_WITH_LINES:
+            if item.service[key.name]:
+                yield from lines_in(key.kind, item.service[key.name], item.place.key(key.name))
+    for key in SETTINGS_WITH_LINES:
+        if settings.get(key.name):
+            yield from lines_in(key.kind, settings[key.name], Place(problems, key.name))

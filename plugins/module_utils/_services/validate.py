@@ -1,0 +1,216 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads services and settings as the user wrote them, and finds every mistake in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
+    binds,
+    crosscheck,
+    extra_sections,
+    rules,
+    undefined,
+    variables,
+    vips,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import (
+    Invalid,
+    Place,
+    Problems,
+    did_you_mean,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
+    SERVICE,
+    SERVICE_DEFAULTS,
+    SERVICE_FOLLOWS,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import (
+    SETTING_DEFAULTS,
+    SETTINGS,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import Key, is_set
+
+Data = dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """Services and settings in their normal form, fit for the model."""
+
+    services: list[Data]
+    settings: Data
+    problems: Problems
+
+    def or_raise(self) -> Checked:
+        if self.problems.errors:
+            raise Invalid(self.problems)
+        return self
+
+
+def check(
+    sources: t.Mapping[str, t.Any],
+    settings: t.Mapping[str, t.Any],
+    hosts: t.Mapping[str, str],
+    variable_names: t.Iterable[str] = (),
+    known_variables: t.Collection[str] = (),
+    secrets: t.Collection[str] = (),
+    movement: vips.Movement | None = None,
+) -> Checked:
+    """Every mistake of every service and setting.
+
+    ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
+    inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads,
+    ``secrets`` what no message may show, ``movement`` the addresses that keepalived moves, if it does.
+    """
+    problems = Problems(secrets=secrets)
+    read_settings = read_all_settings(settings, problems)
+    variables.check(variable_names, known_variables, problems)
+    place = Place(problems, "")
+    rules.check_settings(read_settings, place)
+    every = list(read_services(sources, read_settings, hosts, problems))
+    crosscheck.servers(every)
+    for item in every:
+        if is_enabled(item.service):
+            rules.limit_hosts(item.service, item.place)
+    crosscheck.load_balancers((item for item in every if is_enabled(item.service)), read_settings)
+    wanted = [item for item in every if is_wanted(item.service, read_settings)]
+    crosscheck.names(wanted)
+    for item in wanted:
+        rules.check(item.service, item.place, read_settings)
+    crosscheck.sockets(wanted, read_settings, problems)
+    crosscheck.shared_tables(wanted, read_settings, problems)
+    crosscheck.challenges(wanted, read_settings, problems)
+    crosscheck.tracking(wanted)
+    lines = list(crosscheck.raw_lines(wanted, read_settings, problems))
+    crosscheck.references(wanted, {item.name: item for item in every}, lines)
+    extra_sections.check(read_settings, place, {item.name for item in wanted})
+    others = crosscheck.raw_lines((item for item in every if not is_wanted(item.service, read_settings)), {}, problems)
+    extra_sections.references(lines, (line for line, _place in others), read_settings, place)
+    vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
+    if not every:
+        # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
+        Place(problems, "haproxy_service_configs").doubtful(
+            None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
+        )
+    problems.sort()
+    return Checked([item.service for item in wanted], read_settings, problems)
+
+
+def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
+    """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
+    place = Place(problems, "")
+    read, _is_whole = SETTINGS.read_keys(undefined.told(dict(settings), place), place)
+    whole = {**SETTING_DEFAULTS, **read}
+    check_versions(read, SETTINGS.keys, place, whole)
+    return whole
+
+
+def read_services(
+    sources: t.Mapping[str, t.Any],
+    settings: Data,
+    hosts: t.Mapping[str, str],
+    problems: Problems,
+) -> t.Iterator[Item]:
+    for variable, services in sources.items():
+        place = Place(problems, variable)
+        if undefined.is_marked(services):
+            undefined.told(services, place)
+        elif isinstance(services, (list, tuple)):
+            for index, given in enumerate(services):
+                yield from read_item(unwrapped(given), place.item(index), settings, hosts)
+        elif is_set(services):
+            place.wrong(services, "is not a list", "Write a list of service dictionaries.")
+
+
+def read_item(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
+    name = given.get("haproxy_service_name") if isinstance(given, dict) else ""
+    place = place.of_service(str(name) if isinstance(name, (str, int)) else "")
+    service = undefined.told(given, place)
+    if isinstance(service, dict):
+        yield read_service(service, place, settings, hosts)
+    else:
+        place.wrong(service, "is not a service", "Write a dictionary of the keys of a service.")
+
+
+def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
+    """One service in its normal form: aliases resolved, defaults filled in, nodes with addresses."""
+    read, is_whole = SERVICE.read_keys(given, place)
+    check_versions(read, SERVICE.keys, place, settings)
+    defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
+    service = {**defaults, **read}
+    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
+        # Not given at all stays None: a service may have been written to have no servers.
+        # Those of a service that is switched off may have left the inventory.
+        if service[key] is not None and is_enabled(service):
+            service[key] = resolved(service[key], place.key(key), hosts)
+    service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
+    switched_off = frozenset(key for key, value in read.items() if value is False)
+    return Item(dataclasses.replace(place, switched_off=switched_off), service, is_whole)
+
+
+def unwrapped(given: t.Any) -> t.Any:
+    """The dictionary inside the older form `- service: {…}`."""
+    if isinstance(given, dict) and set(given) == {"service"}:
+        return given["service"]
+    return given
+
+
+def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> list[Data]:
+    """The nodes, each with an address; names come from the inventory."""
+    result = []
+    for index, node in enumerate(nodes):
+        address = node.get("ip_addr") or hosts.get(node["name"])
+        if not address and binds.is_ip(node["name"]):
+            address = node["name"]
+        if not address:
+            hint = did_you_mean(node["name"], hosts) or "Add the host, or set name and ip_addr."
+            place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
+            address = "0.0.0.0"
+        if not binds.is_ip(address):
+            place.item(index).doubtful(
+                address,
+                "is a DNS name, which HAProxy resolves only when it starts or reloads",
+                "Use an address if you can.",
+            )
+        result.append({**node, "ip_addr": address})
+    return result
+
+
+def check_versions(read: Data, keys: t.Iterable[Key], place: Place, settings: Data) -> None:
+    target = version_tuple(settings["haproxy_version"])
+    for key in keys:
+        is_asked = read.get(key.name, key.default) != key.default
+        if key.since and is_asked and target < version_tuple(key.since):
+            place.key(key.name).wrong(
+                read[key.name],
+                f"needs HAProxy {key.since}, and haproxy_version is {settings['haproxy_version']}",
+                "Remove it, or upgrade HAProxy and set haproxy_version.",
+            )
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def is_enabled(service: Data) -> bool:
+    """Whether any load balancer may have the service."""
+    return bool(service["state"] != "absent" and service["haproxy_service_enabled"])
+
+
+def is_wanted(service: Data, settings: Data) -> bool:
+    """Whether this load balancer has the service at all."""
+    if not is_enabled(service):
+        return False
+    limit = service["haproxy_limit_hosts"]
+    return limit is None or settings["haproxy_host"] in limit
+
+
+def is_listening(service: Data) -> bool:
+    """Whether any load balancer has a frontend of it."""
+    return is_enabled(service) and bool(service["haproxy_frontend_only"] or binds.has_backend(service))

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The linter: what ``keepalived -t`` does not say about a text, before it says anything.
+
+The rules are tables in ``rules/``, from which the page about them is written. The linter looks at the text, because
+that is what will run, whoever wrote it; at the host; and at the instances of the other nodes, where they are known.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+from types import ModuleType
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, is_whole, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking import masked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding, Rule
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rules import (
+    addresses,
+    cluster,
+    daemon,
+    election,
+    servers,
+    trackers,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, Subject
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+CHAPTERS: dict[str, ModuleType] = {
+    "Addresses": addresses,
+    "Election": election,
+    "Trackers and scripts": trackers,
+    "Nodes of a cluster": cluster,
+    "The daemon": daemon,
+    "Virtual servers": servers,
+}
+
+Nodes = t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]
+
+
+class LintFailed(LbforgeError):
+    """The text breaks rules whose breach is an error."""
+
+
+def rules_of(chapter: ModuleType) -> list[Rule]:
+    return [value for value in vars(chapter).values() if isinstance(value, Rule)]
+
+
+RULES: tuple[Rule, ...] = tuple(rule for chapter in CHAPTERS.values() for rule in rules_of(chapter))
+
+
+def unheard(before: str, after: str) -> list[str]:
+    """The instances whose adverts a node with the text before does not take: it serves beside their sender."""
+
+    def adverts(text: str) -> dict[str, tuple[t.Any, ...]]:
+        return {
+            one.name: (
+                one.router_id,
+                one.version,
+                frozenset(address.ip for address in one.addresses),
+                tuple(entry.words for entry in one.statement.entries("authentication")) if one.statement else (),
+            )
+            for one in subject_of(text, {}, "").instances
+        }
+
+    old, new = adverts(before), adverts(after)
+    return [name for name in new if name in old and new[name] != old[name]]
+
+
+def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
+    """What the rules look at, still without a host."""
+    fellows = {name: instances for name, instances in (nodes or {}).items() if name != node}
+    return Subject(Statement((), 0, parse(text)), is_whole(text), fellows=fellows)
+
+
+def lint(
+    subject: Subject, host: Host, text: str, ignored: t.Container[str] = (), secrets: t.Iterable[str] = ()
+) -> list[Finding]:
+    """Every breach of a rule that is not ``ignored``, in the order of the lines."""
+    subject = replace(subject, host=host)
+    hidden = [secret for secret in secrets if secret]
+    lines = masked(text, hidden).splitlines()
+    findings = []
+    for rule in RULES:
+        for hit in rule.find(subject) if rule.name not in ignored else ():
+            line = hit.statement.line
+            quoted = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+            findings.append(
+                Finding(
+                    rule=rule.name,
+                    severity=rule.severity,
+                    line=line,
+                    where=f"line {line} ({quoted})" if line else "the whole text",
+                    what=f"{masked(hit.found, hidden)} {rule.what}",
+                    instead=rule.instead,
+                )
+            )
+    return sorted(findings, key=lambda finding: finding.line)
+
+
+def unknown_rules(names: t.Iterable[str]) -> list[str]:
+    known = {rule.name for rule in RULES}
+    return [name for name in names if name not in known]
+
+
+def refuse(findings: t.Sequence[Finding], path: str) -> None:
+    """Raise all errors at once, if there are any."""
+    errors = [str(finding) for finding in findings if finding.severity == "error"]
+    if errors:
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise LintFailed("\n".join([f"{path} was not changed: {count}:", *errors]), errors=errors)

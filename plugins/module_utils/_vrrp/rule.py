@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a rule of the linter is: a row of the table in the documentation, and the function that finds it broken."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject
+
+Severity = t.Literal["error", "warning"]
+
+
+class Hit(t.NamedTuple):
+    """One place where a rule is broken, and what stands there."""
+
+    statement: Statement
+    found: str
+
+
+Find = t.Callable[[Subject], t.Iterator[Hit]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An error surely breaks something or surely surprises; a warning may."""
+
+    name: str
+    severity: Severity
+    what: str
+    """What would happen, one sentence or more."""
+    instead: str
+    """What to write instead."""
+    find: Find
+
+
+def rule(severity: Severity, what: str, instead: str) -> t.Callable[[Find], Rule]:
+    """Make a rule of a function, with the name of the function."""
+    return lambda find: Rule(find.__name__.replace("_", "-"), severity, what, instead, find)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A broken rule in one text, in words for its reader."""
+
+    rule: str
+    severity: Severity
+    line: int
+    where: str
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} Instead: {self.instead} [{self.rule}]"

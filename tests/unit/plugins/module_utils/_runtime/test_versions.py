@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import (
+    FEATURES,
+    HarmfulCommandError,
+    VersionError,
+    refuse_harmful,
+    require,
+)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_feature_is_there_since_its_version(feature: str) -> None:
+    since = FEATURES[feature].since
+    require(feature, since)
+    require(feature, Version(since.major, since.minor, 12))
+    with pytest.raises(VersionError, match=f"needs {since.major}.{since.minor} or newer"):
+        require(feature, Version(since.major, since.minor - 1, 99))
+
+
+def test_a_version_error_says_which_version_runs() -> None:
+    with pytest.raises(VersionError) as caught:
+        require("dynamic servers", Version(2, 4, 22))
+    assert "HAProxy 2.4.22 runs here, and adding and removing servers over its socket needs 2.6" in str(caught.value)
+    assert caught.value.details == {"feature": "dynamic servers", "version": "2.4.22", "since": "2.6"}
+
+
+@pytest.mark.parametrize(
+    ("command", "version", "why"),
+    [
+        ("set maxconn frontend web-front-1 100", Version(2, 6, 12), "deadlock"),
+        ("set maxconn frontend web-front-1 100", Version(3, 0, 11), "3.1 mends it"),
+        ("add server b/s 127.0.0.1:80 enabled", Version(2, 6), "no traffic"),
+        ("add server b/s 127.0.0.1:80 check enabled weight 1", Version(3, 2), "no traffic"),
+        ("set server b/s addr 127.0.0.1 port +1", Version(3, 2), "port map"),
+        ("set server b/s addr 127.0.0.1 port -1", Version(2, 6), "port map"),
+        ("add server b/s 127.0.0.1:+80", Version(2, 6), "port map"),
+        ("add server b/s [::1]:-80 check", Version(2, 6), "port map"),
+    ],
+)
+def test_harmful_commands_are_refused_with_the_reason(command: str, version: Version, why: str) -> None:
+    with pytest.raises(HarmfulCommandError, match=why):
+        refuse_harmful(command, version)
+
+
+@pytest.mark.parametrize(
+    ("command", "version"),
+    [
+        ("set maxconn frontend web-front-1 100", Version(3, 1)),
+        ("set maxconn server b/s 100", Version(2, 6)),
+        ("set maxconn global 100", Version(2, 6)),
+        ("add server b/enabled 127.0.0.1:80 check", Version(2, 6)),
+        ("add server b/s 127.0.0.1:80 check sni str(enabled-x)", Version(2, 6)),
+        ("set server b/s addr 127.0.0.1 port 81", Version(2, 6)),
+    ],
+)
+def test_others_are_not(command: str, version: Version) -> None:
+    refuse_harmful(command, version)
