@@ -73,7 +73,7 @@ options:
     default: /etc/haproxy/ssl
 seealso:
   - module: lbforge.haproxy.haproxy_config
-  - module: lbforge.haproxy.haproxy_server
+  - module: lbforge.haproxy.haproxy_backend_server
 """
 
 EXAMPLES = r"""

@@ -34,7 +34,9 @@ options:
         type: path
         required: true
       content:
-        description: Text of the file. It is shown with C(--diff), so for secrets use M(lbforge.haproxy.pki_install).
+        description:
+          - Text of the file.
+          - With C(--diff) it is shown if everybody may read the file. For a secret, set C(no_log) for the task, too.
         type: str
         required: true
       owner:
@@ -46,7 +48,7 @@ options:
         type: str
         default: root
       mode:
-        description: Its mode, in quotes.
+        description: Its mode, in quotes. One that lets everybody read a private key is refused.
         type: str
         default: "0644"
   absent:
@@ -56,7 +58,6 @@ options:
     default: []
 seealso:
   - module: ansible.builtin.copy
-  - module: lbforge.haproxy.pki_install
 """
 
 EXAMPLES = r"""

@@ -263,7 +263,7 @@ options:
     default: []
   files:
     description:
-      - Files to return for M(lbforge.haproxy.pki_install), as the variable C(pki_install_certificates) lists them.
+      - Files to return for M(lbforge.haproxy.node_files), as the variable C(pki_install_certificates) lists them.
       - A task that uses this for private keys needs C(no_log=true).
     type: list
     elements: dict
@@ -297,7 +297,7 @@ options:
         description: Its mode, in quotes. The default is V(0600) for keys and O(files[].src), V(0644) for the others.
         type: str
   anchors:
-    description: Authorities to return as trust anchors, for M(lbforge.haproxy.pki_install).
+    description: Authorities to return as trust anchors, for M(lbforge.haproxy.pki_trust).
     type: list
     elements: dict
     default: []
@@ -335,7 +335,7 @@ options:
     type: str
     default: ""
 seealso:
-  - module: lbforge.haproxy.pki_install
+  - module: lbforge.haproxy.pki_trust
 """
 
 EXAMPLES = r"""

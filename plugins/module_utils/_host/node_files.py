@@ -55,12 +55,13 @@ class Wanted:
         return [*([] if same else ["its content is another"]), *([] if owned == self.owned else [f"it has {owned}"])]
 
     def diff(self) -> dict[str, str]:
-        """Return what is there and what is wanted, as Ansible shows it; only for what everybody may read."""
-        before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        """Return what is there and what is wanted, as Ansible shows it; texts only of what everybody may read."""
         shown = {"before_header": str(self.path), "after_header": str(self.path)}
-        if before.encode() == self.content and self.path.exists():
-            return {**shown, "before": f"{', '.join(self.differences())}\n", "after": f"{self.owned}\n"}
-        return {**shown, "before": before, "after": self.content.decode()}
+        before = self.path.read_bytes() if self.path.exists() else b""
+        is_public = self.owned.mode & (self.path.stat().st_mode if self.path.exists() else -1) & 0o004
+        if is_public and before != self.content:
+            return {**shown, "before": before.decode(errors="replace"), "after": self.content.decode()}
+        return {**shown, "before": f"{', '.join(self.differences())}\n", "after": f"{self.owned}\n"}
 
     def write(self) -> None:
         """Put it there, and its directories if they are missing."""

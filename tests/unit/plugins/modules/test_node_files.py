@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import pathlib
+import subprocess
 import typing as t
 
 import pytest
@@ -119,7 +121,7 @@ def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib
     result = call(
         {"dest": str(tmp_path / "good"), "content": ""},
         {"dest": "relative", "content": "", "owner": "nobody-of-that-name"},
-        {"dest": str(tmp_path / "good"), "content": "", "mode": "rw"},
+        {"dest": str(tmp_path / "good"), "content": "", "mode": "rw", "group": "nobodies"},
         {"dest": str(tmp_path / "key"), "content": key},
     )
     assert result["errors"] == [
@@ -127,6 +129,33 @@ def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib
         "files[1].owner: there is no user 'nobody-of-that-name' on this node",
         f"files[2].dest: '{tmp_path}/good' is there twice",
         "files[2].mode: 'rw' is not a mode such as '0640', in quotes",
+        "files[2].group: there is no group 'nobodies' on this node",
         "files[3].mode: 0644 would let everybody read the private key in it",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_gets_its_owner_and_mode_and_is_not_shown(
+    tmp_path: pathlib.Path, run_module: t.Callable[..., t.Any]
+) -> None:
+    key = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True, capture_output=True, text=True)
+    path = tmp_path / "new" / "a.key"
+    file = {"dest": str(path), "content": key.stdout, "owner": "nobody", "group": "0", "mode": "0640"}
+
+    def install(check: bool = False, **changes: str) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = run_module(node_files, _ansible_check_mode=check, files=[{**file, **changes}])
+        assert "PRIVATE" not in json.dumps({**result, "invocation": None})
+        return result
+
+    assert install(check=True)["written"] == {str(path): "it is missing"}
+    assert not path.exists()
+    assert install()["changed"]
+    assert path.read_text() == key.stdout
+    assert (path.owner(), path.group(), path.stat().st_mode & 0o777) == ("nobody", "root", 0o640)
+    assert [install(check=check)["changed"] for check in (True, False)] == [False, False]
+    path.chmod(0o644)
+    assert "mode 0644" in install()["written"][str(path)]
+    assert path.stat().st_mode & 0o777 == 0o640
+    path.write_text("damaged")
+    assert install()["written"] == {str(path): "its content is another"}
+    assert list(path.parent.iterdir()) == [path]

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: pki_install
-short_description: Keys and certificates on a node, and the authorities that it trusts
+module: pki_trust
+short_description: Certificate authorities that a node trusts
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Writes keys and certificates to their places, each whole and with its owner and mode from its first moment.
   - Puts certificates of authorities, each in a file of its own, where the system looks for trust anchors, and has the
     system make its bundle of them.
   - Looks into the bundle, so that a run cut off between the file and the bundle is finished by the next one.
@@ -30,7 +29,7 @@ options:
         trusted no more once it is not among them.
     type: list
     elements: dict
-    default: []
+    required: true
     suboptions:
       name:
         description: Name of the file, without C(.crt).
@@ -38,34 +37,6 @@ options:
         required: true
       content:
         description: Certificate in PEM format.
-        type: str
-        required: true
-  files:
-    description:
-      - Files to write, such as C(files) of M(lbforge.haproxy.pki_certificates). Their directories are made if they are
-        missing.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      dest:
-        description: Absolute path on the node.
-        type: path
-        required: true
-      content:
-        description: PEM text.
-        type: str
-        required: true
-      owner:
-        description: Name or number of its user.
-        type: str
-        default: root
-      group:
-        description: Name or number of its group.
-        type: str
-        default: root
-      mode:
-        description: Its mode, in quotes. One that lets everybody read a private key is refused.
         type: str
         required: true
   directory:
@@ -89,13 +60,8 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Install the key and the certificate of a message queue
-  lbforge.haproxy.pki_install:
-    files: "{{ pki.files }}"
-  no_log: true
-
 - name: Trust our root
-  lbforge.haproxy.pki_install:
+  lbforge.haproxy.pki_trust:
     anchors:
       - name: HAProxyRoot
         content: "{{ lookup('ansible.builtin.file', '/etc/pki/haproxy-ca/roots/HAProxyRoot/certs/HAProxyRoot.crt') }}"
@@ -107,12 +73,6 @@ installed:
   returned: success
   type: list
   elements: str
-written:
-  description: Files that were, or would be, written, with the reason for each.
-  returned: success
-  type: dict
-  sample:
-    /etc/rabbitmq/rabbitmq.key: it is missing
 removed:
   description: Names of the anchors that were, or would be, trusted no more.
   returned: success
@@ -129,7 +89,6 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.node_files import parse_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.trust import TrustError, TrustStore, parse_anchors
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -139,21 +98,10 @@ class QuietModule(Quiet, AnsibleModule):
     """A module whose arguments do not go to the log of the system."""
 
 
-def place(module: AnsibleModule) -> dict[str, str]:
-    """Write the files that are not as they should be; return why, by their paths."""
-    wanted = {file: file.differences() for file in parse_files(module.params["files"])}
-    if not module.check_mode:
-        for file, differences in wanted.items():
-            if differences:
-                file.write()
-    return {str(file.path): ", ".join(differences) for file, differences in wanted.items() if differences}
-
-
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Install what is missing, have the bundle made, and look whether it came out right."""
     params = module.params
     anchors = parse_anchors(params["anchors"])
-    written = place(module)
     store = TrustStore(params["directory"], params["bundle"])
     before = {anchor: store.read(anchor) for anchor in anchors}
     outdated = [anchor for anchor in anchors if before[anchor] != anchor.content]
@@ -172,8 +120,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
             command = " ".join(params["command"])
             raise TrustError(f"{command} succeeded, but {params['bundle']} has no certificate of {', '.join(refused)}")
     return {
-        "changed": bool(wanting or retired or written),
-        "written": written,
+        "changed": bool(wanting or retired),
         "installed": [anchor.name for anchor in wanting],
         "removed": [path.stem for path in retired],
         "diff": [
@@ -188,27 +135,15 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         + [
             {"before_header": str(path), "before": text, "after_header": str(path), "after": ""}
             for path, text in retired.items()
-        ]
-        + [
-            {"before_header": path, "before": f"{why}\n", "after_header": path, "after": "as it should be\n"}
-            for path, why in written.items()
         ],
     }
 
 
 def main() -> t.NoReturn:
     anchor = {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}
-    file = {
-        "dest": {"type": "path", "required": True},
-        "content": {"type": "str", "required": True, "no_log": True},
-        "owner": {"type": "str", "default": "root"},
-        "group": {"type": "str", "default": "root"},
-        "mode": {"type": "str", "required": True},
-    }
     module = QuietModule(
         argument_spec={
-            "anchors": {"type": "list", "elements": "dict", "default": [], "options": anchor},
-            "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+            "anchors": {"type": "list", "elements": "dict", "required": True, "options": anchor},
             "directory": {"type": "path", "default": "/usr/local/share/ca-certificates"},
             "bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "command": {"type": "list", "elements": "str", "default": ["update-ca-certificates"]},

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: haproxy_server
+module: haproxy_backend_server
 short_description: Change servers of a running HAProxy without a reload
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
@@ -142,7 +142,7 @@ options:
 
 EXAMPLES = r"""
 - name: Drain a server in every pool and wait for its sessions to end
-  lbforge.haproxy.haproxy_server:
+  lbforge.haproxy.haproxy_backend_server:
     backend: "*"
     name: web1
     state: drain
@@ -151,14 +151,14 @@ EXAMPLES = r"""
     on_timeout: force
 
 - name: Put it back, and wait until all its checks have passed
-  lbforge.haproxy.haproxy_server:
+  lbforge.haproxy.haproxy_backend_server:
     backend: "*"
     name: web1
     state: ready
     wait: true
 
 - name: Send a tenth of the traffic to the new release
-  lbforge.haproxy.haproxy_server:
+  lbforge.haproxy.haproxy_backend_server:
     servers:
       - backend: web-back
         name: blue*
@@ -168,7 +168,7 @@ EXAMPLES = r"""
         weight: 10
 
 - name: Add servers that get traffic once their checks have passed
-  lbforge.haproxy.haproxy_server:
+  lbforge.haproxy.haproxy_backend_server:
     servers:
       - backend: web-back
         name: web8
@@ -187,7 +187,7 @@ EXAMPLES = r"""
         check: true
 
 - name: Remove a server once it has no session any more
-  lbforge.haproxy.haproxy_server:
+  lbforge.haproxy.haproxy_backend_server:
     backend: web-back
     name: web9
     state: absent

@@ -15,7 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
-from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_server
+from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_backend_server
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually
 
 CONFIGURATION = """
@@ -49,7 +49,7 @@ class Lab:
 
     def __init__(self, running: t.Any, run_module: t.Callable[..., dict[str, t.Any]]) -> None:
         self.running = running
-        self._run = functools.partial(run_module, haproxy_server)
+        self._run = functools.partial(run_module, haproxy_backend_server)
 
     def run(self, *items: dict[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
         servers = {"servers": list(items)} if items else {}
@@ -514,7 +514,7 @@ def test_what_was_taken_out_is_known_though_the_run_was_cut_off(lab: Lab, monkey
 
     item, ledger = {"backend": "app", "name": "web1"}, str(lab.running.home / "ledger")
     with monkeypatch.context() as patched:
-        patched.setattr(haproxy_server, "carry_out", cut_off)
+        patched.setattr(haproxy_backend_server, "carry_out", cut_off)
         assert lab.run({**item, "state": "drain"}, ledger=ledger)["msg"] == "cut off"
     assert states(lab, "app/web1") == ["8"]
     lab.run({**item, "state": "ready"}, ledger=ledger)

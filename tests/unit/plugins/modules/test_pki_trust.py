@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.modules import pki_install
+from ansible_collections.lbforge.haproxy.plugins.modules import pki_trust
 
 COMMAND = shutil.which("update-ca-certificates") or "/usr/sbin/update-ca-certificates"
 pytestmark = pytest.mark.skipif(not pathlib.Path(COMMAND).exists(), reason="needs update-ca-certificates")
@@ -57,7 +56,7 @@ class Node:
             "command": [str(word) for word in command],
             **params,
         }
-        return self._run_module(pki_install, _ansible_check_mode=check, **arguments)
+        return self._run_module(pki_trust, _ansible_check_mode=check, **arguments)
 
     def trusts(self, path: pathlib.Path) -> bool:
         arguments = ["openssl", "verify", "-CAfile", self.bundle, path]
@@ -145,48 +144,3 @@ def test_a_command_that_does_not_do_it_is_an_error(
     failed = node.call(certificate(tmp_path, "Root"), command=[command])
     assert failed["failed"]
     assert words in failed["msg"]
-
-
-def test_files_get_their_content_owner_and_mode(tmp_path: pathlib.Path, run_module: t.Callable[..., t.Any]) -> None:
-    key = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True, capture_output=True, text=True)
-    path = tmp_path / "new" / "a.key"
-    file = {"dest": str(path), "content": key.stdout, "owner": "nobody", "group": "0", "mode": "0640"}
-
-    def install(check: bool = False, **changes: str) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = run_module(pki_install, _ansible_check_mode=check, files=[{**file, **changes}])
-        assert "PRIVATE" not in json.dumps({**result, "invocation": None})
-        return result
-
-    assert install(check=True)["written"] == {str(path): "it is missing"}
-    assert not path.exists()
-    assert install()["changed"]
-    assert path.read_text() == key.stdout
-    assert (path.owner(), path.group(), path.stat().st_mode & 0o777) == ("nobody", "root", 0o640)
-    assert [install(check=check)["changed"] for check in (True, False)] == [False, False]
-    path.chmod(0o644)
-    assert "mode 0644" in install()["written"][str(path)]
-    assert path.stat().st_mode & 0o777 == 0o640
-    path.write_text("damaged")
-    assert install()["written"] == {str(path): "its content is another"}
-    assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(
-    ("file", "words"),
-    [
-        ({"dest": "relative"}, "files[0].dest: 'relative' is not the absolute path"),
-        ({"mode": "rw"}, "files[0].mode: 'rw' is not a mode"),
-        ({"mode": "0644"}, "files[0].mode: 0644 would let everybody read the private key"),
-        ({"owner": "no-such-user"}, "files[0].owner: there is no user 'no-such-user' on this node"),
-        ({"group": "no-such-group"}, "files[0].group: there is no group 'no-such-group'"),
-    ],
-)
-def test_bad_files_are_refused(
-    tmp_path: pathlib.Path, run_module: t.Callable[..., t.Any], file: dict[str, str], words: str
-) -> None:
-    good = {"dest": str(tmp_path / "a"), "mode": "0600", "content": "-----BEGIN PRIVATE KEY-----\n"}
-    result = run_module(
-        pki_install, files=[{**good, "dest": str(tmp_path / "b"), "mode": "0600"}, good, {**good, **file}]
-    )
-    assert words.replace("files[0]", "files[2]") in result["msg"]
-    assert list(tmp_path.iterdir()) == []
