@@ -60,7 +60,8 @@ def test_all_answered(run_module: Run) -> None:
     assert [target["address"] for target in found["targets"]] == ["127.0.0.1", "localhost"]
     for target in found["targets"]:
         assert target["outages"] == []
-        assert 15 <= target["sent"] == target["answered"] <= 26
+        # Every 20 ms, but for the moments in which this machine had no time for the prober.
+        assert int(0.5 / (0.02 + found["lag"])) <= target["sent"] == target["answered"] <= 26
 
 
 @pytest.mark.parametrize(("status", "counts"), [(200, True), (301, True), (404, True), (500, False), (503, False)])
