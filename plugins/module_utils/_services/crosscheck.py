@@ -24,11 +24,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
 
 Data = dict[str, t.Any]
 
-# Sections of other services that raw lines name.
-BACKEND = re.compile(r"\s*(?:use_backend|default_backend)\s+([\w.:-]+)-back(?=\s|$)")
-TABLE = re.compile(r"\s(?:table|stick-table)\s+([\w.:-]+)-back(?=[\s}]|$)")
+# The section of a service, as raw lines name it, and the words that it follows.
+BACKEND = re.compile(r"([\w.:-]+)-back")
+CHOOSES_BACKEND = ("use_backend", "default_backend")
 MAP_FILE = re.compile(r"/etc/haproxy/([\w.-]+)\.map\b")
-FRONTEND_LINES = ("haproxy_maps", "haproxy_frontend_raw")
 # A converter that looks something up, and its file: configuration manual, section 7.3.1, "map".
 MAP = re.compile(r"\bmap(?:_\w+)?\(\s*[\"']?([^\s,)\"']+)")
 # The name of a backend that is only known when a request comes: use_backend BEFORE%[EXPRESSION]AFTER.
@@ -261,14 +260,14 @@ class Backends:
             place.wrong(section, "is not a backend", hint)
 
 
-def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.Iterable[tuple[str, Place]]) -> None:
+def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.Sequence[tuple[str, Place]]) -> None:
     """Whoever sends requests to another service's backend must find one there; ``lines`` are all raw lines."""
     backends = Backends(
         every,
         frozenset(item.name for item in wanted),
         frozenset(item.name for item in wanted if binds.has_backend(item.service)),
     )
-    in_raw_lines(wanted, backends)
+    in_raw_lines(lines, wanted, backends)
     uses = map_uses(line for line, _place in lines)
     for item in wanted:
         service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
@@ -284,20 +283,21 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.I
                 map_entries(entries, place.key("haproxy_map_entries").item(index).key("entries"), use, backends)
 
 
-def in_raw_lines(wanted: t.Sequence[Item], backends: Backends) -> None:
+def in_raw_lines(lines: t.Iterable[tuple[str, Place]], wanted: t.Sequence[Item], backends: Backends) -> None:
     """Backends, tables and maps that raw lines name."""
+    modes = {item.name: item.service["haproxy_balance_type"] for item in wanted}
     maps = {entries["name"] for item in wanted for entries in item.service["haproxy_map_entries"] or ()}
-    for item in wanted:
-        for key in (*FRONTEND_LINES, "haproxy_backend_arguments"):
-            for index, line in enumerate(item.service[key] or ()):
-                place = item.place.key(key).item(index)
-                if key in FRONTEND_LINES and (target := BACKEND.match(line)):
-                    backends.refer(target[1], place, item.service["haproxy_balance_type"])
-                for name in TABLE.findall(line):
-                    backends.refer(name, place, "tcp")
-                for name in MAP_FILE.findall(line):
-                    if name not in maps and (hint := did_you_mean(name, maps)):
-                        place.doubtful(name, "is not a map of haproxy_map_entries", hint)
+    for line, place in lines:
+        words = split(line)
+        for number, (before, word) in enumerate(zip(words, words[1:])):
+            section = BACKEND.fullmatch(word)
+            if section and number == 0 and before in CHOOSES_BACKEND:
+                backends.refer(section[1], place, modes.get(place.service, "tcp"))
+            elif section and before == "table":
+                backends.refer(section[1], place, "tcp")
+        for name in dict.fromkeys(name for word in words for name in MAP_FILE.findall(word)):
+            if name not in maps and (hint := did_you_mean(name, maps)):
+                place.doubtful(name, "is not a map of haproxy_map_entries", hint)
 
 
 def load_balancers(items: t.Iterable[Item], settings: Data) -> None:

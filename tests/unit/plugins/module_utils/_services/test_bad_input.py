@@ -157,6 +157,12 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
         "The ACL of the allow list is allow_list.",
     ),
     ({"haproxy_frontend_raw": ["use_backend webb-back if { path / }"]}, "haproxy_frontend_raw[0]", "Did you mean web?"),
+    ({"haproxy_frontend_raw": ["use_backend 'webb-back' if { path / }"]}, "haproxy_frontend_raw[0]", "you mean web?"),
+    (
+        {"haproxy_stick_table": ["stick on src table 'nosuch-back'"]},
+        "haproxy_stick_table[0]",
+        "'nosuch' is not a service",
+    ),
     (
         {"haproxy_backend_arguments": ["http-request track-sc0 src table nosuch-back"]},
         "haproxy_backend_arguments[0]",
@@ -594,6 +600,11 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_global_raw": ["spread-checks 5\nbackend b"]}, "haproxy_global_raw[0]", "begin another section"),
     ({"haproxy_version": "new"}, "haproxy_version", "is not a version of HAProxy"),
     ({"haproxy_log_socket": "a b"}, "haproxy_log_socket", "is not a log target"),
+    (
+        {"haproxy_frontend_extra_raw": ["use_backend 'webb-back' if { path /a }"]},
+        "haproxy_frontend_extra_raw[0]",
+        "Did you mean web?",
+    ),
     ({"haproxy_ssl_bind_options": "x\ny"}, "haproxy_ssl_bind_options", "newline"),
 ]
 
