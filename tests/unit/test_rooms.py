@@ -21,7 +21,7 @@ FLOORS = (
     ("_host", "_haproxy_cfg"),
     ("_x509",),
     ("_services", "_vrrp", "_runtime"),
-    ("_release",),
+    ("_release", "_inventory"),
     ("_live",),
     ("_insight",),
     ("modules", "action", "filter", "callback", "doc_fragments"),

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What keepalived moves, in the words of services: the validator compares it with what HAProxy binds. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import VIP_VARIABLES, carried
+
+
+def movement(
+    variables: t.Mapping[str, t.Any],
+    own_addresses: t.Iterable[str],
+    has_facts: bool,
+    elsewhere: t.Iterable[t.Any],
+) -> Movement:
+    """What keepalived moves by these variables of its role.
+
+    ``own_addresses`` are those that stay with the load balancer, all of them if it ``has_facts``; ``elsewhere`` is what
+    the inventory says of VIPs for other load balancers.
+    """
+    addresses, mistakes = carried(without_marks(variables))
+    named = tuple(VIP_VARIABLES.values())
+    others = [entry["address"] if isinstance(entry, dict) else entry for entry in elsewhere]
+    return Movement(
+        [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
+        [(*spot[:2], why) for spot, why in mistakes],
+        frozenset(own_addresses),
+        has_facts,
+        frozenset(map(str, others)),
+        not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
+        is_whole=not hides_addresses(variables),
+    )
+
+
+def without_marks(value: t.Any) -> t.Any:
+    """What could be resolved, with nothing in the place of the rest."""
+    if is_marked(value):
+        return None
+    if isinstance(value, dict):
+        return {name: without_marks(item) for name, item in value.items()}
+    return [without_marks(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def hides_addresses(value: t.Any, key: str = "") -> bool:
+    """Whether an address may stand where something could not be resolved: interfaces, say, are known by facts only."""
+    if is_marked(value):
+        return key in ("", "cidr", "vips", "vips_excluded", "raw") or key.startswith(("haproxy_", "keepalived_"))
+    if isinstance(value, dict):
+        return any(hides_addresses(item, str(name)) for name, item in value.items())
+    return isinstance(value, (list, tuple)) and any(hides_addresses(item, key) for item in value)
