@@ -10,7 +10,6 @@ that a reload always finds what runs.
 
 from __future__ import annotations
 
-import difflib
 import re
 import stat
 import typing as t
@@ -33,6 +32,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import bundle, pem
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 if t.TYPE_CHECKING:
     import datetime
@@ -234,10 +234,12 @@ def _place_problems(wish: Wish, found: File | None, known: t.Sequence[str]) -> l
         return ["It is in use. Say with crt_list where, or take it out of the configuration first."]
     if found or not wish.present:
         return []
-    near = difflib.get_close_matches(wish.name, known, 1, 0.7)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    why = f"The configuration that runs does not name it, so nothing would use it.{meant}"
-    return [f"{why} Use the name in the configuration, say with crt_list which list takes it, or configure it first."]
+    said = (
+        "The configuration that runs does not name it, so nothing would use it.",
+        did_you_mean(wish.name, known),
+        "Use the name in the configuration, say with crt_list which list takes it, or configure it first.",
+    )
+    return [" ".join(filter(None, said))]
 
 
 def _file(wish: Wish) -> FileChange:

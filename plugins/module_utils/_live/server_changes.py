@@ -10,7 +10,6 @@ proof that HAProxy did what it was told.
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import ipaddress
 import re
@@ -32,6 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers i
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -257,8 +257,8 @@ def _matches(wish: Wish, found: Found) -> list[Key]:
 
 
 def _meant(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, names)
+    return f" {hint}" if hint else ""
 
 
 def _change(wish: Wish, key: Key, found: Found, ledger: Ledger | None) -> Change:

@@ -15,12 +15,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import b
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import (
     Place,
     Problems,
-    did_you_mean,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import own_options, place_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import holds_lines, lines_in
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
 

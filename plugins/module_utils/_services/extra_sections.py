@@ -16,8 +16,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.secti
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, peers
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, did_you_mean
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import NAME, Choice, Key, Lines, Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
 Line = tuple[str, Place]

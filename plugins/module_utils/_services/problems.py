@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import typing as t
 
@@ -159,9 +158,3 @@ class Place:
     def hides_part_of(self, text: str) -> bool:
         """Whether there is a secret in the text, of which a message must not show a piece either."""
         return self.secret or masked(text, self.problems.secrets) != text
-
-
-def did_you_mean(word: str, known: t.Iterable[str]) -> str:
-    """A hint with the nearest known word; empty when none is near."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f"Did you mean {matches[0]}?" if matches else ""

@@ -31,7 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds im
     tls_vips,
     vips,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, did_you_mean
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
@@ -40,6 +40,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
     lines_in,
     milliseconds,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
 

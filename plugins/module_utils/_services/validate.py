@@ -23,7 +23,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems
     Invalid,
     Place,
     Problems,
-    did_you_mean,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     SERVICE,
@@ -35,6 +34,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
     SETTINGS,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import Key, is_set
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
 

@@ -18,7 +18,8 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.sections import SECTIONS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import raw_lines
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, did_you_mean
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 JsonSchema = dict[str, t.Any]
 

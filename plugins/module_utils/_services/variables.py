@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import nearest
 
 MOST_NAMES_SHOWN = 3
 
@@ -116,5 +116,7 @@ def check(names: t.Iterable[str], known: t.Collection[str], problems: Problems) 
         elif name in UNUSED:
             place.doubtful(None, "is a variable that nothing reads here", UNUSED[name])
         else:
-            for near in difflib.get_close_matches(name, known, n=1, cutoff=0.92):
+            # Users have variables of their own that look like ours.
+            near = nearest(name, known, alike=0.85)
+            if near:
                 place.doubtful(None, "is a variable that nothing reads", f"Did you mean {near}?")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import typing as t
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from ipaddress import ip_address, ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
@@ -20,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema impor
     Key,
     Section,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -206,10 +206,9 @@ class _Layout:
         self, known: t.Sequence[str], path: str, entry: t.Mapping[str, t.Any], section: Section | None = None
     ) -> None:
         for unknown in (key for key in entry if key not in known):
-            close = get_close_matches(str(unknown), known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+            hint = did_you_mean(str(unknown), known) or f"Known are {', '.join(known)}."
             where = _join(section, path, unknown) if section else f"{path}.{unknown}"
-            self.errors.append(f"{where}: no such key; {hint}")
+            self.errors.append(f"{where}: no such key. {hint}")
 
     def _behind(self, section: Section, path: str, entry: t.Mapping[str, t.Any]) -> dict[str, str]:
         """What is written behind each line of other keys."""

@@ -269,9 +269,9 @@ def test_errors_are_told_per_item_and_the_rest_is_done(lab: Lab) -> None:
     assert [
         (error["path"], error["why"].split(": ")[-1].split(" by 'stats")[0].strip(".")) for error in failed["errors"]
     ] == [
-        ("servers[1]", "There is no such backend. Did you mean 'app'?"),
+        ("servers[1]", "There is no such backend. Did you mean app?"),
         ("servers[2]", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'"),
-        ("servers[3]", "There is no such server. Did you mean 'web1'?"),
+        ("servers[3]", "There is no such server. Did you mean web1?"),
         ("servers[4]", "No server has a name like this"),
         ("servers[5]", "It has no check in its configuration, so there is none to enable"),
         ("servers[6]", "servers[5] is about this server, too"),

@@ -31,8 +31,8 @@ def model(**variables: t.Any) -> tuple[Block, ...]:
     [
         ({"instances": {"one": "eth0"}}, "keepalived_instances.one", "must be a dictionary"),
         ({"instances": {"a b": INSTANCE}}, "keepalived_instances", "the name 'a b'"),
-        ({"instances": {"one": {**INSTANCE, "priorty": 1}}}, "one.priorty", "did you mean priority?"),
-        ({"instances": {"one": {**INSTANCE, "zzz": 1}}}, "one.zzz", "known are interface"),
+        ({"instances": {"one": {**INSTANCE, "priorty": 1}}}, "one.priorty", "Did you mean priority?"),
+        ({"instances": {"one": {**INSTANCE, "zzz": 1}}}, "one.zzz", "Known are interface"),
         ({"instances": {"one": {"state": "BACKUP"}}}, "one.interface", "is missing"),
         ({"instances": {"one": {**INSTANCE, "vips": []}}}, "one.vips", "is missing"),
         ({"instances": {"one": {**INSTANCE, "priority": 256}}}, "one.priority", "from 1 to 255, not 256"),
@@ -102,7 +102,7 @@ def model(**variables: t.Any) -> tuple[Block, ...]:
         (
             {"virtual_servers": [VIRTUAL, {**VIRTUAL, "real_servers": [{**REAL, "tcp_checks": [{"conect_port": 1}]}]}]},
             "keepalived_virtual_servers[1].real_servers[0].tcp_checks[0].conect_port",
-            "did you mean connect_port?",
+            "Did you mean connect_port?",
         ),
         (
             {
@@ -122,7 +122,7 @@ def model(**variables: t.Any) -> tuple[Block, ...]:
         (
             {"virtual_server_groups": [{"name": "g", "real_servers": [REAL], "vips": [{"ipp": "x"}]}]},
             "keepalived_virtual_server_groups[0].vips[0].ipp",
-            "did you mean ip?",
+            "Did you mean ip?",
         ),
         ({"virtual_server_groups": [{"name": "g", "real_servers": [REAL], "zzz": 1}]}, "groups[0].zzz", "no such key"),
     ],
