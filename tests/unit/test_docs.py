@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import typing as t
 
 import jsonschema
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 WEB = {
@@ -35,6 +38,32 @@ def test_documentation_is_not_stale() -> None:
         [sys.executable, ROOT / "scripts" / "docs", "--check"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def services_in(document: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    """The variables with services anywhere in a document."""
+    if isinstance(document, dict):
+        if found := {
+            name: document[name] for name in ("haproxy_service_configs", "haproxy_extra_services") if name in document
+        }:
+            yield found
+        for value in document.values():
+            yield from services_in(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from services_in(value)
+
+
+def test_schema_accepts_what_we_show(validator: jsonschema.Draft202012Validator) -> None:
+    """The blocks of the documentation, as far as they are whole, and the examples."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")]
+    blocks = [block for page in pages for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
+    shown = []
+    for text in [*blocks, *(path.read_text() for path in ROOT.glob("examples/**/*.yml"))]:
+        with contextlib.suppress(yaml.YAMLError):
+            shown += [services for document in yaml.safe_load_all(text) for services in services_in(document)]
+    assert len(shown) > 15
+    assert [error.message for services in shown for error in validator.iter_errors(services)] == []
 
 
 @pytest.mark.parametrize(

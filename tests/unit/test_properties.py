@@ -12,6 +12,7 @@ any text that HAProxy understands, the words come from the tables here; a new ke
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -20,6 +21,7 @@ import subprocess
 import typing as t
 
 import jinja2
+import jsonschema
 import pytest
 from ansible.plugins.filter.core import comment
 from hypothesis import HealthCheck, assume, given, note, settings
@@ -37,6 +39,9 @@ VERSION = (
     subprocess.run([BINARY, "-v"], capture_output=True, text=True, check=True).stdout.split()[2][:3] if BINARY else ""
 )
 TEMPLATES = pathlib.Path(__file__).parents[2] / "roles" / "haproxy_server" / "templates"
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((pathlib.Path(__file__).parents[2] / "docs" / "haproxy_services.schema.json").read_text())
+)
 EXAMPLES = int(os.environ.get("PROPERTIES", "300"))
 
 Data = dict[str, t.Any]
@@ -373,7 +378,10 @@ def test_what_the_validator_accepts_haproxy_takes(
     checked = accepted(
         services, {**given_settings, "haproxy_host": HOST, "haproxy_ssl_cert_path": STORE, "haproxy_system_ca": PEM}
     )
-    assume(checked is not None and (checked.services or checked.settings["haproxy_stats_enabled"]))
+    assume(checked is not None)
+    # So does the editor that has our schema.
+    assert [error.message for error in SCHEMA.iter_errors({"haproxy_service_configs": services})] == []
+    assume(checked.services or checked.settings["haproxy_stats_enabled"])
     model = build(checked).as_dict()
     assume(model["frontends"] or checked.settings["haproxy_stats_enabled"])  # something has to listen
     text = template.render(haproxy=model, ansible_managed="Ansible managed") + "\n"
