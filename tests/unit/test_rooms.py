@@ -23,7 +23,7 @@ FLOORS = (
     ("_services", "_vrrp", "_runtime"),
     ("_release", "_inventory"),
     ("_live",),
-    ("_insight",),
+    ("_insight", "_node"),
     ("modules", "action", "filter", "callback", "doc_fragments"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -53,7 +53,6 @@ UNMEASURED = {
     "srv_check_result": "0",
     "srv_check_health": "1",
 }
-_CONFIGURED = [name for name, origin in COLUMNS.items() if origin in ("lookup", "configuration")]
 NONE, AS_FOUND = "-", "="
 # Bits of srv_admin_state with which a server is stopped whatever its health: maintenance, that of a server it tracks,
 # that of its configuration, and a name without an address.
@@ -108,15 +107,6 @@ def _told(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[Row]
     if any(one.weight != will_be.weight for one in was):
         told["srv_iweight"] = "2" if will_be.weight == 1 else "1"
     yield told
-
-
-def configured(sections: Configuration) -> str:
-    """What the configuration says of servers and state files would overrule: for reloads without this program."""
-    lines = [f"# be_name srv_name {' '.join(_CONFIGURED)}"]
-    for key, server in configured_servers(sections).items():
-        told = _configured(server)
-        lines.append(" ".join([*key, *(told[name] for name in _CONFIGURED)]))
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _configured(server: Server) -> Row:

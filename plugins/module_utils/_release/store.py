@@ -19,9 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release import states
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, ID, Release, digest
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -33,7 +31,6 @@ Files = t.Mapping[str, bytes]
 ORIGINAL = "original"
 _NAME = re.compile(rf"{ID.pattern}|{ORIGINAL}|edited-{ID.pattern}")
 _SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
-_SERVERS = ".servers"  # what states of servers that are saved for a reload by hand must not overrule
 _JOURNAL = ".journal"
 UNREADABLE = "unreadable"
 _REMEMBERED = 20  # releases; more than anybody keeps
@@ -129,6 +126,11 @@ class ReleaseStore:
         releases = (Release(name, self.read(name)) for name in named)
         return next((release for release in releases if release.description == description), None)
 
+    def is_edited(self, name: str) -> bool:
+        """Whether somebody has written the configuration of a release since it was staged."""
+        release = self.releases / name
+        return (release / CONFIGURATION).stat().st_mtime_ns > (release / _SECRETS).stat().st_mtime_ns
+
     def secrets(self, name: str | None) -> list[str]:
         """What must not be shown of a release."""
         path = self.releases / (name or "") / _SECRETS
@@ -201,7 +203,6 @@ class ReleaseStore:
             for name, content in files.items():
                 disk.write(staging / name, content, 0o640, (-1, gid))
             disk.write(staging / _SECRETS, json.dumps(list(secrets)).encode(), 0o600)
-            disk.write(staging / _SERVERS, _configured(files).encode(), 0o600)
             _open_to_group(staging, gid)
             disk.sync(staging)
         except OSError:
@@ -322,10 +323,6 @@ def _with(history: list[str], name: str, back: bool) -> list[str]:
     if back and name in history:
         return history[: history.index(name) + 1]
     return history if history[-1:] == [name] else [*history[-_REMEMBERED:], name]
-
-
-def _configured(files: Files) -> str:
-    return states.configured(parse(files.get(CONFIGURATION, b"").decode(errors="replace")))
 
 
 def _is_directory(path: Path) -> bool:

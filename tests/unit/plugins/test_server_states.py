@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import subprocess
 import time
@@ -14,12 +13,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.states import configured
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore, Runtime
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 
-SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
-ID = "0123456789ab"
-STATE_FILE = f"server-state-file @home@/servers.state\n    description {ID}"
 BACKEND = """\
     load-server-state-from-file global
 backend web-back
@@ -30,39 +27,47 @@ backend web-back
 Load = dict[str, tuple[str, str, str]]
 
 
+class Host(t.NamedTuple):
+    """A HAProxy that runs a release, and another one that is like it, as haproxy_config would write them."""
+
+    running: t.Any
+    store: ReleaseStore
+    release: str
+    other: str
+
+
 @pytest.fixture
-def running(haproxy: t.Callable[..., t.Any]) -> t.Any:
-    made = haproxy(BACKEND, STATE_FILE, servers_state="1\n")
-    for name in (ID, "ba9876543210"):
-        release = made.home / "etc" / "releases" / name
-        release.mkdir(parents=True)
-        (release / "haproxy.cfg").touch()
-        (release / ".servers").write_text(configured(parse((made.home / "haproxy.cfg").read_text())))
-        (release / ".secrets").touch()
-    switch(made, ID)
-    note(made, None)
+def host(haproxy: t.Callable[..., t.Any], tmp_path: pathlib.Path) -> Host:
+    store = ReleaseStore(tmp_path / "etc")
+    names = []
+    for comment in ("", "# another\n"):
+        text = f"global\n    description @release@\ndefaults\n    mode http\n{BACKEND}{comment}"
+        release = Release.made_of({"haproxy.cfg": text})
+        store.commit(store.stage(release.contents), release.id)
+        names.append(release.id)
+    settings = f"    server-state-file @home@/servers.state\n    description {names[0]}"
+    made = Host(haproxy(BACKEND, settings, servers_state="1\n"), store, *names)
+    install(
+        "server_states",
+        made.running.home / "program",
+        {
+            "/run/haproxy/admin.sock": made.running.admin,
+            "/run/haproxy/servers.state": made.running.home / "servers.state",
+            "/etc/haproxy": store.config_dir,
+        },
+    )
+    store.switch(made.release)
+    store.finish(made.release, back=False, runtime=None)
     return made
 
 
-def switch(running: t.Any, name: str) -> None:
-    (running.home / "etc" / "current").unlink(missing_ok=True)
-    (running.home / "etc" / "current").symlink_to(f"releases/{name}")
-
-
-def note(running: t.Any, release: str | None) -> None:
-    """What haproxy_config writes after commands brought the process to a release."""
-    pid = int(running.ask("show info").partition("Pid: ")[2].split()[0])
-    runtime = {"worker": pid, "description": ID, "release": release} if release else None
-    journal = {"history": [ID], "pending": None, "back": False, "rolled_back": False, "runtime": runtime}
-    (running.home / "etc" / "releases" / ".journal").write_text(json.dumps(journal))
+@pytest.fixture
+def running(host: Host) -> t.Any:
+    return host.running
 
 
 def run(running: t.Any, *words: str) -> subprocess.CompletedProcess[str]:
-    script = running.home / "script"
-    script.write_text(SCRIPT.read_text().replace("/run/haproxy/admin.sock", running.admin))
-    script.write_text(script.read_text().replace("/run/haproxy", str(running.home)))
-    script.write_text(script.read_text().replace("/etc/haproxy", f"{running.home}/etc"))
-    return subprocess.run(["sh", script, *words], capture_output=True, text=True, check=False)
+    return subprocess.run([running.home / "program", *words], capture_output=True, text=True, check=False, cwd="/")
 
 
 def servers(running: t.Any) -> Load:
@@ -103,30 +108,42 @@ def test_what_is_wrong_does_not_stay_wrong(running: t.Any) -> None:
     assert changed == {"srv_uweight"}
 
 
-def test_without_a_word_on_the_servers_there_are_no_states(running: t.Any) -> None:
-    (running.home / "etc" / "current" / ".servers").unlink()
-    assert "cannot be read" in run(running, "save").stderr
-    assert state_file(running) == "1\n"
+def test_without_a_configuration_there_are_no_states(host: Host) -> None:
+    (host.store.pointer / "haproxy.cfg").unlink()
+    assert "cannot be read" in run(host.running, "save").stderr
+    assert state_file(host.running) == "1\n"
 
 
-def test_another_configuration_starts_without_states(running: t.Any) -> None:
+def test_another_configuration_starts_without_states(host: Host) -> None:
     """HAProxy would bring the port and the maintenance of the old one back."""
+    running = host.running
     running.ask("set server web-back/w1 state drain")
-    switch(running, "ba9876543210")
+    host.store.switch(host.other)
     done = run(running, "save")
     assert (done.returncode, state_file(running)) == (0, "1\n")
     assert "The configuration changed since HAProxy took it" in done.stderr
-    note(running, "ba9876543210")  # commands brought what is on the disk
+    pid = int(running.ask("show info").partition("Pid: ")[2].split()[0])
+    brought = Runtime(worker=pid, description=host.release, release=host.other)
+    host.store.finish(host.other, back=False, runtime=brought)  # commands brought what is on the disk
     assert (run(running, "save").stderr, "web-back" in state_file(running)) == ("", True)
-    switch(running, ID)  # and somebody went back by hand
+    host.store.switch(host.release)  # and somebody went back by hand
     assert "The configuration changed" in run(running, "save").stderr
 
 
-def test_an_edited_configuration_starts_without_states(running: t.Any) -> None:
+def test_a_run_that_was_cut_off_hides_nothing(host: Host) -> None:
+    """The worker runs what it says until it has taken what the run was bringing."""
+    host.store.begin(host.other, back=False)
+    assert (run(host.running, "save").stderr, "web-back" in state_file(host.running)) == ("", True)
+    host.store.switch(host.other)
+    assert "The configuration changed" in run(host.running, "save").stderr
+
+
+def test_an_edited_configuration_starts_without_states(host: Host) -> None:
     time.sleep(0.05)
-    (running.home / "etc" / "current" / "haproxy.cfg").write_text("# edited")
-    assert "The configuration changed" in run(running, "save").stderr
-    assert state_file(running) == "1\n"
+    with (host.store.pointer / "haproxy.cfg").open("a") as file:
+        file.write("# edited")
+    assert "The configuration changed" in run(host.running, "save").stderr
+    assert state_file(host.running) == "1\n"
 
 
 def test_without_it_they_would_not(running: t.Any) -> None:

@@ -34,6 +34,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import stop
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import make
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release import machine as machines
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
@@ -42,8 +43,6 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._releas
     free_port,
     private_machine,
 )
-
-SCRIPT = Path(__file__).parents[5] / "roles" / "haproxy_server" / "files" / "haproxy-server-states"
 
 TEMPLATE = """\
 global
@@ -502,13 +501,16 @@ def written(pools: t.Any) -> str:
 
 def reload_by_hand(machine: Machine, text: str) -> None:
     """What ``systemctl reload haproxy`` does: the unit saves the states, and HAProxy reads its files again."""
-    script = machine.home / "server-states"
-    replaced = {"/run/haproxy/admin.sock": f"{machine.home}/admin", "/run/haproxy/servers.state": "{home}/states"}
-    content = SCRIPT.read_text()
-    for old, new in {**replaced, "{home}": str(machine.home), "/etc/haproxy": str(machine.etc)}.items():
-        content = content.replace(old, new)
-    script.write_text(content)
-    saved = subprocess.run(["sh", script, "save"], check=False, capture_output=True, text=True)
+    program = install(
+        "server_states",
+        machine.home / "server-states",
+        {
+            "/run/haproxy/admin.sock": f"{machine.home}/admin",
+            "/run/haproxy/servers.state": f"{machine.home}/states",
+            "/etc/haproxy": machine.etc,
+        },
+    )
+    saved = subprocess.run([program, "save"], check=False, capture_output=True, text=True)
     assert (saved.returncode, saved.stderr) == (0, "")
     machine.host().haproxy.reload(Release.made_of({"haproxy.cfg": text}).description)
     (machine.home / "states").write_text("1\n")

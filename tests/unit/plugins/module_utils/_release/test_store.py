@@ -78,7 +78,6 @@ def test_no_secret_is_readable_by_others(store: ReleaseStore, tmp_path: Path, ca
         "haproxy.cfg": "0o640",
         "old.map": "0o640",
         ".secrets": "0o600",
-        ".servers": "0o600",
     }
 
 
