@@ -60,7 +60,7 @@ def _file(module: str) -> pathlib.Path:
 def _imported(source: str) -> t.Iterator[str]:
     """The modules of this collection that a source imports at its top; what it needs for types alone is not there."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{ROOM}."):
+        if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(f"{ROOM}."):
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if _file(inner).is_file() else node.module

@@ -9,30 +9,14 @@ module_utils/_vrrp/test_settling.py sees what comes of it on two nodes.
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
-import sys
 import time
 import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import config
-
-PROGRAM = pathlib.Path(__file__).parents[3] / "roles" / "keepalived" / "files" / "library" / "haproxy_settled.py"
-
-
-@pytest.fixture(scope="module")
-def program() -> t.Any:
-    """The program of the role, with the reader that the role installs beside it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "keepalived_conf", config)
-        spec = importlib.util.spec_from_file_location("haproxy_settled", PROGRAM)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, "haproxy_settled", module)
-        spec.loader.exec_module(module)
-        yield module
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node import haproxy_settled
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import parse
 
 
 # Nobody listens on port 9.
@@ -48,37 +32,35 @@ def program() -> t.Any:
     ],
     ids=["no check", "up", "one is down", "maintenance", "a backup is down", "tracked"],
 )
-def test_judged_by_haproxy(
-    program: t.Any, haproxy: t.Callable[..., t.Any], origin: int, servers: str, is_settled: bool
-) -> None:
+def test_judged_by_haproxy(haproxy: t.Callable[..., t.Any], origin: int, servers: str, is_settled: bool) -> None:
     running = haproxy(f"backend web\n    {servers.format(origin=origin)}\n")
 
     deadline = time.monotonic() + 20
     while "INI" in (stats := running.ask("show stat -1 4 -1")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "INI" not in stats
-    assert program.ask(running.admin) is is_settled
+    assert haproxy_settled.ask(running.admin) is is_settled
 
 
-def test_a_server_is_not_up_before_its_first_check(program: t.Any, haproxy: t.Callable[..., t.Any]) -> None:
+def test_a_server_is_not_up_before_its_first_check(haproxy: t.Callable[..., t.Any]) -> None:
     """HAProxy takes it for up until then. TEST-NET-1 does not answer, so the check takes its time."""
     running = haproxy("backend web\n    server s 192.0.2.1:9 check inter 60s\n")
 
     stats = running.ask("show stat -1 4 -1")
     if ",UP," in stats:  # a machine with a firewall may refuse it at once
         assert "INI" in stats
-    assert program.ask(running.admin) is False
+    assert haproxy_settled.ask(running.admin) is False
 
 
-def test_a_haproxy_that_does_not_answer_has_judged_nothing(program: t.Any, tmp_path: pathlib.Path) -> None:
-    assert program.ask(str(tmp_path / "no.sock")) is False
+def test_a_haproxy_that_does_not_answer_has_judged_nothing(tmp_path: pathlib.Path) -> None:
+    assert haproxy_settled.ask(str(tmp_path / "no.sock")) is False
 
 
 class Clock:
     """Settling, told and asked at given seconds."""
 
-    def __init__(self, program: t.Any) -> None:
-        self.settling = program.Settling(60.0)
+    def __init__(self) -> None:
+        self.settling = haproxy_settled.Settling(60.0)
         self.asked = 0
 
     def at(self, now: float, up: bool = False, start: bool = False, link: bool = True) -> bool:
@@ -94,8 +76,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(program: t.Any) -> Clock:
-    return Clock(program)
+def clock() -> Clock:
+    return Clock()
 
 
 def test_it_settles_when_the_servers_are_up(clock: Clock) -> None:
@@ -156,5 +138,5 @@ INSTANCE = "vrrp_instance {name} {{\n interface {own}\n track_interface {{\n {tr
         ("", set()),
     ],
 )
-def test_the_links_of_a_configuration(program: t.Any, text: str, links: set[str]) -> None:
-    assert program.server_links(config.parse(text)) == links
+def test_the_links_of_a_configuration(text: str, links: set[str]) -> None:
+    assert haproxy_settled.server_links(parse(text)) == links

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.filter.vip_holders import vip_holders_filter
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 
 REPOSITORY = Path(__file__).parents[3]
 KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
@@ -151,9 +152,7 @@ class Node:
 
     def script(self, what: str) -> None:
         """The program of the unit, run as the unit does."""
-        library = REPOSITORY / "roles" / "keepalived" / "files" / "library" / "addresses.py"
-        installed = shutil.copy(library, self.home / "addresses.py")
-        shutil.copy(REPOSITORY / "plugins/module_utils/_vrrp/config.py", self.home / "keepalived_conf.py")
+        installed = install("addresses", self.home / "addresses.py")
         self.exec("/usr/bin/python3", "-ESs", installed, what, str(self.conf), str(self.home / "record"), cwd="/")
 
 

@@ -29,6 +29,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances im
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._vrrp.test_failover import (
     KEEPALIVED,
     NODES,
@@ -40,7 +41,6 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._vrrp.t
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.pace import Pace
 
 REPOSITORY = Path(__file__).parents[5]
-LIBRARY = REPOSITORY / "roles" / "keepalived" / "files" / "library"
 PROBER = REPOSITORY / "molecule" / "shared" / "tests" / "prober.py"
 HAPROXY = os.environ.get("HAPROXY", "haproxy")
 VIP, SERVER = "10.9.0.100", "10.8.0.254"
@@ -153,8 +153,7 @@ class Site:
         instances: dict[str, Instances] = {}
         library = self.home / "library"
         library.mkdir(exist_ok=True)
-        shutil.copy(LIBRARY / "haproxy_settled.py", library)
-        shutil.copy(REPOSITORY / "plugins/module_utils/_vrrp/config.py", library / "keepalived_conf.py")
+        install("haproxy_settled", library / "haproxy_settled.py")
         settings = Settings()
         for name in NODES:
             files = {"haproxy_ready": {"file": f"{self.home}/{name}.ready", "weight": 0}}

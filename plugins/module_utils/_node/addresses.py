@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the lbforge.haproxy authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Take away the virtual addresses that a keepalived left behind when it died. The unit of keepalived runs it:
 
     addresses.py start [CONFIG [RECORD]]    before keepalived: remember the addresses that this node has without it
@@ -20,15 +21,15 @@ import sys
 import typing as t
 from pathlib import Path
 
-# The collection's own reader, which the role installs beside this file.
-from keepalived_conf import Statement, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, parse
 
-RECORD = Path("/run/keepalived-addresses.json")
-CONFIG = Path("/etc/keepalived/keepalived.conf")
+RECORD = "/run/keepalived-addresses.json"
+CONFIG = "/etc/keepalived/keepalived.conf"
 OWNER = 255
 
 
-def main(what: str, config: Path = CONFIG, record: Path = RECORD) -> None:
+def main(what: str, config_path: str = CONFIG, record_path: str = RECORD) -> None:
+    config, record = Path(config_path), Path(record_path)
     # The second one exists while keepalived is being moved from one configuration to the next.
     configs = (config, config.with_name(f"{config.name}.previous"))
     virtual = {address for path in configs for address in virtual_addresses(path)}
@@ -93,7 +94,3 @@ def remove(unwanted: set[str]) -> None:
     sys.stderr.write(f"keepalived left behind: {', '.join(f'{cidr} on {link}' for link, cidr in left)}\n")
     commands = "".join(f"address delete {cidr} dev {link}\n" for link, cidr in left)
     subprocess.run(["ip", "-force", "-batch", "-"], input=commands.encode(), check=False)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], *map(Path, sys.argv[2:]))

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, the lbforge.haproxy authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Keep this node behind the others until its HAProxy has settled. The unit haproxy-settled runs it:
 
     haproxy_settled.py SOCKET SECONDS [CONFIG [TRACK_FILE]]
@@ -17,21 +18,21 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import socket
-import sys
 import time
 import typing as t
 from pathlib import Path
 
-# The collection's own reader, which the role installs beside this file.
-from keepalived_conf import Statement, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
-CONFIG = Path("/etc/keepalived/keepalived.conf")
-TRACK_FILE = Path("/run/keepalived-track/haproxy-settled")
+CONFIG = "/etc/keepalived/keepalived.conf"
+TRACK_FILE = "/run/keepalived-track/haproxy-settled"
 LINKS = Path("/sys/class/net")
 # So often within the same seconds, a return is flapping.
 FLAPS = 3
 PERIOD = 0.25
+PATIENCE = 2.0  # seconds for an answer of HAProxy
 
 
 @dataclasses.dataclass
@@ -77,14 +78,10 @@ def are_up(stats: str) -> bool:
 def ask(path: str) -> bool:
     """Ask HAProxy of its servers; one that does not answer has judged nothing."""
     try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(2)
-            client.connect(path)
-            client.sendall(b"show stat -1 4 -1\n")
-            answer = b"".join(iter(lambda: client.recv(65536), b""))
-    except OSError:
+        answer = RuntimeClient(path, PATIENCE).ask("show stat -1 4 -1")
+    except LbforgeError:
         return False
-    return answer.startswith(b"# ") and are_up(answer.decode(errors="replace"))
+    return answer.startswith("# ") and are_up(answer)
 
 
 def server_links(statements: t.Iterable[Statement]) -> set[str]:
@@ -139,9 +136,9 @@ class File:
             return 0
 
 
-def main(path: str, seconds: float, config: Path = CONFIG, track_file: Path = TRACK_FILE) -> None:
-    settling = Settling(seconds)
-    configuration, track = File(config), File(track_file)
+def main(path: str, seconds: str, config: str = CONFIG, track_file: str = TRACK_FILE) -> None:
+    settling = Settling(float(seconds))
+    configuration, track = File(Path(config)), File(Path(track_file))
     links: set[str] = set()
     while True:
         now = time.monotonic()
@@ -156,7 +153,3 @@ def main(path: str, seconds: float, config: Path = CONFIG, track_file: Path = TR
         if track.read() != wanted and track.is_as_seen():
             track.write(wanted)
         time.sleep(PERIOD)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), *map(Path, sys.argv[3:]))
