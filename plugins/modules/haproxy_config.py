@@ -250,7 +250,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply imp
     apply,
     way_back,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
@@ -263,6 +262,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree impo
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 

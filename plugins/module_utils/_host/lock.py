@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One writer at a time: HAProxy has a single transaction for certificates, and it belongs to nobody."""
+"""One writer at a time: of what is behind a socket of HAProxy, and of what is in a directory.
+
+HAProxy has a single transaction for certificates, and it belongs to nobody. Who needs both locks takes that of the
+directory first.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,21 @@ class LockError(LbforgeError):
     """Somebody else holds the lock, or something else lies in its place."""
 
 
-@contextmanager
-def locked(address: str, timeout: float) -> Iterator[None]:
-    """Keep others of this collection from changing what is behind a stats socket; wait ``timeout`` seconds for them.
+def locked(address: str, timeout: float) -> t.ContextManager[None]:
+    """Keep others of this collection from changing what is behind a stats socket; wait ``timeout`` seconds for them."""
+    return _held(address, timeout, f"HAProxy on {address}")
 
-    The system gives the lock back when its holder dies. The file stays: removing it would let two holders in.
+
+def locked_directory(directory: Path, timeout: float) -> t.ContextManager[None]:
+    """Keep others of this collection from changing what is in a directory, whether it is there yet or not."""
+    return _held(str(directory.absolute()), timeout, str(directory))
+
+
+@contextmanager
+def _held(address: str, timeout: float, subject: str) -> Iterator[None]:
+    """Hold the lock. The system gives it back when its holder dies.
+
+    The file stays: removing it would let two holders in.
     """
     path = lock_file(address)
     handle = _opened(path)
@@ -42,7 +56,7 @@ def locked(address: str, timeout: float) -> Iterator[None]:
         while not _acquired(handle):
             if time.monotonic() >= deadline:
                 raise LockError(
-                    f"Another run has been changing HAProxy on {address} for more than {timeout:g} s (it holds {path})."
+                    f"Another run has been changing {subject} for more than {timeout:g} s (it holds {path})."
                     " Wait for it, or end it, and run again."
                 )
             time.sleep(_PAUSE)
@@ -52,7 +66,7 @@ def locked(address: str, timeout: float) -> Iterator[None]:
 
 
 def lock_file(address: str) -> Path:
-    """The file of a socket's lock. Two names of one socket have one lock."""
+    """The file of the lock of a socket or directory. Two names of one have one lock."""
     name = os.path.realpath(address) if address.startswith("/") else address
     directory = _DIRECTORY if os.access(_DIRECTORY, os.W_OK) else Path(tempfile.gettempdir())
     return directory / f"lbforge-haproxy-{zlib.crc32(name.encode()):08x}.lock"

@@ -42,13 +42,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 if t.TYPE_CHECKING:
-    from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.changes import Change
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Worker
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import Key, ServerState
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 
 Action = t.Literal["nothing", "start", "runtime", "reload"]
 

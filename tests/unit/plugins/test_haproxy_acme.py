@@ -7,36 +7,33 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import io
 import json
 import pathlib
 import subprocess
-import sys
 import types
 import typing as t
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node import haproxy_acme
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import node as nodes
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import places, spool
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.bundle import Bundle
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.certbot import reason
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.due import due, is_overdue
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.haproxy import HAProxy
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.node import Node
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.peers import trust
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import instant
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import NOW, Made, make
 
-SCRIPT = pathlib.Path(__file__).parents[3] / "roles" / "haproxy_server" / "files" / "haproxy_acme.py"
 DAY = 86400
 NAMES = ["www.example.org", "example.org"]
 SERVER = "https://acme.example.org/directory"
-
-
-def load() -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location("haproxy_acme", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-acme = load()
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def node(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Any:
     """A node with two peers, all of it in a directory of its own."""
     for name, path in (("SETTINGS", "etc"), ("STATE", "state"), ("HOST_KEYS", "ssh")):
         (tmp_path / path).mkdir()
-        monkeypatch.setattr(acme, name, tmp_path / path)
+        monkeypatch.setattr(places, name, tmp_path / path)
     for path in ("certificates", "status", ".ssh", "spool/new", "spool/tmp"):
         (tmp_path / "state" / path).mkdir(parents=True)
     config = {
@@ -73,7 +70,7 @@ def node(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Any:
         "stats_socket": str(tmp_path / "no-haproxy"),
     }
     (tmp_path / "etc" / "config.json").write_text(json.dumps(config))
-    return acme.Node(acme.Settings.load())
+    return Node(Settings.load())
 
 
 def site(node: t.Any) -> t.Any:
@@ -84,7 +81,7 @@ def site(node: t.Any) -> t.Any:
 
 
 def test_a_bundle_is_what_its_certificate_says(leaf: Made, root: Made) -> None:
-    bundle = acme.Bundle.read(f"text before\n\n{leaf.key}{leaf.crt}\n{root.crt}")
+    bundle = Bundle.read(f"text before\n\n{leaf.key}{leaf.crt}\n{root.crt}")
     assert bundle.pem == leaf.crt + root.crt + leaf.key
     assert (bundle.serial, bundle.sha1, bundle.names) == (leaf.serial, leaf.sha1, frozenset(NAMES))
     assert bundle.not_after == int(leaf.certificate.not_valid_after_utc.timestamp())
@@ -94,7 +91,7 @@ def test_a_bundle_is_what_its_certificate_says(leaf: Made, root: Made) -> None:
 
 def test_the_kind_of_a_key() -> None:
     made = make("a", key=rsa.generate_private_key(65537, 2048))
-    assert acme.Bundle.read(made.pem).key_type == "rsa"
+    assert Bundle.read(made.pem).key_type == "rsa"
 
 
 UNREADABLE = [
@@ -109,12 +106,12 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("damage", "words"), UNREADABLE)
 def test_what_cannot_be_right(damage: t.Callable[[Made, Made], str], words: str, leaf: Made, root: Made) -> None:
-    with pytest.raises(acme.Refused, match=words):
-        acme.Bundle.read(damage(leaf, root))
+    with pytest.raises(Refused, match=words):
+        Bundle.read(damage(leaf, root))
 
 
 def problem(pem: str, names: t.Sequence[str] = ()) -> str:
-    return str(acme.Bundle.read(pem).problem(names or NAMES, NOW.timestamp()))
+    return str(Bundle.read(pem).problem(names or NAMES, NOW.timestamp()))
 
 
 def test_problems_of_a_bundle(leaf: Made, root: Made) -> None:
@@ -152,18 +149,18 @@ def test_when_a_certificate_is_due(
 ) -> None:
     now = NOW.timestamp()
     bundle = dataclasses.replace(
-        acme.Bundle.read(leaf.pem), not_before=now + (left - lifetime) * DAY, not_after=now + left * DAY
+        Bundle.read(leaf.pem), not_before=now + (left - lifetime) * DAY, not_after=now + left * DAY
     )
-    why = acme.due(bundle, dataclasses.replace(site(node), **other), server, now)
+    why = due(bundle, dataclasses.replace(site(node), **other), server, now)
     assert why.startswith(words) and bool(why) == bool(words)
 
 
 def test_none_is_due_and_overdue(node: t.Any, leaf: Made) -> None:
-    bundle, now = acme.Bundle.read(leaf.pem), NOW.timestamp()
-    assert acme.due(None, site(node), "", now) == "there is none"
-    assert acme.is_overdue(None, now)
-    assert not acme.is_overdue(bundle, now + 73 * DAY)
-    assert acme.is_overdue(bundle, now + 75 * DAY)
+    bundle, now = Bundle.read(leaf.pem), NOW.timestamp()
+    assert due(None, site(node), "", now) == "there is none"
+    assert is_overdue(None, now)
+    assert not is_overdue(bundle, now + 73 * DAY)
+    assert is_overdue(bundle, now + 75 * DAY)
 
 
 # Who orders
@@ -191,7 +188,7 @@ def test_somebody_must_hold_the_vip_in_the_end(node: t.Any, monkeypatch: pytest.
     monkeypatch.setattr(node, "ask_peers", lambda: {"lb1": HOLDS})
     assert not node.is_orderer({}, 5)
     monkeypatch.setattr(node, "ask_peers", dict)
-    with pytest.raises(acme.Refused, match=r"no node that answers holds 192\.0\.2\.77"):
+    with pytest.raises(Refused, match=r"no node that answers holds 192\.0\.2\.77"):
         node.is_orderer({}, 0.1)
 
 
@@ -210,13 +207,13 @@ def test_only_what_is_newer_is_kept(node: t.Any, root: Made) -> None:
     # Other names are wanted now.
     wanted = dataclasses.replace(site(node), domains=("www.example.org",))
     assert node.accept(wanted, other.pem, "lb1")
-    with pytest.raises(acme.Refused, match=r"and not for www\.example\.org"):
+    with pytest.raises(Refused, match=r"and not for www\.example\.org"):
         node.accept(wanted, newer.pem, "lb1")
 
 
 def test_what_is_kept_is_told_but_for_the_key(node: t.Any, leaf: Made) -> None:
     node.accept(site(node), leaf.pem, "lb1")
-    kept, told = acme.STATE / "certificates" / "site.pem", acme.STATE / "status" / "site.json"
+    kept, told = places.STATE / "certificates" / "site.pem", places.STATE / "status" / "site.json"
     assert (kept.stat().st_mode & 0o777, told.stat().st_mode & 0o777) == (0o600, 0o644)
     assert "KEY" not in told.read_text()
     said = json.loads(told.read_text())
@@ -233,10 +230,10 @@ def test_what_is_kept_is_told_but_for_the_key(node: t.Any, leaf: Made) -> None:
 
 def test_a_failed_order_leaves_what_is_here(node: t.Any, leaf: Made) -> None:
     node.accept(site(node), leaf.pem, "lb2")
-    with pytest.raises(acme.Refused, match="what was served goes on being served"):
+    with pytest.raises(Refused, match="what was served goes on being served"):
         node.call_certbot(dataclasses.replace(site(node)), "it expires")
-    node.settings = dataclasses.replace(node.settings, certbot=("/nowhere/certbot",))
-    with pytest.raises(acme.Refused, match="No such file"):
+    node.certbot.command = ("/nowhere/certbot",)
+    with pytest.raises(Refused, match="No such file"):
         node.call_certbot(site(node), "it expires")
     assert node.store.bundle("site").serial == leaf.serial
     said = node.store.status("site")
@@ -251,20 +248,20 @@ def test_a_failure_is_over_when_nothing_is_due(node: t.Any, leaf: Made) -> None:
     node.renew(site(node), {}, 0)
     assert node.store.status("site") == {**before, "last_result": "ok", "last_error": ""}
     # Then the kind of key is changed, and that fails, too.
-    with pytest.raises(acme.Refused, match="its key is ECDSA"):
+    with pytest.raises(Refused, match="its key is ECDSA"):
         node.renew(dataclasses.replace(site(node), key_type="rsa"), {}, 0)
     assert node.store.status("site")["last_result"] == "failed"
 
 
 def test_what_certbot_got_and_is_refused_has_failed(node: t.Any, tmp_path: pathlib.Path, root: Made) -> None:
     node.links = {}
-    node.settings = dataclasses.replace(node.settings, certbot=("true",))
+    node.certbot.command = ("true",)
     live = tmp_path / "letsencrypt" / "live" / "site"
     live.mkdir(parents=True)
     other = make("other", root)
     (live / "fullchain.pem").write_text(other.crt)
     (live / "privkey.pem").write_text(other.key)
-    with pytest.raises(acme.Refused, match="is for other and not for"):
+    with pytest.raises(Refused, match="is for other and not for"):
         node.renew(site(node), {}, 0)
     said = node.store.status("site")
     assert said["last_result"] == "failed" and "is for other and not for" in said["last_error"]
@@ -274,8 +271,8 @@ def test_what_is_not_wanted_any_more_is_not_told(node: t.Any, leaf: Made) -> Non
     node.accept(site(node), leaf.pem, "lb2")
     node.settings = dataclasses.replace(node.settings, certificates=node.settings.certificates[1:])
     node.deploy()
-    assert list((acme.STATE / "status").iterdir()) == []
-    assert (acme.STATE / "certificates" / "site.pem").exists()
+    assert list((places.STATE / "status").iterdir()) == []
+    assert (places.STATE / "certificates" / "site.pem").exists()
 
 
 def test_haproxy_that_takes_nothing_keeps_nobody_from_renewing(
@@ -283,8 +280,8 @@ def test_haproxy_that_takes_nothing_keeps_nobody_from_renewing(
 ) -> None:
     node.accept(site(node), leaf.pem, "lb2")
     node.links = {}
-    monkeypatch.setattr(node.haproxy, "directory", pathlib.Path("/proc/nowhere"))
-    with pytest.raises(acme.Refused) as raised:
+    monkeypatch.setattr(node.haproxy.store, "directory", pathlib.Path("/proc/nowhere"))
+    with pytest.raises(Refused) as raised:
         node.run(0)
     assert "site: " in str(raised.value) and "shop: cannot be ordered (there is none)" in str(raised.value)
     assert node.store.status("shop")["last_result"] == "failed"
@@ -301,7 +298,7 @@ Certbot failed to authenticate some domains (authenticator: standalone).
 - - - -
 Ask for help or search for solutions at https://community.example.org.
 """
-    assert acme.reason(said) == (
+    assert reason(said) == (
         "Certbot failed to authenticate some domains (authenticator: standalone). Domain: www.example.org"
         " Detail: Connection refused"
     )
@@ -316,7 +313,7 @@ def message(leaf: Made, **other: t.Any) -> dict[str, t.Any]:
 
 
 def put(verb: str, text: str, peer: str = "lb1") -> None:
-    (acme.STATE / "spool" / "new" / f"{peer}:{verb}:x").write_text(text)
+    (places.STATE / "spool" / "new" / f"{peer}:{verb}:x").write_text(text)
 
 
 def test_what_a_peer_sends_is_taken(node: t.Any, leaf: Made) -> None:
@@ -324,7 +321,7 @@ def test_what_a_peer_sends_is_taken(node: t.Any, leaf: Made) -> None:
     assert node.inbox()
     assert node.store.bundle("site").serial == leaf.serial
     assert (pathlib.Path(node.settings.store) / "vip.pem").read_text() == leaf.pem
-    assert list((acme.STATE / "spool" / "new").iterdir()) == []
+    assert list((places.STATE / "spool" / "new").iterdir()) == []
 
 
 def test_one_that_is_refused_does_not_keep_the_others(
@@ -358,24 +355,24 @@ BAD = [
 def test_what_is_of_no_use_does_not_stay(text: str, verb: str, node: t.Any) -> None:
     put(verb, text, peer="lb9")
     node.inbox()
-    assert list((acme.STATE / "spool" / "new").iterdir()) == []
-    assert list((acme.STATE / "certificates").iterdir()) == []
+    assert list((places.STATE / "spool" / "new").iterdir()) == []
+    assert list((places.STATE / "certificates").iterdir()) == []
 
 
 def test_a_link_in_the_spool_is_not_followed(node: t.Any, leaf: Made, tmp_path: pathlib.Path) -> None:
     (tmp_path / "message").write_text(json.dumps(message(leaf)))
-    (acme.STATE / "spool" / "new" / "lb1:put:x").symlink_to(tmp_path / "message")
+    (places.STATE / "spool" / "new" / "lb1:put:x").symlink_to(tmp_path / "message")
     assert not node.inbox()
     assert node.store.bundle("site") is None
 
 
 def test_the_newest_is_asked_for(node: t.Any, root: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acme, "DELIVERY", 0.1)
+    monkeypatch.setattr(nodes, "DELIVERY", 0.1)
     mine, old, new = (make("www.example.org", root, names=NAMES, days=(start, 60)) for start in (-5, -6, -2))
     node.accept(site(node), mine.pem, "lb2")
 
     def told(made: Made, **other: t.Any) -> dict[str, t.Any]:
-        start = acme.instant(made.certificate.not_valid_before_utc.timestamp())
+        start = instant(made.certificate.not_valid_before_utc.timestamp())
         said = {"domains": sorted(NAMES), "server": SERVER, "serial": made.serial, "not_before": start, **other}
         return {"certificates": {"site": said}}
 
@@ -401,18 +398,18 @@ def test_a_key_may_only_say_these_words(node: t.Any, leaf: Made, monkeypatch: py
     node.accept(site(node), leaf.pem, "lb2")
     for command in ("", "id", "status; id", "put x"):
         monkeypatch.setenv("SSH_ORIGINAL_COMMAND", command)
-        with pytest.raises(acme.Refused, match="only status, put and request"):
-            acme.receive("lb1")
-    monkeypatch.setattr(acme, "DELIVERY", 0.1)
+        with pytest.raises(Refused, match="only status, put and request"):
+            spool.receive("lb1")
+    monkeypatch.setattr(spool, "DELIVERY", 0.1)
     monkeypatch.setenv("SSH_ORIGINAL_COMMAND", "put")
-    for content, refused in ((b"x", False), (b"x" * (acme.LARGEST_MESSAGE + 1), True)):
+    for content, refused in ((b"x", False), (b"x" * (spool.LARGEST_MESSAGE + 1), True)):
         monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
         if refused:
-            with pytest.raises(acme.Refused, match="more than the spool takes"):
-                acme.receive("lb1")
+            with pytest.raises(Refused, match="more than the spool takes"):
+                spool.receive("lb1")
         else:
-            acme.receive("lb1")
-    (path,) = (acme.STATE / "spool" / "new").iterdir()
+            spool.receive("lb1")
+    (path,) = (places.STATE / "spool" / "new").iterdir()
     assert path.name.startswith("lb1:put:") and path.read_text() == "x"
 
 
@@ -421,11 +418,11 @@ def test_status_has_no_secret(
 ) -> None:
     node.accept(site(node), leaf.pem, "lb2")
     monkeypatch.setenv("SSH_ORIGINAL_COMMAND", "status")
-    acme.receive("lb1")
+    spool.receive("lb1")
     output = capsys.readouterr().out
     assert "KEY" not in output
     # The same as what the report of all certificates asks for; what was never ordered is in it.
-    acme.main("status")
+    haproxy_acme.main("status")
     assert capsys.readouterr().out == output
     said = json.loads(output)
     assert said["certificates"]["shop"] == {"name": "shop", "domains": ["shop"]}
@@ -436,37 +433,37 @@ def test_peers_are_known_by_their_keys(node: t.Any) -> None:
     def said(name: str, key: str) -> dict[str, t.Any]:
         return {"node": name, "key": f"ssh-ed25519 {key} comment", "host_keys": [f"ssh-ed25519 HOST{key}"]}
 
-    keys, hosts = acme.STATE / ".ssh" / "authorized_keys", acme.SETTINGS / "known_hosts"
-    assert len(list(acme.trust(node.settings, [said("lb1", "AAA"), said("lb2", "BBB"), said("lb3", "CCC")]))) == 2
+    keys, hosts = places.STATE / ".ssh" / "authorized_keys", places.SETTINGS / "known_hosts"
+    assert len(list(trust(node.settings, [said("lb1", "AAA"), said("lb2", "BBB"), said("lb3", "CCC")]))) == 2
     assert hosts.read_text() == "lb1 ssh-ed25519 HOSTAAA\nlb3 ssh-ed25519 HOSTCCC\n"
     assert keys.read_text() == "".join(
-        f'restrict,command="{SCRIPT} receive {name}" ssh-ed25519 {key} haproxy-acme@{name}\n'
+        f'restrict,command="/usr/local/sbin/haproxy-acme receive {name}" ssh-ed25519 {key} haproxy-acme@{name}\n'
         for name, key in (("lb1", "AAA"), ("lb3", "CCC"))
     )
     # One that is silent stays, with a new key it is known by that alone, and a stranger is not let in.
     before = keys.read_text()
-    assert list(acme.trust(node.settings, [said("lb1", "AAA")])) == []
-    assert list(acme.trust(node.settings, [said("lb1", "DDD"), said("lb9", "EEE")])) != []
+    assert list(trust(node.settings, [said("lb1", "AAA")])) == []
+    assert list(trust(node.settings, [said("lb1", "DDD"), said("lb9", "EEE")])) != []
     assert keys.read_text() == before.replace("AAA", "DDD")
     settings = dataclasses.replace(node.settings, peers=node.settings.peers[1:])
-    assert len(list(acme.trust(settings, []))) == 2
+    assert len(list(trust(settings, []))) == 2
     assert hosts.read_text() == "lb3 ssh-ed25519 HOSTCCC\n"
-    with pytest.raises(acme.Refused, match="is no public key"):
-        list(acme.trust(settings, [{"node": "lb3", "key": "\n* evil", "host_keys": []}]))
+    with pytest.raises(Refused, match="is no public key"):
+        list(trust(settings, [{"node": "lb3", "key": "\n* evil", "host_keys": []}]))
 
 
 def test_an_account_goes_with_the_certificate(node: t.Any, tmp_path: pathlib.Path) -> None:
     account = "acme.example.org/directory/0123"
     files = {f"{account}/{name}.json": name for name in ("meta", "regr", "private_key")}
     evil = {"../x/meta.json": "", "/etc/x/meta.json": "", f"{account}/../../x/regr.json": "", f"{account}/x.sh": ""}
-    node._keep_account({**files, **evil})
+    node.certbot.keep_account({**files, **evil})
     accounts = tmp_path / "letsencrypt" / "accounts"
     written = {str(path.relative_to(tmp_path / "letsencrypt")) for path in tmp_path.glob("letsencrypt/**/*.json")}
     assert written == {f"accounts/{name}" for name in files}
     assert (accounts / account / "private_key.json").stat().st_mode & 0o777 == 0o400
-    assert node._account() == files
-    node._keep_account({"acme.example.org/directory/4567/regr.json": "another at the same server"})
-    assert node._account() == files
+    assert node.certbot.account() == files
+    node.certbot.keep_account({"acme.example.org/directory/4567/regr.json": "another at the same server"})
+    assert node.certbot.account() == files
 
 
 # HAProxy
@@ -485,22 +482,21 @@ def test_haproxy_takes_another_without_a_reload(
     path = running.home / "vip.pem"
     path.chmod(0o600)
     settings = dataclasses.replace(node.settings, stats_socket=running.admin, store=running.home)
-    process = acme.HAProxy(settings)
-    monkeypatch.setattr(process, "lock", running.home / "lock")
+    process = HAProxy(settings)
     pid = running.ask("show info").partition("\nPid: ")[2].split()[0]
-    assert process.give("vip", acme.Bundle.read(leaf.pem)) == ""
+    assert process.give("vip", Bundle.read(leaf.pem)) == ""
 
     new = make("www.example.org", root, names=NAMES)
-    assert process.give("vip", acme.Bundle.read(new.pem + root.crt)) == f"{path}: HAProxy serves {new.serial}"
+    assert process.give("vip", Bundle.read(new.pem + root.crt)) == f"{path}: HAProxy serves {new.serial}"
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{running.ports['web']}", "-showcerts"]
     served = subprocess.run(command, input="", capture_output=True, text=True, check=True).stdout
     assert new.crt in served and root.crt in served
     assert path.read_text() == new.crt + root.crt + new.key
-    assert process.give("vip", acme.Bundle.read(new.pem + root.crt)) == ""
+    assert process.give("vip", Bundle.read(new.pem + root.crt)) == ""
     assert pid in running.ask("show info")
 
     # What its configuration does not name is only written.
-    assert process.give("other", acme.Bundle.read(new.pem)).endswith("other.pem: written")
+    assert process.give("other", Bundle.read(new.pem)).endswith("other.pem: written")
     assert (running.home / "other.pem").stat().st_mode & 0o777 == 0o600
 
 
@@ -509,16 +505,15 @@ def test_a_transaction_of_somebody_else_is_left_alone(
 ) -> None:
     running = haproxy(FRONTEND, vip_pem=leaf.pem)
     settings = dataclasses.replace(node.settings, stats_socket=running.admin, store=running.home)
-    process = acme.HAProxy(settings)
-    monkeypatch.setattr(process, "lock", running.home / "lock")
+    process = HAProxy(settings)
     tools = running.home / "bin"
     tools.mkdir()
     (tools / "systemctl").write_text("#!/bin/sh\nexit 1\n")
     (tools / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     running.ask(f"set ssl cert {running.home}/vip.pem <<\n{leaf.pem}\n")
-    new = acme.Bundle.read(make("www.example.org", root, names=NAMES).pem)
-    with pytest.raises(acme.Refused, match=r"somebody is changing .*vip\.pem"):
+    new = Bundle.read(make("www.example.org", root, names=NAMES).pem)
+    with pytest.raises(Refused, match=r"somebody is changing .*vip\.pem"):
         process.give("vip", new)
     # Whatever becomes of the process, the file is the new one: the next start has it.
     assert (running.home / "vip.pem").read_text() == new.pem

@@ -26,6 +26,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.program impo
 # Each with a command line that it answers without a HAProxy or keepalived.
 ASKED = {
     "server_states": (["what"], 2, "usage: haproxy-server-states save|reset\n"),
+    "haproxy_acme": (
+        ["status"],
+        1,
+        "haproxy-acme: [Errno 2] No such file or directory: '/etc/haproxy-acme/config.json'\n",
+    ),
     "addresses": (["adopt", "/nowhere", "/dev/null"], 0, ""),
     "haproxy_settled": (
         ["/nowhere", "0", "/nowhere", "/nowhere/settled"],

@@ -23,12 +23,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply imp
     Wanted,
     decide,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.plan import Difference
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service, Worker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
     CONFIGURATION,

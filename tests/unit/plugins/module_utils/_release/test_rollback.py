@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Outcome, Wanted, way_back
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
     CONFIGURATION,

@@ -13,12 +13,12 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Wanted
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
     Machine,

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.certificates import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import Journal, ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 A, B = "a" * 12, "b" * 12

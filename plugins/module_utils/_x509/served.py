@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The certificates on a host. They are state: no release holds them, no rollback brings an older one back.
+"""The certificates that a HAProxy serves, on its host. They are state: no release holds them, no rollback brings an
+older one back.
 
-Certificates nobody asks for are left alone: Let's Encrypt and others share the directory.
+Several programs write them: haproxy_config, haproxy_certificate and haproxy-acme. Each holds the lock of the directory
+from its decision to the proof that HAProxy has what it wrote. Certificates nobody asks for are left alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directory
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,10 @@ class CertificateStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+
+    def lock(self, timeout: float) -> t.ContextManager[None]:
+        """Be the only one that changes certificates here; wait ``timeout`` seconds for others."""
+        return locked_directory(self.directory, timeout)
 
     def read(self, names: t.Iterable[str]) -> dict[str, bytes]:
         """The files that are there."""

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role wants: certificates, peers, and how certbot and HAProxy are reached."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import pathlib
+import shlex
+import socket
+import subprocess
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import places
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """One certificate: its names, and the files that HAProxy has it by."""
+
+    name: str
+    domains: tuple[str, ...]
+    files: tuple[str, ...]
+    key_type: str
+    server: str
+    renew_before: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    name: str
+    address: str
+    port: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    node: str
+    peers: tuple[Peer, ...]
+    vip: str  # whoever holds it orders; without one it is the first node that answers
+    certbot: tuple[str, ...]
+    certbot_directory: pathlib.Path
+    store: pathlib.Path
+    stats_socket: str
+    certificates: tuple[Wanted, ...]
+
+    @classmethod
+    def load(cls) -> Settings:
+        said = json.loads((places.SETTINGS / "config.json").read_text())
+        return cls(
+            node=said["node"],
+            peers=tuple(
+                Peer(name, address, said["peers_port"])
+                for name, address in sorted(said["peers"].items())
+                if name != said["node"]
+            ),
+            vip=said["vip"],
+            certbot=(*said["certbot"], *shlex.split(said["certbot_extra"])),
+            certbot_directory=pathlib.Path(said["certbot_directory"]),
+            store=pathlib.Path(said["store"]),
+            stats_socket=said["stats_socket"],
+            certificates=tuple(
+                Wanted(
+                    name=each["name"],
+                    domains=tuple(each["domains"]),
+                    files=tuple(each.get("files", [each["name"]])),
+                    key_type=said["key_type"],
+                    server=said["server"],
+                    renew_before=said["renew_before"],
+                )
+                for each in said["certificates"]
+            ),
+        )
+
+    def wanted(self, name: str) -> Wanted:
+        for each in self.certificates:
+            if each.name == name:
+                return each
+        raise Refused("is no certificate of this node")
+
+    @property
+    def holds_vip(self) -> bool:
+        """Whether the kernel has the address. Binding it would not tell: HAProxy's nodes may bind what is elsewhere."""
+        held = json.loads(subprocess.check_output(["ip", "-json", "address", "show"], timeout=10))
+        return any(
+            ipaddress.ip_address(address["local"]) == vip
+            for vip in addresses(self.vip)
+            for link in held
+            for address in link.get("addr_info", ())
+            if "local" in address
+        )
+
+
+def addresses(host: str) -> list[t.Any]:
+    """The addresses of a host, which may be one itself."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
