@@ -17,6 +17,8 @@ description:
   - Writes O(files), writes O(content) next to O(path), lets C(keepalived -t) check it there, switches with one rename,
     reloads the running daemon and proves that it read the file and lives.
   - When the check refuses the file or the daemon does not take it, the old files are put back, and reloaded.
+  - Two runs on one host change it one after the other. A run waits for the other one as long as that may take to bring
+    its file into service and the old one back, four times O(timeout). The lock of a run that is killed ends with it.
   - A running daemon is never restarted, because a restart gives its virtual addresses away. A daemon that does not run
     is started.
   - The proof uses what the running configuration declares with C(reload_file) and C(reload_check_config). Without them
@@ -184,11 +186,13 @@ lines:
 """
 
 import typing as t
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directory
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
@@ -223,6 +227,9 @@ ARGUMENTS = {
     "service": {"type": "str", "default": "keepalived"},
     "timeout": {"type": "float", "default": 10},
 }
+
+# A run waits for another one: its text into service, the old one back, and each may take the timeout and a start.
+PATIENCE = 4
 
 
 class QuietModule(Quiet, AnsibleModule):
@@ -291,27 +298,30 @@ def main() -> t.NoReturn:
 
     daemon = Keepalived(params["binary"], params["service"], Path(params["pid_file"]), run, params["timeout"])
     subject = subject_of(content, params["nodes"], params["node"])
-    host = HostFacts(daemon, path, is_ready=not (is_linted or module.check_mode)).gather(subject, params["files"])
-    findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
-    answer = {"path": params["path"], "findings": [asdict(finding) for finding in findings], "invocation": invocation}
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    for doubt in doubts(findings, before, content):
-        module.warn(doubt)
+    answer = {"path": params["path"], "findings": [], "invocation": invocation}
+    is_reading = is_linted or module.check_mode
     try:
-        refuse(findings, params["path"])
-        if is_linted:
-            module.exit_json(changed=False, **answer)
-        track_files = TrackFiles(params["track_units"], run)
-        tracked = track_files.changes()
-        own = [address for link in host.links.values() for address in link if address.ip not in host.virtual]
-        firewall = Firewall(ruleset(subject.instances, own) if params["firewall"] else "", run)
-        filtered = firewall.changes()
-        firewall.check()
-        if not module.check_mode:
-            track_files.write(tracked)
-        outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
-        if not module.check_mode:
-            firewall.write(filtered)
+        with nullcontext() if is_reading else locked_directory(path.parent, PATIENCE * params["timeout"]):
+            host = HostFacts(daemon, path, is_ready=not is_reading).gather(subject, params["files"])
+            findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
+            answer["findings"] = [asdict(finding) for finding in findings]
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            for doubt in doubts(findings, before, content):
+                module.warn(doubt)
+            refuse(findings, params["path"])
+            if is_linted:
+                module.exit_json(changed=False, **answer)
+            track_files = TrackFiles(params["track_units"], run)
+            tracked = track_files.changes()
+            own = [address for link in host.links.values() for address in link if address.ip not in host.virtual]
+            firewall = Firewall(ruleset(subject.instances, own) if params["firewall"] else "", run)
+            filtered = firewall.changes()
+            firewall.check()
+            if not module.check_mode:
+                track_files.write(tracked)
+            outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
+            if not module.check_mode:
+                firewall.write(filtered)
     except LbforgeError as error:
         module.fail_json(msg=str(error), **answer, **error.details)
     for warning in outcome.warnings:
