@@ -45,11 +45,15 @@ options:
     type: list
     elements: str
     default: [haproxy_check_script, haproxy_ready]
-  version:
-    description: The value of C(vrrp_version) in C(global_defs).
-    type: int
-    choices: [2, 3]
-    default: 3
+  global_defs:
+    description: The value of C(keepalived_global_defs), for its C(vrrp_version).
+    type: list
+    elements: str
+    default: []
+  global_settings:
+    description: The value of C(keepalived_global_settings), whose C(vrrp_version) goes before that of O(global_defs).
+    type: dict
+    default: {}
   show:
     description:
       - V(seconds) are the numbers. It is null where nothing ends the outage.
@@ -82,7 +86,12 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget import Settings, failover_budget, table
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget import (
+    Settings,
+    failover_budget,
+    table,
+    vrrp_version,
+)
 
 Entries = dict[str, dict[str, t.Any]]
 
@@ -94,11 +103,13 @@ def failover_budget_filter(
     track_processs: Entries | None = None,
     sync_groups: Entries | None = None,
     haproxy: t.Collection[str] = Settings.haproxy,
-    version: int = Settings.version,
+    global_defs: t.Sequence[str] = (),
+    global_settings: t.Mapping[str, t.Any] | None = None,
     show: str = "seconds",
 ) -> t.Any:
     if show not in ("seconds", "reasons", "table"):
         raise AnsibleFilterError(f"failover_budget: show must be seconds, reasons or table, not {show!r}.")
+    version = vrrp_version(global_defs, global_settings or {})
     settings = Settings(
         scripts or {}, track_files or {}, track_processs or {}, sync_groups or {}, tuple(haproxy), version
     )

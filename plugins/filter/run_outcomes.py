@@ -21,7 +21,9 @@ options:
     elements: str
     required: true
   hostvars:
-    description: The magic variable C(hostvars), in which the roles have left the results of their modules.
+    description:
+      - The magic variable C(hostvars), in which the roles publish the results of their modules as
+        C(haproxy_server_applied) and C(keepalived_applied).
     type: dict
     required: true
   groups:
@@ -73,8 +75,8 @@ def run_outcomes(
     return [
         outcome(
             f"{host}{role(host, groups)}",
-            hostvars[host].get("__haproxy_server_applied") or {},
-            hostvars[host].get("__keepalived_config") or {},
+            hostvars[host].get("haproxy_server_applied") or {},
+            hostvars[host].get("keepalived_applied") or {},
             answers.get(host, {}),
             check,
         )

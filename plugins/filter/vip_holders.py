@@ -18,6 +18,11 @@ options:
     description: The results of M(lbforge.haproxy.keepalived_info) by host. Results of hosts that failed are left out.
     type: dict
     required: true
+  show:
+    description: V(holders) are entries as data, V(table) is the same as lines of text, with the problems of the hosts.
+    type: str
+    choices: [holders, table]
+    default: holders
 """
 
 EXAMPLES = r"""
@@ -26,12 +31,12 @@ EXAMPLES = r"""
     msg: "{{ views | lbforge.haproxy.vip_holders | map(attribute='sentence') }}"
   vars:
     # Registered by a task with lbforge.haproxy.keepalived_info.
-    views: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'keepalived'))) }}"
+    views: "{{ ansible_play_hosts | lbforge.haproxy.host_results(hostvars, 'keepalived') }}"
 """
 
 RETURN = r"""
 _value:
-  description: An entry for each virtual address.
+  description: An entry for each virtual address; with O(show=table) a list of lines.
   type: list
   elements: dict
   contains:
@@ -70,10 +75,12 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import vip_holders
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import table, vip_holders
 
 
-def vip_holders_filter(views: dict[str, dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+def vip_holders_filter(views: dict[str, dict[str, t.Any]], show: str = "holders") -> list[t.Any]:
+    if show == "table":
+        return table(views)
     return [holding.as_dict() for holding in vip_holders(views)]
 
 

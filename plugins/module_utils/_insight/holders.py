@@ -15,6 +15,8 @@ View = t.Mapping[str, t.Any]
 
 State = t.Literal["ok", "absent", "doubled", "orphan"]
 
+_HEADS = ("VIP", "holder", "wanted holder", "state")
+
 
 @dataclass(frozen=True)
 class Vip:
@@ -66,6 +68,16 @@ def vip_holders(views: t.Mapping[str, View]) -> list[Holding]:
     macs = {link["mac"] for view in views.values() for link in view["links"]}
     vips = {Vip.of(item): None for view in views.values() for item in view["addresses"]}
     return [_holding(vip, views, macs) for vip in vips]
+
+
+def table(views: t.Mapping[str, View]) -> list[str]:
+    """Where the VIPs are and what the nodes complain about, as lines of text."""
+    rows = [
+        (one.address, ", ".join([*one.holders, *one.strangers]), one.wanted or "any", one.state)
+        for one in vip_holders(views)
+    ]
+    lines = [f"{address:39}  {holder:15}  {wanted:15}  {state}" for address, holder, wanted, state in [_HEADS, *rows]]
+    return lines + [f"{host}: {problem}" for host, view in views.items() for problem in view.get("problems", [])]
 
 
 def _holding(vip: Vip, views: t.Mapping[str, View], macs: set[str]) -> Holding:

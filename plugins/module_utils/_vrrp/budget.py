@@ -72,6 +72,13 @@ class Settings:
     """The track file that keeps a node back until HAProxy has judged its servers."""
 
 
+def vrrp_version(global_defs: t.Iterable[str], global_settings: Entry) -> int:
+    """The version of VRRP by raw lines and by named settings of ``global_defs``, of which the latter count."""
+    lines = (line.split() for line in global_defs)
+    given = [words[1] for words in lines if words[:1] == ["vrrp_version"] and words[1:]]
+    return int(global_settings.get("vrrp_version") or (given or [Settings.version])[-1])
+
+
 def failover_budget(cluster: t.Mapping[str, Entries], settings: Settings) -> dict[str, dict[str, Bound]]:
     """A bound for each instance and each of ``FAULTS``; ``cluster`` holds the instances of each node."""
     found: dict[str, dict[str, Bound]] = {}

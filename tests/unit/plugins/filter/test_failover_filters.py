@@ -80,7 +80,10 @@ def test_failover_budget() -> None:
 
     seconds = failover_budget_filter(cluster)["external"]
     assert (seconds["planned_stop"], seconds["node_dead"], seconds["ping_lost"]) == (0.006, 0.756, None)
-    assert failover_budget_filter(cluster, version=2)["external"]["planned_stop"] == 0.023
+    for version in ({"global_defs": ["vrrp_version 2"]}, {"global_settings": {"vrrp_version": 2}}):
+        assert failover_budget_filter(cluster, **version)["external"]["planned_stop"] == 0.023
+    both = failover_budget_filter(cluster, global_defs=["vrrp_version 2"], global_settings={"vrrp_version": 3})
+    assert both["external"]["planned_stop"] == 0.006
     assert failover_budget_filter(cluster, show="reasons")["external"]["ping_lost"] == "no ping check is tracked"
     assert failover_budget_filter(cluster, show="table")[1] == "                  external"
 

@@ -48,10 +48,10 @@ def told(*arguments: t.Any, **hostvars: dict[str, t.Any]) -> list[str]:
 def test_each_load_balancer_is_one_line() -> None:
     reason = "The release changes from ca67bed5f63a to 91daf3d57844; it needs a reload: frontend web-front-1 is new."
     assert told(
-        lb1={"__haproxy_server_applied": applied("nothing", "HAProxy runs release 91daf3d57844.")},
+        lb1={"haproxy_server_applied": applied("nothing", "HAProxy runs release 91daf3d57844.")},
         lb2={
-            "__haproxy_server_applied": applied("reload", reason),
-            "__keepalived_config": {"action": "start"},
+            "haproxy_server_applied": applied("reload", reason),
+            "keepalived_applied": {"action": "start"},
         },
     ) == [
         "lb1 (holder) runs release 91daf3d57844: nothing to do.",
@@ -60,7 +60,7 @@ def test_each_load_balancer_is_one_line() -> None:
 
 
 def test_check_mode_says_would() -> None:
-    (line,) = told([], True, lb1={"__haproxy_server_applied": applied("runtime", "HAProxy takes it while it runs.")})
+    (line,) = told([], True, lb1={"haproxy_server_applied": applied("runtime", "HAProxy takes it while it runs.")})
     assert line == "lb1 (holder) would run release 91daf3d57844: runtime. HAProxy takes it while it runs."
 
 
@@ -72,7 +72,7 @@ def test_one_that_the_run_did_not_reach_is_told_as_it_was_found() -> None:
         {"item": "lb4", "unreachable": True},
         {"item": "lb5", "msg": "There is no HAProxy.\nThe rest"},
     ]
-    failed = {"__haproxy_server_applied": {"failed": True, "msg": "refused", "release": "91daf3d57844"}}
+    failed = {"haproxy_server_applied": {"failed": True, "msg": "refused", "release": "91daf3d57844"}}
     assert told(asked, lb1={}, lb2=failed, lb3={}, lb4={}, lb5={}, lb6={}) == [
         "lb1 (holder) runs release none",
         "lb2 (standby) runs release 91daf3d57844",
