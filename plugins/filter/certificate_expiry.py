@@ -15,7 +15,9 @@ description:
 positional: _input
 options:
   _input:
-    description: The C(certificates) of M(lbforge.haproxy.haproxy_info), by the name of the host.
+    description:
+      - The results of M(lbforge.haproxy.haproxy_info) by host, with C(certificates) and, for their revocation lists,
+        C(ca_files).
     type: dict
     required: true
   authorities:
@@ -32,7 +34,7 @@ EXAMPLES = r"""
     fail_msg: "{{ soon | map(attribute='sentence') | join(', ') }}"
   vars:
     soon: >-
-      {{ {inventory_hostname: found.certificates} | lbforge.haproxy.certificate_expiry | selectattr('days', 'lt', 14) }}
+      {{ {inventory_hostname: found} | lbforge.haproxy.certificate_expiry | selectattr('days', 'lt', 14) }}
 """
 
 RETURN = r"""
@@ -52,7 +54,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.expiry im
 
 
 def certificate_expiry(
-    hosts: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]],
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
     authorities: t.Sequence[t.Mapping[str, t.Any]] = (),
 ) -> list[dict[str, t.Any]]:
     return [

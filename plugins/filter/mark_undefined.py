@@ -50,8 +50,13 @@ def mark_undefined(value: t.Any) -> t.Any:
 
 
 def item_or_mark(container: t.Any, key: t.Any) -> t.Any:
+    return resolved_or_mark(lambda: container[key])
+
+
+def resolved_or_mark(value: t.Callable[[], t.Any]) -> t.Any:
+    """What ``value`` returns, with marks, or a mark in its place."""
     try:
-        return mark_undefined(container[key])
+        return mark_undefined(value())
     except (AnsibleError, UndefinedError) as error:
         why = str(error).removeprefix("A captured exception marker was tripped: ").rstrip(".")
         return mark("a variable in its template is undefined" if "UndefinedMarker" in why else why)

@@ -16,7 +16,8 @@ description:
 positional: _input
 options:
   _input:
-    description: What C(haproxy-acme status) prints, by the name of the host.
+    description:
+      - The registered results of C(haproxy-acme status) by host. Those that did not print its answer are left out.
     type: dict
     required: true
 """
@@ -33,7 +34,7 @@ EXAMPLES = r"""
     that: troubles | length == 0
     fail_msg: "{{ troubles | map(attribute='sentence') | join(', ') }}"
   vars:
-    troubles: "{{ {inventory_hostname: said.stdout | from_json} | lbforge.haproxy.renewal_troubles }}"
+    troubles: "{{ {inventory_hostname: said} | lbforge.haproxy.renewal_troubles }}"
 """
 
 RETURN = r"""
@@ -48,6 +49,7 @@ _value:
 """
 
 import dataclasses
+import json
 import time
 import typing as t
 
@@ -55,7 +57,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals 
 
 
 def renewal_troubles(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in troubles(hosts, time.time())]
+    # In the place of an error, and where there is no haproxy-acme, there is no JSON.
+    printed = {host: result.get("stdout") or "" for host, result in hosts.items()}
+    answers = {host: json.loads(text) for host, text in printed.items() if text.startswith("{")}
+    return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in troubles(answers, time.time())]
 
 
 class FilterModule:

@@ -31,15 +31,37 @@ class Expiry:
         return f"{left(self.days):>16}  {self.name}{names} on {', '.join(self.hosts)}"
 
 
-def expiries(hosts: t.Mapping[str, t.Sequence[Data]], authorities: t.Sequence[Data], now: float) -> list[Expiry]:
+def unanswered(hosts: t.Mapping[str, Data], statuses: t.Mapping[str, Data]) -> list[str]:
+    """A sentence for each node that does not tell its certificates, or how its orders ended.
+
+    ``hosts`` has the results of haproxy_info, ``statuses`` the registered results of ``haproxy-acme status``; both are
+    empty where there is none.
+    """
+    return [
+        *(f"{host} does not tell its certificates" for host, result in hosts.items() if "certificates" not in result),
+        *(
+            f"{host} does not tell how its orders ended (haproxy-acme status)"
+            for host, result in statuses.items()
+            if result.get("rc", 0) != 0
+        ),
+    ]
+
+
+def _that_end(result: Data) -> list[Data]:
+    """The certificates of a node and its revocation lists; of other CA files the setup host tells."""
+    lists = [file for file in result.get("ca_files", ()) if file["kind"] == "crl"]
+    return [*result.get("certificates", ()), *lists]
+
+
+def expiries(hosts: t.Mapping[str, Data], authorities: t.Sequence[Data], now: float) -> list[Expiry]:
     """What expires first comes first; a certificate that is the same on several nodes comes once.
 
-    ``hosts`` has the ``certificates`` that haproxy_info tells of each node, ``authorities`` those that
-    pki_certificates tells. ``now`` is in seconds since 1970.
+    ``hosts`` has the result of haproxy_info of each node, ``authorities`` those that pki_certificates tells. ``now`` is
+    in seconds since 1970.
     """
     found: dict[tuple[str, str], tuple[Data, list[str]]] = {}
-    for host, certificates in hosts.items():
-        for certificate in certificates:
+    for host, result in hosts.items():
+        for certificate in _that_end(result):
             if certificate.get("days_left") is not None:
                 # A revocation list has no serial number.
                 key = (certificate["path"], certificate.get("serial") or str(certificate["not_after"]))

@@ -49,6 +49,38 @@ def _servers(service: t.Any) -> t.Iterator[str]:
             yield str((node.get("ip_addr") or node.get("name")) if isinstance(node, dict) else node)
 
 
+# What says to which VIPs a load balancer binds.
+_BOUND = (
+    "external_lb_vip_address",
+    "internal_lb_vip_address",
+    "haproxy_bind_external_lb_vip_address",
+    "haproxy_bind_internal_lb_vip_address",
+    "extra_lb_vip_addresses",
+    "extra_lb_tls_vip_addresses",
+    "haproxy_vip_binds",
+    "haproxy_tls_vip_binds",
+)
+
+
+def bound_vips(names: t.Iterable[str], hostvars: HostVars) -> list[str]:
+    """The VIPs that the inventory has these load balancers bind."""
+    return [vip for name in names for vip in plain_addresses([hostvars[name].get(variable) for variable in _BOUND])]
+
+
+def plain_addresses(value: t.Any) -> list[str]:
+    """The addresses in a value, however they are nested, without prefix lengths and what follows them.
+
+    Of a dictionary it is the ``cidr`` or the ``address``.
+    """
+    if isinstance(value, dict):
+        return plain_addresses(value.get("cidr") or value.get("address"))
+    if isinstance(value, (list, tuple)):
+        return [address for item in value for address in plain_addresses(item)]
+    # As keepalived takes them: `192.0.2.10/24 dev eth0`.
+    words = str(value or "").split()
+    return [words[0].partition("/")[0]] if words else []
+
+
 def as_list(value: t.Any) -> t.Sequence[t.Any]:
     """One thing or many, as a list; the validator says what is wrong with anything else."""
     if isinstance(value, (list, tuple)):

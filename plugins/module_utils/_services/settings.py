@@ -16,6 +16,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema i
     REST_OF_LINE,
     VIP,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import wanted_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
     CONNECTIONS,
     COUNT,
@@ -241,5 +243,43 @@ SETTINGS = Record(
         Key("haproxy_errorfiles", ListOf(ERROR_FILE), "Pages instead of HAProxy's own errors.", []),
     ),
 )
+
+MISSING = object()
+
+
+def collect(variable: t.Callable[[str], t.Any], nodes: t.Sequence[str]) -> dict[str, t.Any]:
+    """The settings as the variables of a host have them, by name; a password goes its own way.
+
+    ``variable`` returns the value of a variable, a mark if it cannot be resolved, or ``MISSING``. ``nodes`` are all
+    load balancers.
+    """
+    found: dict[str, t.Any] = {}
+    for key in SETTINGS.keys:
+        values = [value for name in (key.name, *key.aliases) if (value := variable(name)) is not MISSING]
+        if values and not key.secret:
+            # The first that says something.
+            found[key.name] = next(filter(None, values), values[0])
+    authorities = variable("haproxy_pki_authorities")
+    certificates = (variable("haproxy_pki_extra_certificates"), variable("haproxy_user_certificates"))
+    return {
+        **found,
+        "haproxy_hosts": nodes,
+        "haproxy_pki_names": _names(certificates, lambda _entry: True),
+        "haproxy_pki_roots": _names([authorities], lambda entry: "signed_by" not in entry),
+        "haproxy_pki_revoking": _names([authorities], lambda entry: "revoked" in entry),
+        "haproxy_static_files": wanted_files(found.get("haproxy_static_files", [])),
+    }
+
+
+def _names(lists: t.Iterable[t.Any], is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> t.Any:
+    """The names of entries of these lists, or the mark of one that cannot be resolved."""
+    names: list[t.Any] = []
+    for entries in lists:
+        if is_marked(entries):
+            return entries
+        if isinstance(entries, (list, tuple)):
+            names += [entry.get("name", "") for entry in entries if isinstance(entry, dict) and is_wanted(entry)]
+    return names
+
 
 SETTING_DEFAULTS = {key.name: key.default for key in SETTINGS.keys}

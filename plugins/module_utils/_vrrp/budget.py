@@ -76,7 +76,7 @@ def vrrp_version(global_defs: t.Iterable[str], global_settings: Entry) -> int:
     """The version of VRRP by raw lines and by named settings of ``global_defs``, of which the latter count."""
     lines = (line.split() for line in global_defs)
     given = [words[1] for words in lines if words[:1] == ["vrrp_version"] and words[1:]]
-    return int(global_settings.get("vrrp_version") or (given or [Settings.version])[-1])
+    return int(global_settings.get("vrrp_version") or (given[-1] if given else Settings.version))
 
 
 def failover_budget(cluster: t.Mapping[str, Entries], settings: Settings) -> dict[str, dict[str, Bound]]:

@@ -10,6 +10,7 @@ import datetime
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.filter.certificate_expiry import certificate_expiry
+from ansible_collections.lbforge.haproxy.plugins.filter.unanswered import unanswered
 
 
 def shown(path: str, serial: str, days: int | None, *names: str) -> dict[str, t.Any]:
@@ -24,10 +25,17 @@ def at(**ahead: float) -> str:
 def test_nodes_are_put_together() -> None:
     found = certificate_expiry(
         {
-            "lb1": [shown("/ssl/www.pem", "aa", 300, "www.example.org"), shown("/ssl/old.pem", "bb", -3)],
-            "lb2": [shown("/ssl/www.pem", "aa", 300, "www.example.org")],
+            "lb1": {
+                "certificates": [shown("/ssl/www.pem", "aa", 300, "www.example.org"), shown("/ssl/old.pem", "bb", -3)]
+            },
+            "lb2": {"certificates": [shown("/ssl/www.pem", "aa", 300, "www.example.org")]},
             # Its certificate was not renewed with the others'.
-            "lb3": [shown("/ssl/www.pem", "a0", 9, "www.example.org"), shown("/ssl/not-loaded.pem", "", None)],
+            "lb3": {
+                "certificates": [
+                    shown("/ssl/www.pem", "a0", 9, "www.example.org"),
+                    shown("/ssl/not-loaded.pem", "", None),
+                ]
+            },
         },
         [{"name": "Root", "not_after": at(days=3000, hours=1)}, {"name": "Gone", "not_after": at(hours=-1)}],
     )
@@ -43,4 +51,24 @@ def test_nodes_are_put_together() -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    assert certificate_expiry({"lb1": []}) == []
+    assert certificate_expiry({"lb1": {"certificates": []}, "lb2": {}}) == []
+
+
+def test_of_ca_files_only_revocation_lists_end() -> None:
+    files = [
+        {"path": "/ssl/clients.crl.pem", "kind": "crl", "not_after": at(days=5), "days_left": 5},
+        {"path": "/etc/ssl/certs/ca-certificates.crt", "kind": "ca", "not_after": at(days=-9), "days_left": -9},
+    ]
+    (found,) = certificate_expiry({"lb1": {"certificates": [], "ca_files": files}})
+    assert (found["name"], found["days"]) == ("/ssl/clients.crl.pem", 5)
+
+
+def test_who_does_not_answer_is_named() -> None:
+    well: dict[str, t.Any] = {"certificates": []}
+    loaded = {"lb1": well, "lb2": {"msg": "There is no HAProxy."}, "lb3": {"unreachable": True}, "lb4": well}
+    statuses = {"lb1": {"rc": 0, "stdout": "{}"}, "lb2": {}, "lb3": {"skipped": True}, "lb4": {"rc": 2, "stdout": ""}}
+    assert unanswered(loaded, statuses) == [
+        "lb2 does not tell its certificates",
+        "lb3 does not tell its certificates",
+        "lb4 does not tell how its orders ended (haproxy-acme status)",
+    ]

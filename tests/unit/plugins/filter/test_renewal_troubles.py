@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import typing as t
 
 import pytest
@@ -47,9 +48,14 @@ def failed(when: str, why: str = "certbot: no route") -> Status:
     return {"last_result": "failed", "last_attempt": when, "last_error": why}
 
 
+def printed(status: Status) -> dict[str, t.Any]:
+    """What a task has registered."""
+    return {"rc": 0, "stdout": json.dumps(status)}
+
+
 def sentences(**nodes: Status) -> list[str]:
     found = renewal_troubles(
-        {name: {"holds_vip": False, "certificates": {"shop": said}} for name, said in nodes.items()}
+        {name: printed({"holds_vip": False, "certificates": {"shop": said}}) for name, said in nodes.items()}
     )
     return [" ".join(each["sentence"].split()) for each in found]
 
@@ -116,7 +122,7 @@ def test_the_most_urgent_comes_first() -> None:
         "d": had(60),
         "e": had(3, **failed(LATER)),
     }
-    found = renewal_troubles({"lb1": {"certificates": lb1}})
+    found = renewal_troubles({"lb1": printed({"certificates": lb1})})
     assert [(each["name"], each["what"], each["days"]) for each in found] == [
         ("c", "NEVER ORDERED", None),
         ("b", "RENEWAL FAILED", -2),
@@ -128,7 +134,11 @@ def test_the_most_urgent_comes_first() -> None:
 
 
 def test_nobody_is_nothing() -> None:
-    assert renewal_troubles({}) == renewal_troubles({"lb1": {"certificates": {}}}) == []
+    assert renewal_troubles({}) == renewal_troubles({"lb1": printed({"certificates": {}})}) == []
+
+
+def test_who_has_no_answer_is_left_out() -> None:
+    assert renewal_troubles({"lb1": {}, "lb2": {"skipped": True}, "lb3": {"rc": 1, "stdout": "no such file"}}) == []
 
 
 GISTS: list[tuple[str, str]] = [

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What roles and playbooks make of their variables and of modules' results."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.lbforge.haproxy.plugins.filter.bound_vips import bound_vips
+from ansible_collections.lbforge.haproxy.plugins.filter.certificate_bundles import certificate_bundles
+from ansible_collections.lbforge.haproxy.plugins.filter.loaded_bundles import loaded_bundles
+from ansible_collections.lbforge.haproxy.plugins.filter.plain_addresses import plain_addresses
+from ansible_collections.lbforge.haproxy.plugins.filter.release_files import release_files
+from ansible_collections.lbforge.haproxy.plugins.filter.servers_of_host import servers_of_host
+from ansible_collections.lbforge.haproxy.plugins.filter.static_sources import static_sources
+
+BUNDLES = [{"name": "vip.pem", "content": "KEY1"}, {"name": "shop.pem", "content": "KEY2"}]
+CA_FILES = [{"name": "Clients.ca.pem", "content": "CA"}, {"name": "Clients.crl.pem", "content": "CRL"}]
+ACME = [{"name": "shop", "files": ["shop"]}]
+
+
+def test_a_certificate_by_acme_is_one_to_start_with() -> None:
+    assert certificate_bundles(BUNDLES, ACME, CA_FILES) == [
+        {"name": "vip.pem", "content": "KEY1"},
+        {"name": "shop.pem", "content": "KEY2", "bootstrap": True},
+        *CA_FILES,
+    ]
+
+
+def test_only_what_haproxy_has_is_replaced() -> None:
+    running = {
+        "certificates": [{"path": "/ssl/vip.pem"}, {"path": "/ssl/shop.pem"}, {"path": "/ssl/gone.pem"}],
+        "ca_files": [{"path": "/ssl/Clients.crl.pem", "kind": "crl"}, {"path": "/etc/ssl/certs/all.crt", "kind": "ca"}],
+    }
+    assert loaded_bundles(certificate_bundles(BUNDLES, ACME, CA_FILES), running, "/ssl") == {
+        "certificates": [{"name": "/ssl/vip.pem", "content": "KEY1"}],
+        "client_files": [
+            {"dest": "/ssl/Clients.crl.pem", "content": "CRL", "owner": "root", "group": "root", "mode": "0600"}
+        ],
+    }
+
+
+def test_a_release_has_the_users_files_whose_condition_holds() -> None:
+    files: list[dict[str, t.Any]] = [
+        {"dest": "/etc/haproxy/a.http", "content": "A"},
+        {"dest": "/etc/haproxy/b.http", "src": "errors/b"},
+        {"dest": "/etc/haproxy/c.http", "src": "errors/c", "condition": False},
+        {"dest": "/etc/haproxy/d.http", "src": "errors/d", "condition": True},
+    ]
+    assert static_sources(files) == ["errors/b", "errors/d"]
+    model = {"maps": {"hosts.map": "x y"}, "crt_lists": {"web.list": "vip.pem"}}
+    assert release_files({"configuration": "global", "model": model}, files, ["B", "D"]) == {
+        "haproxy.cfg": "global",
+        "hosts.map": "x y",
+        "web.list": "vip.pem",
+        "a.http": "A",
+        "b.http": "B",
+        "d.http": "D",
+    }
+
+
+@pytest.mark.parametrize(
+    "value, addresses",
+    [
+        ("", []),
+        (None, []),
+        ("192.0.2.10/24", ["192.0.2.10"]),
+        ("192.0.2.10/24 dev eth0 scope link", ["192.0.2.10"]),
+        (["2001:db8::10/64", ["192.0.2.1"]], ["2001:db8::10", "192.0.2.1"]),
+        (
+            [{"name": "one", "cidr": ["192.0.2.10/24", ""]}, {"address": "lb.example.org"}],
+            ["192.0.2.10", "lb.example.org"],
+        ),
+    ],
+)
+def test_addresses_lose_what_is_no_address(value: t.Any, addresses: list[str]) -> None:
+    assert plain_addresses(value) == addresses
+
+
+def test_the_vips_of_others_are_what_the_inventory_says() -> None:
+    hostvars: dict[str, dict[str, t.Any]] = {
+        "lb2": {"external_lb_vip_address": "192.0.2.10", "extra_lb_vip_addresses": ["192.0.2.11", "192.0.2.12"]},
+        "lb3": {"haproxy_vip_binds": [{"address": "192.0.2.13", "interface": "eth0"}], "haproxy_interval": "3s"},
+    }
+    assert bound_vips(["lb2", "lb3"], hostvars) == ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"]
+
+
+def server(backend: str, name: str, address: str, **now: t.Any) -> dict[str, t.Any]:
+    before = {"address": address, "state": now.get("state", "ready"), "weight": now.get("weight", 1)}
+    return {"backend": backend, "name": name, "status": now.get("status", "UP"), "before": before}
+
+
+def found(servers: list[dict[str, t.Any]], host: str = "web1") -> tuple[list[str], list[str]]:
+    answer = servers_of_host(servers, host, {"web1": {"ansible_host": "192.0.2.1"}, "web2": {}})
+    return [f"{one['backend']}/{one['name']}" for one in answer["servers"]], answer["pools"]
+
+
+def test_a_host_is_known_by_name_and_address() -> None:
+    servers = [
+        server("one", "web1", "192.0.2.7"),
+        server("two", "app", "192.0.2.1"),
+        server("two", "web2", "192.0.2.2"),
+        server("three", "other", "127.0.0.1"),
+    ]
+    assert found(servers) == (["one/web1", "two/app"], ["one"])
+    assert found(servers, "192.0.2.2") == (["two/web2"], [])
+    # Behind a loopback address may be anything.
+    assert found(servers, "127.0.0.1") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"state": "drain"}, {"state": "maint", "status": "MAINT"}, {"weight": 0}, {"status": "DOWN"}, {"status": "NOLB"}],
+)
+def test_a_pool_needs_a_host_if_no_other_server_takes_requests(other: dict[str, t.Any]) -> None:
+    first = server("one", "web1", "192.0.2.1")
+    assert found([first, server("one", "web2", "192.0.2.2", **other)])[1] == ["one"]
+    assert found([first, server("one", "web2", "192.0.2.2", status="no check")])[1] == []
+    # One that serves nobody is not missed.
+    assert found([{**first, "status": "DOWN"}, server("one", "web2", "192.0.2.2", **other)])[1] == []
