@@ -226,12 +226,12 @@ errors:
 
 import datetime
 import typing as t
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked, locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.certificate_changes import (
     KINDS,
@@ -244,6 +244,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import certificates, facts
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CERTIFICATE: dict[str, dict[str, t.Any]] = {
     "content": {"type": "str", "no_log": True},
@@ -332,6 +335,26 @@ def report(path: str, change: Change, now: datetime.datetime) -> dict[str, t.Any
     return result
 
 
+def directories(params: dict[str, t.Any]) -> set[Path]:
+    """Where files may change."""
+    paths = [
+        Path(path)
+        for item in items(params).values()
+        if item["persist"]
+        for path in (item["disk_path"] or item["name"], item["crt_list"])
+        if path
+    ]
+    return {path.parent for path in paths if path.is_absolute()}
+
+
+@contextmanager
+def alone(params: dict[str, t.Any]) -> Iterator[None]:
+    """Be the only one that changes the certificates of this HAProxy, and their files."""
+    timeout = params["timeout"]
+    with locked_directories(directories(params), timeout), locked(params["socket"], timeout):
+        yield
+
+
 def settle(client: RuntimeClient, wished: Wish, now: datetime.datetime, *, check_mode: bool) -> Change:
     """Compare a wish with what is, and make it true."""
     with client.session() as session:
@@ -374,7 +397,7 @@ def main() -> t.NoReturn:
     client = RuntimeClient(params["socket"], params["timeout"])
     changes: dict[str, Change] = {}
     try:
-        with nullcontext() if check_mode else locked(params["socket"], params["timeout"]):
+        with nullcontext() if check_mode else alone(params):
             for path, item in items(params).items():
                 try:
                     changes[path] = settle(client, wish(item), now, check_mode=check_mode)

@@ -14,6 +14,8 @@ description:
   - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment, and
     removes those that are not wanted any more.
   - One call takes as long as one call of M(ansible.builtin.file), however many files there are.
+  - Nobody else of this collection writes in the same directories meanwhile. So the files of certificates that HAProxy
+    reads can be written by it, too.
   - Says which files it wrote, so that what depends on one of them can wait for that one.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
@@ -105,9 +107,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.node_files import parse_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+PATIENCE = 60.0  # seconds until others have written in the same directories
 
 
 class QuietModule(Quiet, AnsibleModule):
@@ -122,10 +127,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     diff = [{"before_header": str(path), "before": "present\n", "after": "absent\n"} for path in unwanted]
     diff += [file.diff() for file in wanting]
     if not module.check_mode:
-        for path in unwanted:
-            path.unlink()
-        for file in wanting:
-            file.write()
+        directories = {path.parent for path in (*unwanted, *(file.path for file in wanting))}
+        with locked_directories(directories, PATIENCE):
+            for path in unwanted:
+                path.unlink(missing_ok=True)
+            for file in wanting:
+                file.write()
     return {
         "changed": bool(unwanted or wanting),
         "written": {str(file.path): ", ".join(differences) for file, differences in wanting.items()},

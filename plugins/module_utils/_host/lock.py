@@ -4,8 +4,8 @@
 
 """One writer at a time: of what is behind a socket of HAProxy, and of what is in a directory.
 
-HAProxy has a single transaction for certificates, and it belongs to nobody. Who needs both locks takes that of the
-directory first.
+HAProxy has a single transaction for certificates, and it belongs to nobody. Who needs both locks takes those of
+directories first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import time
 import typing as t
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -35,34 +35,40 @@ class LockError(LbforgeError):
 
 def locked(address: str, timeout: float) -> t.ContextManager[None]:
     """Keep others of this collection from changing what is behind a stats socket; wait ``timeout`` seconds for them."""
-    return _held(address, timeout, f"HAProxy on {address}")
-
-
-def locked_directory(directory: Path, timeout: float) -> t.ContextManager[None]:
-    """Keep others of this collection from changing what is in a directory, whether it is there yet or not."""
-    return _held(str(directory.absolute()), timeout, str(directory))
+    return _held(lock_file(address), timeout, f"HAProxy on {address}")
 
 
 @contextmanager
-def _held(address: str, timeout: float, subject: str) -> Iterator[None]:
-    """Hold the lock. The system gives it back when its holder dies.
+def locked_directories(directories: t.Iterable[Path], timeout: float) -> Iterator[None]:
+    """Keep others of this collection from changing what is in directories, whether they are there yet or not."""
+    files = {lock_file(str(directory.absolute())): directory for directory in directories}
+    with ExitStack() as locks:
+        for path in sorted(files):  # all in one order, so that no two wait for each other
+            locks.enter_context(_held(path, timeout, str(files[path])))
+        yield
 
-    The file stays: removing it would let two holders in.
-    """
-    path = lock_file(address)
+
+@contextmanager
+def _held(path: Path, timeout: float, subject: str) -> Iterator[None]:
+    """Hold a lock. The file stays: removing it would let two holders in."""
     handle = _opened(path)
     try:
-        deadline = time.monotonic() + timeout
-        while not _acquired(handle):
-            if time.monotonic() >= deadline:
-                raise LockError(
-                    f"Another run has been changing {subject} for more than {timeout:g} s (it holds {path})."
-                    " Wait for it, or end it, and run again."
-                )
-            time.sleep(_PAUSE)
+        acquire(handle, path, timeout, subject)
         yield
     finally:
         os.close(handle)
+
+
+def acquire(handle: int, path: Path, timeout: float, subject: str) -> None:
+    """Lock an open file or directory until it is closed; the system does that when its holder dies."""
+    deadline = time.monotonic() + timeout
+    while not _acquired(handle):
+        if time.monotonic() >= deadline:
+            raise LockError(
+                f"Another run has been changing {subject} for more than {timeout:g} s (it holds {path})."
+                " Wait for it, or end it, and run again."
+            )
+        time.sleep(_PAUSE)
 
 
 def lock_file(address: str) -> Path:

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directory
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import places
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.node import Node
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.peers import identity, trust
@@ -57,7 +57,7 @@ def run(verb: str, words: t.Sequence[str]) -> None:
             say(done)
         return
     node = Node(settings)
-    with locked_directory(places.STATE, math.inf):
+    with locked_directories([places.STATE], math.inf):
         if verb == "run":
             node.run(float(words[0]) if words else 0)
         elif verb == "take":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
@@ -133,7 +134,9 @@ def apply(
 ) -> Outcome:
     """Bring a host to a release, or only say what that would do. It is chosen when no other run is under way."""
     try:
-        with host.store.lock(patience):
+        # haproxy-acme and others write certificates, too: nobody does from what is decided here to the proof of it.
+        certificates = nullcontext() if check_mode else host.certificates.lock(patience)
+        with host.store.lock(patience), certificates:
             wanted = choose()
             if obstacles := host.store.obstacles(wanted.release.contents):
                 raise LbforgeError("\n".join(obstacles), errors=obstacles)

@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import grp
 import json
 import os
 import re
 import shutil
 import tempfile
-import time
 import typing as t
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import acquire
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, ID, Release, digest
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,19 +168,8 @@ class ReleaseStore:
             yield
             return
         handle = os.open(self.config_dir, os.O_RDONLY | os.O_DIRECTORY)
-        deadline = time.monotonic() + timeout
         try:
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > deadline:
-                        raise LbforgeError(
-                            f"Another run has been changing {self.config_dir} for more than {timeout:g} s."
-                            " Wait for it, or end it, and run again."
-                        ) from error
-                    time.sleep(0.1)
+            acquire(handle, self.config_dir, timeout, str(self.config_dir))
             yield
         finally:
             os.close(handle)

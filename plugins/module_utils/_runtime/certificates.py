@@ -5,7 +5,7 @@
 """The certificates, CA files and CRL files of a running HAProxy: read them, replace them, prove it. For 2.6 and later.
 
 HAProxy has one transaction per kind, and it belongs to nobody: whoever sets a file while another's transaction is open
-overwrites what is in it. So a writer holds the lock (runtime/lock.py), and begins only when no transaction is open.
+overwrites what is in it. So a writer holds the lock (_host/lock.py), and begins only when no transaction is open.
 """
 
 from __future__ import annotations

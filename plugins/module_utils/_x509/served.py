@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directory
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ class CertificateStore:
 
     def lock(self, timeout: float) -> t.ContextManager[None]:
         """Be the only one that changes certificates here; wait ``timeout`` seconds for others."""
-        return locked_directory(self.directory, timeout)
+        return locked_directories([self.directory], timeout)
 
     def read(self, names: t.Iterable[str]) -> dict[str, bytes]:
         """The files that are there."""

@@ -13,13 +13,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.program impo
 
 
 def install(name: str, path: pathlib.Path, paths: t.Mapping[str, object] | None = None) -> pathlib.Path:
-    """Write a program to ``path``; each path of the host in its modules of ``_node`` becomes another one."""
+    """Write a program to ``path``; each path of the host in its modules becomes another one."""
     modules = sources(f"{PROGRAMS}.{name}")
     for old, new in (paths or {}).items():
         quoted = f'"{old}"'
-        own = [module for module in modules if module.startswith(PROGRAMS) and quoted in modules[module]]
-        assert own, f"The program {name} does not know {old}."
-        for module in own:
+        knowing = [module for module, source in modules.items() if quoted in source]
+        assert knowing, f"The program {name} does not know {old}."
+        for module in knowing:
             modules[module] = modules[module].replace(quoted, f'"{new}"')
     path.write_text(text(f"{PROGRAMS}.{name}", modules))
     path.chmod(0o755)
