@@ -192,7 +192,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directory
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
@@ -301,7 +301,7 @@ def main() -> t.NoReturn:
     answer = {"path": params["path"], "findings": [], "invocation": invocation}
     is_reading = is_linted or module.check_mode
     try:
-        with nullcontext() if is_reading else locked_directory(path.parent, PATIENCE * params["timeout"]):
+        with nullcontext() if is_reading else locked_directories([path.parent], PATIENCE * params["timeout"]):
             host = HostFacts(daemon, path, is_ready=not is_reading).gather(subject, params["files"])
             findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
             answer["findings"] = [asdict(finding) for finding in findings]
