@@ -34,6 +34,11 @@ def test_defaults_and_argument_specs_name_the_same_variables(role: pathlib.Path)
     assert set(defaults) == {name for entry_point in specs.values() for name in entry_point["options"]}
 
 
+def test_argument_specs_hold_no_template(role: pathlib.Path) -> None:
+    """Ansible resolves them, descriptions too, and fails on the variables of an example."""
+    assert "{{" not in (role / "meta" / "argument_specs.yml").read_text()
+
+
 def test_every_default_has_a_sentence_of_prose(role: pathlib.Path) -> None:
     lines = (role / "defaults" / "main.yml").read_text().splitlines()
     bare = [line for above, line in zip(lines, lines[1:]) if re.match(r"\w+:", line) and not above.startswith("# ")]
