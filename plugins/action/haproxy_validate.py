@@ -81,13 +81,13 @@ def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str
         params["secrets"],
         moved,
     ).or_raise()
-    doubts = [problem.as_dict() for problem in checked.problems.warnings]
+    warnings = checked.problems.warnings
     result = {
         "changed": False,
         "services": checked.services,
         "user_certificates": user_certificates(checked.services, checked.settings),
-        "doubts": doubts,
-        "warnings": [doubt["text"] for doubt in doubts],
+        "warning_details": [problem.as_dict() for problem in warnings],
+        "warnings": [str(problem) for problem in warnings],
     }
     if params["template"]:
         model = build(checked)

@@ -62,7 +62,7 @@ _value:
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint, subject_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import errors, lint, subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import Block, keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host
 
@@ -78,12 +78,11 @@ def keepalived_mistakes_filter(
     try:
         model = keepalived_model({**(variables or {}), "instances": instances})
     except VrrpError as error:
-        return list(error.details["errors"])
+        return list(map(str, error.problems))
     text = "\n".join(line for block in model for line in lines_of(block))
     findings = lint(subject_of(text, nodes, node), Host(), text, ignore_rules, secrets)
-    errors = (finding for finding in findings if finding.severity == "error")
     # There is no file yet that a line could be looked up in.
-    return list(dict.fromkeys(f"{error.what} Instead: {error.instead} [{error.rule}]" for error in errors))
+    return list(dict.fromkeys(f"{error.why} Instead: {error.hint} [{error.rule}]" for error in errors(findings)))
 
 
 def lines_of(block: Block) -> t.Iterator[str]:

@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one family of exceptions that modules and filters turn into a message for the user."""
+"""What is told to the user: problems in one shape, and the exceptions that modules and filters turn into a message."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 
 class LbforgeError(Exception):
     """Something the user has to know about: a sentence, and the facts behind it.
 
-    A module ends with ``module.fail_json(msg=str(error), **error.details)``, so the keys of
-    ``details`` are return values and must be JSON types.
+    A module ends with the message and ``details``, whose keys are return values and must be JSON types.
     """
 
     def __init__(self, message: str, **details: t.Any) -> None:
@@ -21,14 +21,67 @@ class LbforgeError(Exception):
         self.details = details
 
 
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One mistake or warning.
+
+    ``path`` is the place in the user's data, empty for all of it, ``value`` what stands there as a message may show it,
+    empty where nothing does. ``why`` is the reason in words that name the value where that helps, ``hint`` a sentence
+    that says what to do. ``name`` is that of the item at the path: a service, a server, a certificate, an entry.
+    """
+
+    path: str
+    value: str
+    why: str
+    hint: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        hint = f" {self.hint}" if self.hint else ""
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{self.why.rstrip('.')}.{hint}"
+
+    @property
+    def place(self) -> str:
+        """The path, with the name of the item."""
+        return f"{self.path} ({self.name})" if self.name else self.path
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The problem as a return value."""
+        return {**dataclasses.asdict(self), "text": str(self)}
+
+
+def shown(value: t.Any) -> str:
+    """A value that is no secret as a problem shows it."""
+    return "" if value is None else repr(value)
+
+
+class ProblemsError(LbforgeError):
+    """Every problem at once; ``details["errors"]`` has each as a dictionary."""
+
+    def __init__(
+        self,
+        problems: t.Iterable[Problem],
+        heading: str = "",
+        *,
+        bullet: str = "",
+        separator: str = "\n",
+        **details: t.Any,
+    ) -> None:
+        self.problems = tuple(problems)
+        parts = [*([heading] if heading else []), *(f"{bullet}{problem}" for problem in self.problems)]
+        errors = [problem.as_dict() for problem in self.problems]
+        super().__init__(separator.join(parts), errors=errors, **details)
+
+
 def mistakes(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
     """What one task says is wrong on several hosts: each mistake once, with its hosts unless it is on all of them.
 
-    A result has C(errors), texts or dictionaries with a C(text), or else a C(msg).
+    A result has C(errors), dictionaries with a C(text), or else a C(msg).
     """
     hosts: dict[str, list[str]] = {}
     for host, result in results.items():
-        errors = result.get("errors") or filter(None, [result.get("msg")])
-        for text in dict.fromkeys(error if isinstance(error, str) else error["text"] for error in errors):
+        texts = [error["text"] for error in result.get("errors") or ()] or filter(None, [result.get("msg")])
+        for text in dict.fromkeys(texts):
             hosts.setdefault(text, []).append(host)
     return [text if len(on) == len(results) else f"{text} ({', '.join(on)})" for text, on in hosts.items()]

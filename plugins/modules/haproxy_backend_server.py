@@ -247,16 +247,40 @@ commands:
   returned: when HAProxy answers
   sample: ["set server web-back/web1 state drain"]
 errors:
-  description: What went wrong, each with V(path), V(backend), V(name) and V(why).
+  description: Every mistake.
+  returned: failure
   type: list
   elements: dict
-  returned: failure
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: servers[0]
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.ledger import LedgerFile
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
@@ -266,17 +290,18 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.server_chang
     Change,
     Found,
     Outcome,
-    Problem,
     Settings,
     Waiting,
     Wish,
     carry_out,
     noted,
     plan,
+    problem_of,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import ServerStats
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError
 
 SERVER: dict[str, dict[str, t.Any]] = {
     "state": {"type": "str", "choices": [*STATES]},
@@ -310,13 +335,11 @@ def wishes(params: dict[str, t.Any]) -> list[Wish]:
 
 def option_errors(params: dict[str, t.Any], wanted: list[Wish]) -> list[Problem]:
     """Say everything that is wrong with the options."""
-    found = [Problem(wish.path, wish.backend, wish.name, why) for wish in wanted for why in wish.problems()]
+    found = [problem_of(wish, why) for wish in wanted for why in wish.problems()]
     beside = [key for key, option in SERVER.items() if params[key] not in (None, option.get("default"))]
     if params["servers"] is not None and beside:
-        found.append(Problem(beside[0], "", "", "It goes into the items of servers, not beside them."))
-    least = [("wait_timeout", 0), ("wait_interval", 0.05)]
-    found += [Problem(key, "", "", f"It must be at least {bound}.") for key, bound in least if params[key] < bound]
-    return found + [Problem("timeout", "", "", why) for why in option_problems(params)]
+        found.append(Problem(beside[0], "", "It goes into the items of servers, not beside them"))
+    return found + option_problems(params, wait_timeout=0, wait_interval=0.05)
 
 
 def planned(wanted: list[Wish], found: Found, path: str | None, check_mode: bool) -> tuple[list[Change], list[Problem]]:
@@ -352,18 +375,48 @@ def report(change: Change, outcome: Outcome | None, stats: ServerStats | None) -
     return result
 
 
-def fail(module: AnsibleModule, problems: list[Problem], **result: t.Any) -> t.NoReturn:
-    """Fail once, with a line for each problem."""
-    lines = [
-        f"{problem.path}{f' ({problem.backend}/{problem.name})' if problem.backend else ''}: {problem.why}"
-        for problem in problems
+def run(module: Module) -> dict[str, t.Any]:
+    """Change the servers and return the result."""
+    params = module.params
+    wanted = wishes(params)
+    if problems := option_errors(params, wanted):
+        raise ProblemsError(problems)
+    client = RuntimeClient(params["socket"], params["timeout"])
+    waiting = Waiting(params["wait_timeout"], params["wait_interval"], params["on_timeout"]) if params["wait"] else None
+    with client.session() as session:
+        found = Found.ask(session)
+    changes, problems = planned(wanted, found, params["ledger"], module.check_mode)
+    outcomes: t.Sequence[Outcome | None] = [None] * len(changes)
+    if not module.check_mode:
+        outcomes = carry_out(client, changes, waiting)
+    problems += [outcome.problem for outcome in outcomes if outcome and outcome.error]
+    order = {wish.path: index for index, wish in enumerate(wanted)}
+    problems.sort(key=lambda problem: order[problem.path])
+    servers = [
+        report(change, outcome, outcome.stats if outcome else found.stats.get(change.key))
+        for change, outcome in zip(changes, outcomes)
     ]
-    module.fail_json(msg="\n".join(lines), errors=[problem._asdict() for problem in problems], **result)
+    for outcome in outcomes:
+        if outcome and outcome.warning:
+            module.warn_of(problem_of(outcome.change, outcome.warning))
+    for change in changes:
+        if change.left_alone:
+            module.warn_of(problem_of(change, change.left_alone))
+    if params["servers"]:
+        # For thousands of servers Ansible takes longer for the result than HAProxy for the changes; they are in it.
+        module.show_instead(servers=f"({len(wanted)} items)")
+    differing = {f"{server['backend']}/{server['name']}": server for server in servers if server["commands"]}
+    commands = [command for server in servers for command in server["commands"]]
+    result: dict[str, t.Any] = {"changed": bool(commands), "servers": servers, "commands": commands}
+    if module.wants_diff:
+        result["diff"] = {key: {name: server[key] for name, server in differing.items()} for key in ("before", "after")}
+    if problems:
+        raise ProblemsError(problems, **result)
+    return result
 
 
 def main() -> t.NoReturn:
-    """Change the servers."""
-    module = AnsibleModule(
+    Module(
         argument_spec={
             **ARGUMENTS,
             "servers": {"type": "list", "elements": "dict", "options": {"backend": NAME, "name": NAME, **SERVER}},
@@ -376,50 +429,7 @@ def main() -> t.NoReturn:
         mutually_exclusive=[("servers", "backend"), ("servers", "name")],
         required_one_of=[("servers", "backend")],
         required_together=[("backend", "name")],
-        supports_check_mode=True,
-    )
-    params = module.params
-    wanted = wishes(params)
-    if problems := option_errors(params, wanted):
-        fail(module, problems)
-    client = RuntimeClient(params["socket"], params["timeout"])
-    waiting = Waiting(params["wait_timeout"], params["wait_interval"], params["on_timeout"]) if params["wait"] else None
-    try:
-        with client.session() as session:
-            found = Found.ask(session)
-        changes, problems = planned(wanted, found, params["ledger"], module.check_mode)
-        outcomes: t.Sequence[Outcome | None] = [None] * len(changes)
-        if not module.check_mode:
-            outcomes = carry_out(client, changes, waiting)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
-    problems += [outcome.problem for outcome in outcomes if outcome and outcome.error]
-    order = {wish.path: index for index, wish in enumerate(wanted)}
-    problems.sort(key=lambda problem: order[problem.path])
-    servers = [
-        report(change, outcome, outcome.stats if outcome else found.stats.get(change.key))
-        for change, outcome in zip(changes, outcomes)
-    ]
-    for outcome in outcomes:
-        if outcome and outcome.warning:
-            module.warn(f"{outcome.change.backend}/{outcome.change.name}: {outcome.warning}")
-    for change in changes:
-        if change.left_alone:
-            module.warn(f"{change.backend}/{change.name}: {change.left_alone}")
-    commands = [command for server in servers for command in server["commands"]]
-    differing = {f"{server['backend']}/{server['name']}": server for server in servers if server["commands"]}
-    result = {
-        "changed": bool(commands),
-        "servers": servers,
-        "commands": commands,
-        # For thousands of servers Ansible takes longer for the result than HAProxy for the changes; they are above.
-        "invocation": {"module_args": {**params, "servers": params["servers"] and f"({len(wanted)} items)"}},
-    }
-    if module._diff:
-        result["diff"] = {key: {name: server[key] for name, server in differing.items()} for key in ("before", "after")}
-    if problems:
-        fail(module, problems, **result)
-    module.exit_json(**result)
+    ).run(run)
 
 
 if __name__ == "__main__":

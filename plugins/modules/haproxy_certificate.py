@@ -218,10 +218,36 @@ certificates:
       type: str
       returned: for certificates that are to be present
 errors:
-  description: What is wrong, each with V(path), V(name) and V(why).
+  description: Every mistake.
+  returned: failure
   type: list
   elements: dict
-  returned: failure
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: certificates[0]
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import datetime
@@ -229,10 +255,7 @@ import typing as t
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked, locked_directories
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.certificate_changes import (
     KINDS,
     Change,
@@ -241,9 +264,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.certificate_
     plan,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import certificates, facts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,23 +286,11 @@ CERTIFICATE: dict[str, dict[str, t.Any]] = {
 }
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
 # Issue 3165 of HAProxy, seen with 2.6.12 and 3.0.11.
 RELOAD_SOON = (
     "A CA file or CRL is replaced in the running HAProxy. Reload it before a certificate of the same bind is replaced"
     " and then a CA file or CRL again: HAProxy can crash at that."
 )
-
-
-class Problem(t.NamedTuple):
-    """What is wrong with an item, or went wrong with it."""
-
-    path: str
-    name: str
-    why: str
 
 
 def items(params: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
@@ -290,17 +302,17 @@ def items(params: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
 
 def option_errors(params: dict[str, t.Any]) -> list[Problem]:
     """Say everything that is wrong with the options, whatever HAProxy has."""
-    found = [Problem("timeout", "", why) for why in option_problems(params)]
+    found = option_problems(params)
     if params["certificates"] is not None:
         beside = [key for key, option in CERTIFICATE.items() if params[key] not in (None, option.get("default"))]
-        found += [Problem(key, "", "It goes into the items of certificates, not beside them.") for key in beside]
+        found += [Problem(key, "", "It goes into the items of certificates, not beside them") for key in beside]
     names: set[tuple[str, str]] = set()
     for path, item in items(params).items():
         if (item["name"], item["kind"]) in names:
-            found.append(Problem(path, item["name"], "It is listed twice."))
+            found.append(Problem(path, "", "It is listed twice", name=item["name"]))
         names.add((item["name"], item["kind"]))
         if item["state"] == "present" and (item["content"] is None) == (item["src"] is None):
-            found.append(Problem(path, item["name"], "It needs either content or src."))
+            found.append(Problem(path, "", "It needs either content or src", name=item["name"]))
     return found
 
 
@@ -364,15 +376,46 @@ def settle(client: RuntimeClient, wished: Wish, now: datetime.datetime, *, check
     return change
 
 
-def fail(module: AnsibleModule, problems: list[Problem], **result: t.Any) -> t.NoReturn:
-    """Fail once, with a line for each problem."""
-    lines = [f"{found.path}{f' ({found.name})' if found.name else ''}: {found.why}" for found in problems]
-    module.fail_json(msg="\n".join(lines), errors=[found._asdict() for found in problems], **result)
+def run(module: Module) -> dict[str, t.Any]:
+    """Load the certificates and return the result."""
+    params, check_mode = module.params, module.check_mode
+    # The masks of Ansible know only whole values.
+    module.show_instead(certificates=None, content=None)
+    if problems := option_errors(params):
+        raise ProblemsError(problems)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    client = RuntimeClient(params["socket"], params["timeout"])
+    changes: dict[str, Change] = {}
+    with nullcontext() if check_mode else alone(params):
+        for path, item in items(params).items():
+            try:
+                changes[path] = settle(client, wish(item), now, check_mode=check_mode)
+            except LbforgeError as error:
+                problems.append(Problem(path, "", str(error), name=item["name"]))
+    made = {path: change for path, change in changes.items() if change.needed}
+    result: dict[str, t.Any] = {
+        "changed": bool(made),
+        "certificates": [report(path, change, now) for path, change in changes.items()],
+        "diff": [
+            {
+                "before_header": change.wish.name,
+                "after_header": change.wish.name,
+                "before": change.before,
+                "after": change.after,
+            }
+            for change in made.values()
+        ],
+    }
+    replaced = [(path, change.wish) for path, change in made.items() if change.wish.kind != "cert"]
+    for path, wished in replaced[:1]:
+        module.warn_of(Problem(path, "", RELOAD_SOON, name=wished.name))
+    if problems:
+        raise ProblemsError(problems, **result)
+    return result
 
 
 def main() -> t.NoReturn:
-    """Load the certificates."""
-    module = QuietModule(
+    Module(
         argument_spec={
             **ARGUMENTS,
             "certificates": {
@@ -385,39 +428,7 @@ def main() -> t.NoReturn:
         },
         mutually_exclusive=[("certificates", "name")],
         required_one_of=[("certificates", "name")],
-        supports_check_mode=True,
-    )
-    params, check_mode = module.params, module.check_mode
-    # Ansible returns the arguments with every result, and its masks know only whole values.
-    invocation = {"module_args": {key: params[key] for key in ARGUMENTS}}
-    problems = option_errors(params)
-    if problems:
-        fail(module, problems, invocation=invocation)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    client = RuntimeClient(params["socket"], params["timeout"])
-    changes: dict[str, Change] = {}
-    try:
-        with nullcontext() if check_mode else alone(params):
-            for path, item in items(params).items():
-                try:
-                    changes[path] = settle(client, wish(item), now, check_mode=check_mode)
-                except LbforgeError as error:
-                    problems.append(Problem(path, item["name"], str(error)))
-    except LbforgeError as error:
-        problems.append(Problem("socket", "", str(error)))  # somebody else has the lock
-    made = [change for change in changes.values() if change.needed]
-    headers = [{"before_header": change.wish.name, "after_header": change.wish.name} for change in made]
-    result: dict[str, t.Any] = {
-        "changed": bool(made),
-        "certificates": [report(path, change, now) for path, change in changes.items()],
-        "diff": [{**header, "before": change.before, "after": change.after} for header, change in zip(headers, made)],
-        "invocation": invocation,
-    }
-    if any(change.wish.kind != "cert" for change in made):
-        module.warn(RELOAD_SOON)
-    if problems:
-        fail(module, problems, **result)
-    module.exit_json(**result)
+    ).run(run)
 
 
 if __name__ == "__main__":

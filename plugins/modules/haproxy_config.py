@@ -225,24 +225,54 @@ certificates_changed:
   returned: success
   sample: []
 errors:
-  description: What is wrong, each with what is known of it.
-  type: list
-  elements: raw
+  description: What is wrong with the options, or what HAProxy refuses.
   returned: failure
-warnings:
-  description: What C(haproxy -c) warns of. It is only asked when something changes.
   type: list
-  elements: str
-  returned: success
+  elements: dict
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: haproxy.cfg line 7
+    name:
+      description: Name of the item there, such as a section or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    level:
+      description: What HAProxy calls it, V(ALERT) or V(WARNING).
+      type: str
+      returned: for a line of the configuration
+    line:
+      description: The number of the line; V(null) if HAProxy names none.
+      type: int
+      returned: for a line of the configuration
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description:
+    - What C(haproxy -c) warns of. It is only asked when something changes.
+    - Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.packing import unpack
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import (
     Host,
     Outcome,
@@ -263,7 +293,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 ARGUMENTS = {
@@ -294,28 +324,25 @@ ARGUMENTS = {
 }
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
-def problems(params: dict[str, t.Any]) -> list[str]:
+def problems(params: dict[str, t.Any]) -> list[Problem]:
     """Say everything that is wrong with the options."""
     certificates = [certificate["name"] for certificate in params["certificates"]]
     found = []
     if params["state"] == "present":
         found += file_problems(params["files"], (*RESERVED, Path(params["certificate_dir"]).name))
     if params["state"] == "present" and params["release"]:
-        found.append("Option release: it is for the state rolled_back; a release is named by what is in its files.")
-    if params["state"] == "rolled_back" and (params["files"] or params["certificates"]):
-        found.append("Options files and certificates: the state rolled_back takes none, a release has its own files.")
-    found += name_problems(certificates, "Certificate")
-    found += [f"Certificate {name!r}: it is listed twice." for name in {*certificates} if certificates.count(name) > 1]
+        why = "it is for the state rolled_back; a release is named by what is in its files"
+        found.append(Problem("release", shown(params["release"]), why))
+    if params["state"] == "rolled_back":
+        why = "the state rolled_back takes none, a release has its own files"
+        found += [Problem(name, "", why) for name in ("files", "certificates") if params[name]]
+    found += name_problems(certificates, "certificates")
     found += [
-        f"Option {name}: {params[name]} is too small, it must be at least {least}."
-        for name, least in (("keep_releases", 2), ("timeout", 1))
-        if params[name] < least
+        Problem(f"certificates[{name!r}]", shown(name), "it is listed twice")
+        for name in dict.fromkeys(certificates)
+        if certificates.count(name) > 1
     ]
-    return found
+    return found + option_problems(params, keep_releases=2)
 
 
 def difference(host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
@@ -346,72 +373,82 @@ def difference(host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str,
     return blocks
 
 
-def main() -> t.NoReturn:
-    """Apply the configuration."""
-    module = QuietModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-        required_if=[("state", "present", ["files", "files_packed"], True)],
-        mutually_exclusive=[("files", "files_packed")],
+def host_of(module: Module) -> Host:
+    """Everything of the node that a release concerns."""
+    params = module.params
+    certificate_dir, timeout = Path(params["certificate_dir"]), params["timeout"]
+    store = ReleaseStore(Path(params["config_dir"]))
+    # A host that gets HAProxy in the same run has none in check mode.
+    binary = module.get_bin_path(params["binary"], required=not module.check_mode)
+    return Host(
+        store=store,
+        certificates=CertificateStore(certificate_dir),
+        checker=Checker(binary, store, certificate_dir),
+        haproxy=HAProxy(RuntimeClient(params["master_socket"], timeout), Service(params["service"]), timeout),
+        live=Live(timeout),
     )
+
+
+def choose(params: dict[str, t.Any], host: Host) -> Wanted:
+    """What the host should run."""
+    is_rollback = params["state"] == "rolled_back"
+    release = way_back(host.store, params["release"]) if is_rollback else Release.made_of(params["files"])
+    return Wanted(
+        release,
+        {
+            certificate["name"]: certificate["content"].encode()
+            for certificate in params["certificates"]
+            if not (certificate["bootstrap"] and host.certificates.holds(certificate["name"]))
+        },
+        secrets=[*params["secrets"], *(host.store.secrets(release.id) if is_rollback else ())],
+        may_use_runtime=params["apply"] == "auto",
+        is_rollback=is_rollback,
+        allow_empty=params["allow_empty"],
+    )
+
+
+def run(module: Module) -> dict[str, t.Any]:
+    """Apply the configuration and return the result."""
     params = module.params
     if packed := params.pop("files_packed"):
         params["files"] = unpack(packed)
-    is_rollback = params["state"] == "rolled_back"
-    # Ansible returns the arguments with every result; the texts are large and may hold more than the listed secrets.
-    invocation = {"module_args": {**params, "files": list(params["files"] or ()), "certificates": [], "secrets": []}}
+    # The texts are large and may hold more than the listed secrets.
+    module.show_instead(files=list(params["files"] or ()), certificates=[], secrets=[])
     if wrong := problems(params):
-        module.fail_json(msg="\n".join(wrong), errors=wrong, invocation=invocation)
-    config_dir, certificate_dir = Path(params["config_dir"]), Path(params["certificate_dir"])
-    store = ReleaseStore(config_dir)
-    service = Service(params["service"])
-    host = Host(
-        store=store,
-        certificates=CertificateStore(certificate_dir),
-        # A host that gets HAProxy in the same run has none in check mode.
-        checker=Checker(module.get_bin_path(params["binary"], required=not module.check_mode), store, certificate_dir),
-        haproxy=HAProxy(RuntimeClient(params["master_socket"], params["timeout"]), service, params["timeout"]),
-        live=Live(params["timeout"]),
+        raise ProblemsError(wrong)
+    host = host_of(module)
+    outcome = apply(
+        lambda: choose(params, host),
+        host,
+        keep=params["keep_releases"],
+        patience=params["timeout"],
+        check_mode=module.check_mode,
     )
-
-    def choose() -> Wanted:
-        release = way_back(store, params["release"]) if is_rollback else Release.made_of(params["files"])
-        return Wanted(
-            release,
-            {
-                certificate["name"]: certificate["content"].encode()
-                for certificate in params["certificates"]
-                if not (certificate["bootstrap"] and host.certificates.holds(certificate["name"]))
-            },
-            secrets=[*params["secrets"], *(store.secrets(release.id) if is_rollback else ())],
-            may_use_runtime=params["apply"] == "auto",
-            is_rollback=is_rollback,
-            allow_empty=params["allow_empty"],
-        )
-
-    try:
-        outcome = apply(
-            choose, host, keep=params["keep_releases"], patience=params["timeout"], check_mode=module.check_mode
-        )
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), invocation=invocation, **error.details)
     wanted = outcome.wanted
     for warning in outcome.warnings:
-        module.warn(masked(str(warning), wanted.secrets))  # Ansible masks results, but not warnings
-    module.exit_json(
-        changed=outcome.plan.action != "nothing",
-        release=wanted.release.id,
-        previous_release=outcome.previous_release or "",
-        action=outcome.plan.action,
-        reason=masked(outcome.plan.reason, wanted.secrets),
-        commands=[masked(command, wanted.secrets) for command in outcome.plan.commands],
-        worker_pid=outcome.worker.pid if outcome.worker else 0,
-        files_changed=outcome.found.files,
-        certificates_changed=list(outcome.found.certificates),
-        invocation=invocation,
-        # Texts of megabytes, where there are many services.
-        **({"diff": difference(host, outcome, config_dir)} if module._diff else {}),  # pylint: disable=protected-access
-    )
+        module.warn_of(warning, wanted.secrets)
+    result = {
+        "changed": outcome.plan.action != "nothing",
+        "release": wanted.release.id,
+        "previous_release": outcome.previous_release or "",
+        "action": outcome.plan.action,
+        "reason": masked(outcome.plan.reason, wanted.secrets),
+        "commands": [masked(command, wanted.secrets) for command in outcome.plan.commands],
+        "worker_pid": outcome.worker.pid if outcome.worker else 0,
+        "files_changed": outcome.found.files,
+        "certificates_changed": list(outcome.found.certificates),
+    }
+    if module.wants_diff:  # texts of megabytes, where there are many services
+        result["diff"] = difference(host, outcome, Path(params["config_dir"]))
+    return result
+
+
+def main() -> t.NoReturn:
+    Module(
+        argument_spec=ARGUMENTS,
+        required_if=[("state", "present", ["files", "files_packed"], True)],
+        mutually_exclusive=[("files", "files_packed")],
+    ).run(run)
 
 
 if __name__ == "__main__":

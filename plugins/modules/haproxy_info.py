@@ -123,17 +123,36 @@ report:
     - "  web-front-1 ONLINE (OPEN, 3/4000 sessions)"
     - "    web-back ONLINE: web1, web2"
 errors:
-  description: The subsets that could not be read.
+  description: Every mistake.
+  returned: failure
   type: list
   elements: dict
-  returned: failure
-  contains:
-    subset:
-      description: Its name in O(gather).
+  contains: &problem
+    path:
+      description: Where it stands.
       type: str
-    msg:
-      description: Why, and what to do.
+      sample: gather
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 processes:
   description: The master and its workers.
   type: dict
@@ -538,18 +557,37 @@ vips:
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.facts import Facts
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.report import report
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS, option_problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
+
+
+def run(module: Module) -> dict[str, t.Any]:
+    """Gather, and return what was found even if some of it was not."""
+    params = module.params
+    if wrong := option_problems(params):
+        raise ProblemsError(wrong)
+    facts = Facts(
+        RuntimeClient(params["socket"], params["timeout"]),
+        RuntimeClient(params["master_socket"], params["timeout"]),
+        ReleaseStore(Path(params["config_dir"])),
+        Path(params["certificate_dir"]),
+        params["backend"],
+        params["vips"],
+    )
+    found, problems = facts.gather(params["gather"])
+    result = {"changed": False, "report": report(found), **found}
+    if problems:
+        raise ProblemsError(problems, **result)
+    return result
 
 
 def main() -> t.NoReturn:
-    """Gather."""
-    module = AnsibleModule(
+    Module(
         argument_spec={
             **ARGUMENTS,
             "gather": {"type": "list", "elements": "str", "choices": [*Facts.SUBSETS], "default": ["info", "status"]},
@@ -559,24 +597,7 @@ def main() -> t.NoReturn:
             "config_dir": {"type": "path", "default": "/etc/haproxy"},
             "certificate_dir": {"type": "path", "default": "/etc/haproxy/ssl"},
         },
-        supports_check_mode=True,
-    )
-    params = module.params
-    if wrong := option_problems(params):
-        module.fail_json(msg="\n".join(wrong))
-    facts = Facts(
-        RuntimeClient(params["socket"], params["timeout"]),
-        RuntimeClient(params["master_socket"], params["timeout"]),
-        ReleaseStore(Path(params["config_dir"])),
-        Path(params["certificate_dir"]),
-        params["backend"],
-        params["vips"],
-    )
-    found, errors = facts.gather(params["gather"])
-    result = {"changed": False, "report": report(found), **found}
-    if errors:
-        module.fail_json(msg="\n".join(error["msg"] for error in errors), errors=errors, **result)
-    module.exit_json(**result)
+    ).run(run)
 
 
 if __name__ == "__main__":

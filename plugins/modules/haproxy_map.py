@@ -152,24 +152,36 @@ file:
   returned: always, except for wrong options
   contains: *counts
 errors:
-  description: What is wrong with each entry that was not changed.
+  description: Every mistake.
+  returned: failure
   type: list
   elements: dict
-  returned: failure
-  contains:
+  contains: &problem
     path:
-      description: Where it stands in the options.
+      description: Where it stands.
       type: str
-      returned: always
       sample: entries[3]
-    key:
-      description: Its key or pattern.
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
-      returned: always
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
     why:
-      description: What is wrong.
+      description: Why it cannot be.
       type: str
-      returned: always
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import contextlib
@@ -177,11 +189,7 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem, report
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS as SHARED
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.pattern_changes import (
@@ -197,9 +205,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.pattern_chan
     text_of,
     wishes,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.patterns import Entry
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 
 ARGUMENTS = {
     **SHARED,
@@ -214,16 +223,12 @@ ARGUMENTS = {
 NOTHING = Change([], [])
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
-def read_json(module: AnsibleModule, path: str) -> t.Any:
+def read_json(path: str) -> t.Any:
     """Read entries that are not among the arguments."""
     try:
         return json.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        module.fail_json(msg=f"Cannot read the entries in {path}: {error}.")
+        raise LbforgeError(f"Cannot read the entries in {path}: {error}.") from error
 
 
 def bring(params: dict[str, t.Any], wanted: list[Entry], *, check_mode: bool) -> tuple[Plan, dict[str, str]]:
@@ -251,38 +256,35 @@ def difference(changes: dict[str, Change]) -> list[dict[str, str]]:
     ]
 
 
-def main() -> t.NoReturn:
-    """Change the entries."""
-    one = [("entries", "entries_file")]
-    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_one_of=one, mutually_exclusive=one)
+def run(module: Module) -> dict[str, t.Any]:
+    """Change the entries and return the result."""
     params = module.params
     if params["entries_file"]:
-        params["entries"] = read_json(module, params["entries_file"])
+        params["entries"] = read_json(params["entries_file"])
     wanted, problems = wishes(params["kind"], params["entries"], params["state"])
-    problems += [Problem("timeout", "", why.rstrip(".")) for why in option_problems(params)]
-    # Ansible returns the arguments with every result, and these may be many.
-    invocation = {"module_args": {**params, "entries": f"({len(wanted)} entries)"}}
-    if problems:
-        module.fail_json(invocation=invocation, **report(problems))
-    try:
-        with contextlib.nullcontext() if module.check_mode else locked(params["socket"], params["timeout"]):
-            plan, failed = bring(params, wanted, check_mode=module.check_mode)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), invocation=invocation, **error.details)
+    module.show_instead(entries=f"({len(wanted)} entries)")
+    if problems := problems + option_problems(params):
+        raise ProblemsError(problems)
+    with contextlib.nullcontext() if module.check_mode else locked(params["socket"], params["timeout"]):
+        plan, failed = bring(params, wanted, check_mode=module.check_mode)
     live, stored = plan.live, plan.stored or NOTHING
     result: dict[str, t.Any] = {
         "changed": live.needed or stored.needed,
         "map": plan.file.path,
         "runtime": {"changed": live.needed, **live.counts},
         "file": {"changed": stored.needed, **stored.counts},
-        "invocation": invocation,
     }
-    if module._diff:  # pylint: disable=protected-access  # a large map has large differences
+    if module.wants_diff:  # a large map has large differences
         name = plan.file.path
         result["diff"] = difference({f"{name} (file)": stored, f"{name} (loaded)": live})
     if failed:
-        module.fail_json(**report(refusals(params["entries"], wanted, failed)), **result)
-    module.exit_json(**result)
+        raise ProblemsError(refusals(params["entries"], wanted, failed), **result)
+    return result
+
+
+def main() -> t.NoReturn:
+    one = [("entries", "entries_file")]
+    Module(argument_spec=ARGUMENTS, required_one_of=one, mutually_exclusive=one).run(run)
 
 
 if __name__ == "__main__":

@@ -114,31 +114,40 @@ removed:
   type: int
   returned: always, except for wrong options
 errors:
-  description: What is wrong with each entry that was not changed.
+  description: Every mistake.
+  returned: failure
   type: list
   elements: dict
-  returned: failure
-  contains:
+  contains: &problem
     path:
-      description: Where it stands in the options.
+      description: Where it stands.
       type: str
-      returned: always
       sample: entries[3]
-    key:
-      description: Its key.
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
-      returned: always
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
     why:
-      description: What is wrong.
+      description: Why it cannot be.
       type: str
-      returned: always
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem, report
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import ARGUMENTS as SHARED
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables import (
@@ -152,8 +161,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables impor
     find,
     matching,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 
 DATA = {"type": "dict", "default": {}}
 ARGUMENTS = {
@@ -182,24 +192,27 @@ def wishes(params: dict[str, t.Any]) -> list[Wish]:
 
 def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
     """Say everything that is wrong with the options, as far as the table need not be known for it."""
-    found = [Problem("timeout", "", why.rstrip(".")) for why in option_problems(params)]
+    found = option_problems(params)
     state, where = params["state"], params["where"]
     named = params["key"] is not None or params["entries"] is not None
     if params["key"] is not None and params["entries"] is not None:
         found.append(Problem("entries", "", "it takes the place of key; give one of both"))
     if params["data"] and params["key"] is None:
-        found.append(Problem("data", "", "it needs key; items of entries have their own"))
+        found.append(Problem("data", shown(params["data"]), "it needs key; items of entries have their own"))
     if where and (state != "absent" or named):
-        found.append(Problem("where", "", "it is for state 'absent' without key and entries"))
+        found.append(Problem("where", shown(where), "it is for state 'absent' without key and entries"))
     if state == "cleared" and named:
-        found.append(Problem("state", "", "'cleared' removes all entries, 'absent' those that key or entries name"))
+        why = "'cleared' removes all entries, 'absent' those that key or entries name"
+        found.append(Problem("state", shown(state), why))
     if state != "cleared" and not named and not where:
         need = "key or entries" if state == "present" else "key, entries or where"
-        found.append(Problem("state", "", f"{state!r} needs {need}"))
-    return found + [Problem(f"where[{n}]", "", why) for n, text in enumerate(where) if (why := filter_problem(text))]
+        found.append(Problem("state", shown(state), f"{state!r} needs {need}"))
+    return found + [
+        Problem(f"where[{n}]", shown(text), why) for n, text in enumerate(where) if (why := filter_problem(text))
+    ]
 
 
-def run(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> tuple[list[Change], list[Problem]]:
+def change(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> tuple[list[Change], list[Problem]]:
     """Do what is asked for; return what was done, and what could not be."""
     table = find(session, params["table"])
     if params["state"] == "cleared" or params["where"]:
@@ -210,7 +223,7 @@ def run(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> tupl
     else:
         changes, problems = compare(session, table, wishes(params), params["state"])
         problems += [] if check_mode else carry_out(session, table, changes)
-    failed = {(problem.path, problem.key) for problem in problems}
+    failed = {(problem.path, problem.name) for problem in problems}
     return [change for change in changes if (change.path, change.key) not in failed], problems
 
 
@@ -223,33 +236,33 @@ def text_of(entries: dict[str, dict[str, Value] | None]) -> str:
     )
 
 
-def main() -> t.NoReturn:
-    """Change the entries."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+def run(module: Module) -> dict[str, t.Any]:
+    """Change the entries and return the result."""
     params = module.params
     if mistakes := option_mistakes(params):
-        module.fail_json(**report(mistakes))
-    try:
-        with RuntimeClient(params["socket"], params["timeout"]).session() as session:
-            changes, problems = run(session, params, check_mode=module.check_mode)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
+        raise ProblemsError(mistakes)
+    with RuntimeClient(params["socket"], params["timeout"]).session() as session:
+        changes, problems = change(session, params, check_mode=module.check_mode)
     result: dict[str, t.Any] = {
         "changed": bool(changes),
-        "added": sum(change.before is None for change in changes),
-        "updated": sum(change.before is not None and change.after is not None for change in changes),
-        "removed": sum(change.after is None for change in changes),
+        "added": sum(one.before is None for one in changes),
+        "updated": sum(one.before is not None and one.after is not None for one in changes),
+        "removed": sum(one.after is None for one in changes),
     }
-    if changes and module._diff:  # pylint: disable=protected-access  # a large table has large differences
+    if changes and module.wants_diff:  # a large table has large differences
         result["diff"] = {
             "before_header": params["table"],
             "after_header": params["table"],
-            "before": text_of({change.key: change.before for change in changes}),
-            "after": text_of({change.key: change.after for change in changes}),
+            "before": text_of({one.key: one.before for one in changes}),
+            "after": text_of({one.key: one.after for one in changes}),
         }
     if problems:
-        module.fail_json(**report(problems), **result)
-    module.exit_json(**result)
+        raise ProblemsError(problems, **result)
+    return result
+
+
+def main() -> t.NoReturn:
+    Module(argument_spec=ARGUMENTS).run(run)
 
 
 if __name__ == "__main__":

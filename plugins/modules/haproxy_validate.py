@@ -93,7 +93,7 @@ options:
       - Template that lays a configuration out, found where the templates of the role or playbook are. It gets the value
         of P(lbforge.haproxy.haproxy_model#filter) as C(haproxy), and C(ansible_managed).
       - The result then holds the password of the statistics page, so Ansible shows nothing of it but mistakes and
-        doubts.
+        warnings.
     type: str
 seealso:
   - plugin: lbforge.haproxy.node_addresses
@@ -144,31 +144,27 @@ errors:
       description: Where it stands.
       type: str
       sample: haproxy_service_configs[3].haproxy_port
-    service:
-      description: Name of the service; empty for a setting.
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
-      sample: web
     value:
       description: What stands there; empty where nothing does, hidden for secrets.
       type: str
-      sample: "99999"
     why:
       description: Why it cannot be.
       type: str
-      sample: is out of range for a port
     hint:
-      description: What to do.
+      description: What to do; empty if that is clear.
       type: str
-      sample: Use 1 to 65535.
     also:
       description: Names of more services of which the same is to be said; empty for mistakes.
       type: list
       elements: str
     text:
-      description: All of it in one line.
+      description: All of it in one line, as in the message.
       type: str
-doubts:
-  description: What is legal but doubtful; Ansible also shows these as warnings.
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
   returned: always
   type: list
   elements: dict

@@ -139,36 +139,50 @@ path:
   description: The file that the daemon reads.
   type: str
   returned: success
-findings:
-  description: What the linter found, in the order of the lines.
+errors:
+  description: What is wrong with the options, or the errors that the linter found.
+  returned: failure
   type: list
   elements: dict
-  returned: always
-  contains:
-    rule:
-      description: The name of the rule.
+  contains: &problem
+    path:
+      description: Where it stands.
       type: str
+      sample: line 12 (virtual_router_id 51)
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    rule:
+      description: The name of the linter's rule.
+      type: str
+      returned: for what the linter found
     severity:
       description: An error surely breaks something or surely surprises, a warning may.
       type: str
       choices: [error, warning]
+      returned: for what the linter found
     line:
       description: The number of the line, 0 when it is about the whole text.
       type: int
-    where:
-      description: The line with its number, without passwords.
+      returned: for what the linter found
+    text:
+      description: All of it in one line, as in the message.
       type: str
-    what:
-      description: What stands there and what would happen.
-      type: str
-    instead:
-      description: What to write instead.
-      type: str
-errors:
-  description: The errors among the findings, in words.
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
   type: list
-  elements: str
-  returned: when the linter refused the text
+  elements: dict
+  contains: *problem
 remarks:
   description: What C(keepalived -t) remarked on the accepted text, one line of text each.
   type: list
@@ -187,13 +201,10 @@ lines:
 
 import typing as t
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, bring_into_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, ruleset
@@ -209,7 +220,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.readiness import TrackFiles
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.scripts import Scripts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 
 ARGUMENTS = {
     "content": {"type": "str", "required": True},
@@ -232,39 +243,43 @@ ARGUMENTS = {
 PATIENCE = 4
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
-def problems(params: dict[str, t.Any]) -> list[str]:
+def problems(params: dict[str, t.Any]) -> list[Problem]:
     """Say everything that is wrong with the options."""
     found = [
-        f"Option ignore_rules: there is no rule {name}; docs/keepalived-rules.md lists them."
+        Problem("ignore_rules", shown(name), f"there is no rule {name}; docs/keepalived-rules.md lists them")
         for name in unknown_rules(params["ignore_rules"])
     ]
-    found += [f"Option files: {path} is no full path." for path in params["files"] if not path.startswith("/")]
+    found += [
+        Problem("files", shown(path), f"{path} is no full path") for path in params["files"] if not path.startswith("/")
+    ]
     if params["nodes"] and params["node"] not in params["nodes"]:
-        found.append(f"Option node: {params['node']!r} is none of the nodes ({', '.join(params['nodes'])}).")
+        why = f"{params['node']!r} is none of the nodes ({', '.join(params['nodes'])})"
+        found.append(Problem("node", shown(params["node"]), why))
     # By multicast any node may send, and would not be heard; a node that is alone hears nobody anyway.
     if params["firewall"] and len(params["nodes"]) != 1:
         found += [
-            f"Option firewall: instance {instance.name} has no unicast peers, so the adverts of all other nodes would"
-            " be dropped; list them in unicast_peer, or leave firewall out."
+            Problem(
+                "firewall",
+                "",
+                f"instance {instance.name} has no unicast peers, so the adverts of all other nodes would be dropped",
+                "List them in unicast_peer, or leave firewall out.",
+                instance.name,
+            )
             for instance in subject_of(params["content"]).instances
             if not instance.peers
         ]
     return found
 
 
-def doubts(findings: t.Iterable[Finding], before: str, content: str) -> t.Iterator[str]:
+def warnings(findings: t.Iterable[Finding], before: str, content: str) -> t.Iterator[Problem]:
     """What does not keep the text from being written."""
-    yield from (str(finding) for finding in findings if finding.severity == "warning")
+    yield from (finding for finding in findings if finding.severity == "warning")
     if names := unheard(before, content):
-        yield (
-            f"{', '.join(names)}: the adverts change (first address, router id, version or password), and a node that"
-            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses."
-            " Change all nodes at once, with -e haproxy_serial=100%."
+        why = (
+            f"the adverts of {', '.join(names)} change (first address, router id, version or password), and a node that"
+            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses"
         )
+        yield Problem("content", "", why, "Change all nodes at once, with -e haproxy_serial=100%.")
 
 
 def difference(params: dict[str, t.Any], outcome: Outcome, others: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
@@ -281,58 +296,50 @@ def difference(params: dict[str, t.Any], outcome: Outcome, others: dict[str, tup
     ]
 
 
-def main() -> t.NoReturn:
-    module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+def run(module: Module) -> dict[str, t.Any]:
+    """Lint the text, bring it into service and return the result."""
     params = module.params
     path, content, is_linted = Path(params["path"]), params["content"], params["state"] == "linted"
-    # Ansible returns the arguments with every result.
-    shown = {"content": "", "secrets": [], "files": list(params["files"]), "nodes": list(params["nodes"])}
-    invocation = {"module_args": {**params, **shown}}
+    module.show_instead(content="", secrets=[], files=list(params["files"]), nodes=list(params["nodes"]))
     if wrong := problems(params):
-        module.fail_json(msg=" ".join(wrong), errors=wrong, invocation=invocation)
-    module.run_command_environ_update = {"LC_ALL": "C"}
-
-    def run(command: list[str]) -> tuple[int, str, str]:
-        rc, out, err = module.run_command(command)
-        return rc, out, err
-
-    daemon = Keepalived(params["binary"], params["service"], Path(params["pid_file"]), run, params["timeout"])
+        raise ProblemsError(wrong)
+    command = module.run_in_english
+    daemon = Keepalived(params["binary"], params["service"], Path(params["pid_file"]), command, params["timeout"])
     subject = subject_of(content, params["nodes"], params["node"])
-    answer = {"path": params["path"], "findings": [], "invocation": invocation}
     is_reading = is_linted or module.check_mode
-    try:
-        with nullcontext() if is_reading else locked_directories([path.parent], PATIENCE * params["timeout"]):
-            host = HostFacts(daemon, path, is_ready=not is_reading).gather(subject, params["files"])
-            findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
-            answer["findings"] = [asdict(finding) for finding in findings]
-            before = path.read_text(encoding="utf-8") if path.exists() else ""
-            for doubt in doubts(findings, before, content):
-                module.warn(doubt)
-            refuse(findings, params["path"])
-            if is_linted:
-                module.exit_json(changed=False, **answer)
-            track_files = TrackFiles(params["track_units"], run)
-            tracked = track_files.changes()
-            own = [address for link in host.links.values() for address in link if address.ip not in host.virtual]
-            firewall = Firewall(ruleset(subject.instances, own) if params["firewall"] else "", run)
-            filtered = firewall.changes()
-            firewall.check()
-            if not module.check_mode:
-                track_files.write(tracked)
-            outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
-            if not module.check_mode:
-                firewall.write(filtered)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **answer, **error.details)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    module.exit_json(
-        changed=outcome.action != "nothing" or bool(tracked or filtered),
-        action=outcome.action,
-        remarks=list(outcome.remarks),
-        diff=difference(params, outcome, {**tracked, **filtered}),
-        **answer,
-    )
+    with nullcontext() if is_reading else locked_directories([path.parent], PATIENCE * params["timeout"]):
+        host = HostFacts(daemon, path, is_ready=not is_reading).gather(subject, params["files"])
+        findings = lint(subject, host, content, params["ignore_rules"], params["secrets"])
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        for warning in warnings(findings, before, content):
+            module.warn_of(warning)
+        refuse(findings, params["path"])
+        if is_linted:
+            return {"changed": False, "path": params["path"]}
+        track_files = TrackFiles(params["track_units"], command)
+        tracked = track_files.changes()
+        own = [address for link in host.links.values() for address in link if address.ip not in host.virtual]
+        firewall = Firewall(ruleset(subject.instances, own) if params["firewall"] else "", command)
+        filtered = firewall.changes()
+        firewall.check()
+        if not module.check_mode:
+            track_files.write(tracked)
+        outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
+        if not module.check_mode:
+            firewall.write(filtered)
+    for words in outcome.warnings:
+        module.warn_of(Problem("content", "", words))
+    return {
+        "changed": outcome.action != "nothing" or bool(tracked or filtered),
+        "action": outcome.action,
+        "path": params["path"],
+        "remarks": list(outcome.remarks),
+        "diff": difference(params, outcome, {**tracked, **filtered}),
+    }
+
+
+def main() -> t.NoReturn:
+    Module(argument_spec=ARGUMENTS).run(run)
 
 
 if __name__ == "__main__":

@@ -167,20 +167,59 @@ problems:
   returned: success
   sample:
     - 192.0.2.10 is on this node, although keepalived does not run.
+errors:
+  description: Every mistake.
+  returned: failure
+  type: list
+  elements: dict
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: probe_time
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.facts import NodeFacts
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+
+def run(module: Module) -> dict[str, t.Any]:
+    """Gather."""
+    params = module.params
+    daemon = Keepalived(
+        params["binary"], "keepalived", Path(params["pid_file"]), module.run_in_english, params["timeout"]
+    )
+    wait = params["probe_time"] if params["probe"] else 0
+    return {"changed": False, **NodeFacts(daemon, Path(params["path"]), wait).gather()}
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
+    Module(
         argument_spec={
             "probe": {"type": "bool", "default": False},
             "probe_time": {"type": "float", "default": 1},
@@ -189,22 +228,7 @@ def main() -> t.NoReturn:
             "binary": {"type": "str", "default": "keepalived"},
             "timeout": {"type": "float", "default": 5},
         },
-        supports_check_mode=True,
-    )
-    params = module.params
-    module.run_command_environ_update = {"LC_ALL": "C"}
-
-    def run(command: list[str]) -> tuple[int, str, str]:
-        rc, out, err = module.run_command(command)
-        return rc, out, err
-
-    daemon = Keepalived(params["binary"], "keepalived", Path(params["pid_file"]), run, params["timeout"])
-    wait = params["probe_time"] if params["probe"] else 0
-    try:
-        found = NodeFacts(daemon, Path(params["path"]), wait).gather()
-    except (LbforgeError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
+    ).run(run)
 
 
 if __name__ == "__main__":

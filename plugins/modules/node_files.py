@@ -98,28 +98,47 @@ errors:
   description: Every mistake.
   returned: failure
   type: list
-  elements: str
+  elements: dict
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: files[0].mode
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import os
 import pathlib
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.node_files import parse_files
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 
 PATIENCE = 60.0  # seconds until others have written in the same directories
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system: they are whole files."""
-
-
-def run(module: AnsibleModule) -> dict[str, t.Any]:
+def run(module: Module) -> dict[str, t.Any]:
     """Remove what is not wanted, and write the files that are not as they should be."""
     files = parse_files(module.params["files"], module.params["absent"])
     unwanted = [pathlib.Path(path) for path in module.params["absent"] if os.path.lexists(path)]
@@ -149,20 +168,12 @@ def main() -> t.NoReturn:
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str", "default": "0644"},
     }
-    module = QuietModule(
+    Module(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "required": True, "options": file},
             "absent": {"type": "list", "elements": "path", "default": []},
         },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(**result)
+    ).run(run)
 
 
 if __name__ == "__main__":

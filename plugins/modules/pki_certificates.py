@@ -540,14 +540,36 @@ anchors:
       description: PEM text of its certificate.
       type: str
 errors:
-  description: Every mistake, with the path of the value, the value and the reason.
+  description: Every mistake.
   returned: failure
   type: list
   elements: dict
-  sample:
-    - path: authorities[1].signed_by
-      value: HaproxyRoot
-      why: "no authority is named 'HaproxyRoot' (there is HAProxyRoot)"
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: authorities[1].signed_by
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import datetime
@@ -555,15 +577,14 @@ import pathlib
 import traceback
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import report
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import issue
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import (
     InstalledFile,
     PkiError,
-    Problem,
     parse_request,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import (
@@ -572,7 +593,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import
     certificate_place,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.user import load_user_certificates
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, shown
 
 try:
     import cryptography
@@ -639,10 +660,6 @@ USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
 }
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
 def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
     """Do, or only plan, one whole call and return its result."""
     store = Store(pathlib.Path(params["directory"]))
@@ -681,14 +698,23 @@ def _read(file: InstalledFile) -> bytes:
         return pathlib.Path(file.src).read_bytes()
     except OSError as error:
         why = f"{file.src} cannot be read: {error.strerror}"
-        raise PkiError([Problem(f"{file.path}.src", file.src, why)]) from error
+        raise PkiError([Problem(f"{file.path}.src", shown(file.src), why)]) from error
+
+
+def run_now(module: Module) -> dict[str, t.Any]:
+    """Do one whole call, if the library is there."""
+    if CRYPTOGRAPHY_VERSION < MINIMAL_CRYPTOGRAPHY:
+        library = missing_required_lib(f"cryptography >= {MINIMAL_CRYPTOGRAPHY}")
+        raise LbforgeError(library, exception=CRYPTOGRAPHY_ERROR or None)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    return run(module.params, module.check_mode, now)
 
 
 def main() -> t.NoReturn:
     def entries(options: dict[str, t.Any]) -> dict[str, t.Any]:
         return {"type": "list", "elements": "dict", "default": [], "options": options}
 
-    module = QuietModule(
+    Module(
         argument_spec={
             "directory": {"type": "path", "required": True},
             "authorities": entries(AUTHORITY_OPTIONS),
@@ -702,19 +728,7 @@ def main() -> t.NoReturn:
             "regen_cert": {"type": "str", "default": ""},
             "renew_before": {"type": "str", "default": ""},
         },
-        supports_check_mode=True,
-    )
-    if CRYPTOGRAPHY_VERSION < MINIMAL_CRYPTOGRAPHY:
-        library = missing_required_lib(f"cryptography >= {MINIMAL_CRYPTOGRAPHY}")
-        module.fail_json(msg=library, exception=CRYPTOGRAPHY_ERROR or None)
-    try:
-        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-        result = run(module.params, module.check_mode, now)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(**result)
+    ).run(run_now)
 
 
 if __name__ == "__main__":

@@ -82,23 +82,42 @@ errors:
   description: Every mistake.
   returned: failure
   type: list
-  elements: str
+  elements: dict
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: anchors[0].name
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host.quiet import Quiet
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.trust import TrustError, TrustStore, parse_anchors
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 
-class QuietModule(Quiet, AnsibleModule):
-    """A module whose arguments do not go to the log of the system."""
-
-
-def run(module: AnsibleModule) -> dict[str, t.Any]:
+def run(module: Module) -> dict[str, t.Any]:
     """Install what is missing, have the bundle made, and look whether it came out right."""
     params = module.params
     anchors = parse_anchors(params["anchors"])
@@ -141,22 +160,14 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> t.NoReturn:
     anchor = {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}
-    module = QuietModule(
+    Module(
         argument_spec={
             "anchors": {"type": "list", "elements": "dict", "required": True, "options": anchor},
             "directory": {"type": "path", "default": "/usr/local/share/ca-certificates"},
             "bundle": {"type": "path", "default": "/etc/ssl/certs/ca-certificates.crt"},
             "command": {"type": "list", "elements": "str", "default": ["update-ca-certificates"]},
         },
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module)
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(**result)
+    ).run(run)
 
 
 if __name__ == "__main__":

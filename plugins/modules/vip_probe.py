@@ -166,20 +166,80 @@ lag:
       tell anything.
   type: float
   returned: success
+errors:
+  description: Every mistake.
+  returned: failure
+  type: list
+  elements: dict
+  contains: &problem
+    path:
+      description: Where it stands.
+      type: str
+      sample: interval
+    name:
+      description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
+      type: str
+    value:
+      description: What stands there; empty where nothing does, hidden for secrets.
+      type: str
+    why:
+      description: Why it cannot be.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: All of it in one line, as in the message.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
 """
 
 import typing as t
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.outages import summary
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.prober import Prober, Target
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
+
+
+def mistakes(params: dict[str, t.Any], targets: list[Target]) -> list[Problem]:
+    """Say everything that is wrong with the options."""
+    found = [
+        Problem(name, shown(params[name]), f"{name} must be more than 0")
+        for name in ("interval", "timeout", "duration")
+        if params[name] <= 0
+    ]
+    return found + (targets[0].mistakes() if targets else [Problem("addresses", "", "addresses is empty")])
+
+
+def run(module: Module) -> dict[str, t.Any]:
+    """Probe, and return the figures."""
+    params = module.params
+    targets = [Target(address, *(params[name] for name in ("port", "path", "host"))) for address in params["addresses"]]
+    if wrong := mistakes(params, targets):
+        raise ProblemsError(wrong)
+    running_file = Path(params["running_file"]) if params["running_file"] else None
+    prober = Prober(targets, params["interval"], params["timeout"], params["duration"], running_file)
+    end = prober.run()
+    figures = [{"address": target.address, **summary(probes, end)} for target, probes in zip(targets, prober.probes)]
+    return {
+        "changed": False,
+        "targets": figures,
+        "sent": sum(one["sent"] for one in figures),
+        "lost": sum(one["lost"] for one in figures),
+        "longest": max((one["longest"] for one in figures), default=0.0),
+        "lag": round(prober.lag, 3),
+    }
 
 
 def main() -> t.NoReturn:
-    module = AnsibleModule(
+    Module(
         argument_spec={
             "addresses": {"type": "list", "elements": "str", "required": True},
             "port": {"type": "int", "required": True},
@@ -190,29 +250,7 @@ def main() -> t.NoReturn:
             "duration": {"type": "float", "default": 60},
             "running_file": {"type": "path"},
         },
-        supports_check_mode=True,
-    )
-    params = module.params
-    targets = [Target(address, *(params[name] for name in ("port", "path", "host"))) for address in params["addresses"]]
-    wrong = [f"{name} must be more than 0." for name in ("interval", "timeout", "duration") if params[name] <= 0]
-    wrong += targets[0].mistakes() if targets else ["addresses is empty."]
-    if wrong:
-        module.fail_json(msg=" ".join(wrong))
-    running_file = Path(params["running_file"]) if params["running_file"] else None
-    prober = Prober(targets, params["interval"], params["timeout"], params["duration"], running_file)
-    try:
-        end = prober.run()
-    except LbforgeError as error:
-        module.fail_json(msg=str(error), **error.details)
-    figures = [{"address": target.address, **summary(probes, end)} for target, probes in zip(targets, prober.probes)]
-    module.exit_json(
-        changed=False,
-        targets=figures,
-        sent=sum(one["sent"] for one in figures),
-        lost=sum(one["lost"] for one in figures),
-        longest=max((one["longest"] for one in figures), default=0.0),
-        lag=round(prober.lag, 3),
-    )
+    ).run(run)
 
 
 if __name__ == "__main__":

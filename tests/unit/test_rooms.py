@@ -24,6 +24,7 @@ FLOORS = (
     ("_release", "_inventory"),
     ("_live",),
     ("_insight", "_node"),
+    ("_module",),
     ("modules", "action", "filter", "callback", "doc_fragments"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -107,7 +107,7 @@ def broken(cluster: Cluster, change: Change) -> None:
     assert played.actions == dict.fromkeys(NODES, "failure")
     for answer in played.answers.values():
         assert re.search(rf'haproxy\.cfg line \d+ \(backend \w+-back\), "{BROKEN}"', answer["msg"]), answer["msg"]
-        assert any(error["source"] == BROKEN and error["line"] for error in answer["errors"])
+        assert any(error["value"] == BROKEN and error["line"] for error in answer["errors"])
     untouched(cluster)
 
 

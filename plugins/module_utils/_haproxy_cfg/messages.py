@@ -11,7 +11,10 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.sections import SECTIONS
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
+
+_FILE = "haproxy.cfg"
 
 _START = re.compile(r"\[(?P<level>[A-Z]+)\]\s+\(\d+\) : (?P<text>.*)")
 _CLUTTER = re.compile(r"^(?:config : )?(?:parsing \[[^\]]*:\d+\] ?: )?")
@@ -22,25 +25,19 @@ _SECTION = re.compile(rf"\s*((?:{'|'.join(SECTIONS)})(?:\s+[^#]*)?)(?:#.*)?$")
 
 
 @dataclass(frozen=True)
-class Message:
-    """One alert or warning. ``line``, ``section`` and ``source`` are None when HAProxy names no line."""
+class Message(Problem):
+    """One alert or warning: ``value`` is a line of C(haproxy.cfg), ``name`` its section; both are empty without one."""
 
-    level: str
-    text: str
+    level: str = "WARNING"
     line: int | None = None
-    section: str | None = None
-    source: str | None = None
 
     def __str__(self) -> str:
-        if self.source is None:
-            return self.text
-        line = f" line {self.line}" if self.line is not None else ""
-        section = f" ({self.section})" if self.section else ""
-        return f'haproxy.cfg{line}{section}, "{self.source}": {self.text}'
+        return f'{self.place}, "{self.value}": {self.why}' if self.value else self.why
 
-    def as_dict(self) -> dict[str, t.Any]:
-        """The message as a return value."""
-        return {"message": self.text, "line": self.line, "section": self.section, "source": self.source}
+
+def warning(why: str, line: str = "", section: str = "") -> Message:
+    """What we warn of ourselves, perhaps about a line of which we do not know the number."""
+    return Message(_FILE, line, why, name=section)
 
 
 def section_of(lines: t.Sequence[str], number: int) -> str | None:
@@ -72,9 +69,10 @@ def _message(level: str, parts: list[str], lines: list[str], path: str) -> Messa
     place = re.search(rf"[\[(]{re.escape(path)}:(\d+)[\])]", text)
     text = _CLUTTER.sub("", text)
     if place is None or not 0 < int(place[1]) <= len(lines):
-        return Message(level, text)
+        return Message(_FILE, "", text, level=level)
     number = int(place[1])
-    return Message(level, text, number, section_of(lines, number), masked(lines[number - 1].strip()))
+    line, section = masked(lines[number - 1].strip()), section_of(lines, number) or ""
+    return Message(f"{_FILE} line {number}", line, text, name=section, level=level, line=number)
 
 
 def alerts(messages: t.Iterable[Message]) -> list[Message]:

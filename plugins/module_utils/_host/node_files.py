@@ -14,14 +14,10 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 
 _MODE = re.compile(r"0?[0-7]{3}")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-
-
-class FilesError(LbforgeError):
-    """Files that cannot be put where they are wanted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,35 +68,49 @@ class Wanted:
 def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]], absent: t.Sequence[str] = ()) -> list[Wanted]:
     """Check a user's files, and the paths of those that shall not be there; every mistake is told at once."""
     problems = [
-        f"absent[{at}]: {path!r} is not the absolute path of a file"
+        Problem(f"absent[{at}]", shown(path), f"{path!r} is not the absolute path of a file")
         for at, path in enumerate(absent)
         if not path.startswith("/") or pathlib.Path(path).is_dir()
     ]
     wanted: list[Wanted] = []
     for at, entry in enumerate(entries):
-        here, dest = f"files[{at}]", str(entry["dest"])
+        place = _Place(f"files[{at}]", entry, problems)
+        dest, mode = str(entry["dest"]), str(entry["mode"])
         if not dest.startswith("/") or dest.endswith("/"):
-            problems.append(f"{here}.dest: {dest!r} is not the absolute path of a file")
+            place.wrong("dest", f"{dest!r} is not the absolute path of a file")
         if dest in [str(other["dest"]) for other in entries[:at]]:
-            problems.append(f"{here}.dest: {dest!r} is there twice")
+            place.wrong("dest", f"{dest!r} is there twice")
         if dest in absent:
-            problems.append(f"{here}.dest: {dest!r} is also in absent")
-        mode = int(str(entry["mode"]), 8) if _MODE.fullmatch(str(entry["mode"])) else None
-        if mode is None:
-            problems.append(f"{here}.mode: {entry['mode']!r} is not a mode such as '0640', in quotes")
-        elif mode & 0o007 and _KEY.search(entry["content"]):
-            problems.append(f"{here}.mode: {mode:04o} would let everybody read the private key in it")
-        uid = _id(entry["owner"], lambda name: pwd.getpwnam(name).pw_uid, f"{here}.owner", "user", problems)
-        gid = _id(entry["group"], lambda name: grp.getgrnam(name).gr_gid, f"{here}.group", "group", problems)
-        wanted.append(Wanted(pathlib.Path(dest), entry["content"].encode(), Owned(uid, gid, mode or 0)))
+            place.wrong("dest", f"{dest!r} is also in absent")
+        bits = int(mode, 8) if _MODE.fullmatch(mode) else None
+        if bits is None:
+            place.wrong("mode", f"{entry['mode']!r} is not a mode such as '0640', in quotes")
+        elif bits & 0o007 and _KEY.search(entry["content"]):
+            place.wrong("mode", f"{bits:04o} would let everybody read the private key in it")
+        uid = place.found("owner", "user", lambda name: pwd.getpwnam(name).pw_uid)
+        gid = place.found("group", "group", lambda name: grp.getgrnam(name).gr_gid)
+        wanted.append(Wanted(pathlib.Path(dest), entry["content"].encode(), Owned(uid, gid, bits or 0)))
     if problems:
-        raise FilesError("\n".join(problems), errors=problems)
+        raise ProblemsError(problems)
     return wanted
 
 
-def _id(name: str, look_up: t.Callable[[str], int], path: str, kind: str, problems: list[str]) -> int:
-    try:
-        return int(name) if name.isdecimal() else look_up(name)
-    except KeyError:
-        problems.append(f"{path}: there is no {kind} {name!r} on this node")
-        return -1
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """One entry of the user's, and the list that its problems go to."""
+
+    path: str
+    entry: t.Mapping[str, t.Any]
+    problems: list[Problem]
+
+    def wrong(self, key: str, why: str) -> None:
+        self.problems.append(Problem(f"{self.path}.{key}", shown(self.entry[key]), why))
+
+    def found(self, key: str, kind: str, look_up: t.Callable[[str], int]) -> int:
+        """The number of a user or group."""
+        name = self.entry[key]
+        try:
+            return int(name) if name.isdecimal() else look_up(name)
+        except KeyError:
+            self.wrong(key, f"there is no {kind} {name!r} on this node")
+            return -1

@@ -39,7 +39,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.sessions 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row, parse_stats, parse_typed_info
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import pem
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 if t.TYPE_CHECKING:
@@ -52,6 +52,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import ServerState
 
 Data = dict[str, t.Any]
+T = t.TypeVar("T")
 
 REACH_PATIENCE, REACH_LIMIT = 2.0, 10.0  # seconds for one port and for all of them
 RELOADING = 3.0  # seconds during which the sockets of a reloading HAProxy may refuse
@@ -97,10 +98,10 @@ class Facts:
         self._lookup = lookup or cache(addresses)
         self._patience = RELOADING
 
-    def gather(self, names: Sequence[str]) -> tuple[Data, list[Data]]:
+    def gather(self, names: Sequence[str]) -> tuple[Data, list[Problem]]:
         """Read the subsets of these names; return them, and what went wrong."""
         found: Data = {}
-        errors: list[Data] = []
+        problems: list[Problem] = []
         for name in names:
             try:
                 if name in OPERATORS:
@@ -110,8 +111,8 @@ class Facts:
                 if isinstance(error, SocketError):
                     self._patience = 0.0  # to have waited once is enough
                 what = str(error) if isinstance(error, LbforgeError) else f"A file cannot be read: {error}."
-                errors.append({"subset": name, "msg": f"Subset {name}: {what}"})
-        return found, errors
+                problems.append(Problem("gather", shown(name), what, name=name))
+        return found, problems
 
     # From HAProxy
 
@@ -129,24 +130,27 @@ class Facts:
 
     def info(self) -> Row:
         """What the worker says of itself."""
-        return parse_typed_info(self._read("show info typed"))
+        return self._parsed("show info typed", parse_typed_info)
 
     def stats(self) -> list[Row]:
         """All counters."""
-        return [row for row in self._rows() if not self._backends or row["pxname"] in self._backends]
+        return self._parsed(
+            "show stat",
+            lambda text: [row for row in parse_stats(text) if not self._backends or row["pxname"] in self._backends],
+        )
 
     def servers(self) -> list[Data]:
         """The servers as commands see them."""
-        states = parse_servers(self._read("show servers state"))
+        states = self._parsed("show servers state", parse_servers)
         return [_server(state) for state in states.values() if not self._backends or state.backend in self._backends]
 
     def sessions(self) -> Data:
         """Who is connected, in numbers."""
-        return asdict(parse_sessions(self._read("show sess"), self._backends))
+        return asdict(self._parsed("show sess", lambda text: parse_sessions(text, self._backends)))
 
     def tables(self) -> list[Data]:
         """The stick tables, without their entries."""
-        return [asdict(table) for table in parse_tables(self._read("show table"))]
+        return [asdict(table) for table in self._parsed("show table", parse_tables)]
 
     def maps(self) -> list[Data]:
         """The maps and ACLs that come from files, without their entries."""
@@ -187,7 +191,7 @@ class Facts:
     def status(self) -> Data:
         """The tree of frontends, backends and servers."""
         sections = parse((self._store.config_dir / CONFIGURATION).read_text(errors="replace"))
-        return asdict(tree(sections, self._rows(), self._backends))
+        return asdict(self._parsed("show stat", lambda text: tree(sections, parse_stats(text), self._backends)))
 
     def vips(self) -> list[Data]:
         """Which ports HAProxy binds at virtual addresses, and which of them do not answer from here."""
@@ -292,8 +296,8 @@ class Facts:
             return release.texts[path.name]
         return path.read_text(errors="surrogateescape") if path.is_file() else None
 
-    def _rows(self) -> list[Row]:
-        return parse_stats(self._read("show stat"))
+    def _parsed(self, command: str, parse: t.Callable[[str], T]) -> T:
+        return self._client.parsed(command, parse, patience=self._patience)
 
     def _read(self, command: str) -> str:
         return self._client.read(command, patience=self._patience)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.outages import Probe
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import ProbeRefused
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 _READING = 0.1
 _HURRY = -10
@@ -30,15 +31,18 @@ class Target:
     path: str = ""
     host: str = ""
 
-    def mistakes(self) -> list[str]:
+    def mistakes(self) -> list[Problem]:
         """What could not be sent."""
-        said = [] if 0 < self.port < 65536 else [f"port {self.port} must be 1 to 65535."]
+        found = []
+        if not 0 < self.port < 65536:
+            found.append(Problem("port", shown(self.port), f"port {self.port} must be 1 to 65535"))
         if self.path and not self.path.startswith("/"):
-            said.append(f"path {self.path!r} must begin with a slash.")
+            found.append(Problem("path", shown(self.path), f"path {self.path!r} must begin with a slash"))
         for name, value in (("path", self.path), ("host", self.host)):
             if not value.isprintable() or " " in value:
-                said.append(f"{name} {value!r} must hold no blanks and no control characters.")
-        return said
+                why = f"{name} {value!r} must hold no blanks and no control characters"
+                found.append(Problem(name, shown(value), why))
+        return found
 
     @property
     def request(self) -> bytes:

@@ -14,11 +14,12 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row
+
 if t.TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Section
-    from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row
 
 # From the worst to the best.
 STATUSES = ("ERROR", "DEGRADED", "OFFLINE", "DRAINING", "NO_MONITOR", "ONLINE")
@@ -158,7 +159,7 @@ def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str]
             continue
         through, ends = routes.follow(name)
         reached.update(ends)
-        row = fronts.get(name, {})
+        row = fronts.get(name, Row())
         front = Frontend(
             name=name,
             status=worst(frontend_status(fronts.get(each)) for each in (name, *through)),

@@ -29,7 +29,7 @@ def movement(
     others = [entry["address"] if isinstance(entry, dict) else entry for entry in elsewhere]
     return Movement(
         [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
-        [(*spot[:2], why) for spot, why in mistakes],
+        mistakes,
         frozenset(own_addresses),
         has_facts,
         frozenset(map(str, others)),

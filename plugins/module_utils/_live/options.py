@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
+
 ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "socket": {"type": "str", "default": "/run/haproxy/admin.sock"},
     "timeout": {"type": "int", "default": 10},
 }
 
 
-def option_problems(params: dict[str, t.Any]) -> list[str]:
-    """Say what is wrong with the shared options."""
-    if params["timeout"] < 1:
-        return [f"Option timeout: {params['timeout']} is too small, it must be at least 1."]
-    return []
+def option_problems(params: dict[str, t.Any], **least: float) -> list[Problem]:
+    """Say what is wrong with the shared options, and with more numbers that have a lower bound."""
+    return [
+        Problem(name, shown(params[name]), f"{params[name]} is too small, it must be at least {bound}")
+        for name, bound in {"timeout": 1, **least}.items()
+        if params[name] < bound
+    ]

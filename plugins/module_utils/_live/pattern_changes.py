@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
-from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import escaped
@@ -32,7 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.patterns 
     read_pattern,
     written,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session
@@ -104,7 +103,8 @@ def wishes(kind: str, given: t.Any, state: str) -> tuple[list[Entry], list[Probl
         why = "" if _is_plain(kind, name, value) else _problem(kind, name, value, state)
         if why or str(name) in found:
             path = f"entries, line {place}" if isinstance(given, str) else f"entries[{place!r}]"
-            problems.append(Problem(path, "" if name is None else str(name), why or "it is listed twice"))
+            shown = "" if name is None else str(name)
+            problems.append(Problem(path, "", why or "it is listed twice", name=shown))
         else:
             found[str(name)] = (str(name), "" if value is None else str(value)) if kind == "map" else str(name)
     return list(found.values()), problems
@@ -114,7 +114,7 @@ def refusals(given: t.Any, wanted: list[Entry], failed: dict[str, str]) -> list[
     """What HAProxy refused, at its place in the option."""
     keys = list(map(key_of, wanted))
     places = {name: keys.index(name) if isinstance(given, list) else name for name in failed}
-    return [Problem(f"entries[{places[name]!r}]", name, why) for name, why in failed.items()]
+    return [Problem(f"entries[{places[name]!r}]", "", why, name=name) for name, why in failed.items()]
 
 
 def _item(kind: str, item: t.Any) -> tuple[t.Any, t.Any]:

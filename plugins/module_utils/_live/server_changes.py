@@ -30,7 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers i
     read_servers,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 if t.TYPE_CHECKING:
@@ -59,15 +59,6 @@ class Settings(t.NamedTuple):
     maxconn: int
     check: bool
     agent: bool
-
-
-class Problem(t.NamedTuple):
-    """What is wrong with an item, or went wrong with a server of it."""
-
-    path: str
-    backend: str
-    name: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -177,6 +168,11 @@ class Change:
         return f"its configuration or somebody else set it to {self.before.state}, so it is left alone."
 
 
+def problem_of(item: Wish | Change, why: str) -> Problem:
+    """What is to be said of an item, or of a server that it names."""
+    return Problem(item.path, "", why, name=f"{item.backend}/{item.name}")
+
+
 @dataclass(frozen=True)
 class Found:
     """What runs."""
@@ -221,7 +217,7 @@ def plan(wishes: Iterable[Wish], found: Found, ledger: Ledger | None = None) -> 
         try:
             keys = _matches(wish, found)
         except LbforgeError as error:
-            problems.append(Problem(wish.path, wish.backend, wish.name, str(error)))
+            problems.append(problem_of(wish, str(error)))
             continue
         for key in keys:
             owner = owners.setdefault(key, wish.path)
@@ -230,7 +226,7 @@ def plan(wishes: Iterable[Wish], found: Found, ledger: Ledger | None = None) -> 
                     raise LbforgeError(f"{owner} is about this server, too.")
                 changes.append(_change(wish, key, found, ledger))
             except LbforgeError as error:
-                problems.append(Problem(wish.path, *key, str(error)))
+                problems.append(Problem(wish.path, "", str(error), name="/".join(key)))
     return changes, problems
 
 
@@ -394,7 +390,7 @@ class Outcome:
     @property
     def problem(self) -> Problem:
         """The error with its place."""
-        return Problem(self.change.path, self.change.backend, self.change.name, self.error)
+        return problem_of(self.change, self.error)
 
 
 def carry_out(client: RuntimeClient, changes: Sequence[Change], waiting: Waiting | None) -> list[Outcome]:
@@ -434,7 +430,7 @@ def _wait(client: RuntimeClient, outcomes: Sequence[Outcome], waiting: Waiting) 
     """Wait for all at once. Each look is a connection of its own, so a reload in the meantime does no harm."""
     deadline = time.monotonic() + waiting.seconds
     while True:
-        stats = parse_server_stats(client.read("show stat -1 4 -1", patience=3))
+        stats = client.parsed("show stat -1 4 -1", parse_server_stats, patience=3)
         late = [
             (outcome, why) for outcome in outcomes if not outcome.error and (why := _unfinished(outcome.change, stats))
         ]

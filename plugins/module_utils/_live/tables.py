@@ -16,14 +16,14 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._live.items import Problem
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session, escaped
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 
 Value = t.Union[int, str]  # HAProxy shows some that are no numbers, such as server_key
 
-_HEADER = re.compile(r"# table: (?P<name>[^,]+), type: (?P<type>\w+), size:(?P<size>\d+), used:(?P<used>\d+)")
+_HEADER = re.compile(r"(\w+): ?([^,]+)")
 _ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>(?:\\.|\S)*)(?P<rest>.*)")
 _FIELD = re.compile(r" (?P<name>\w+)(?:\(\d+\))?=(?P<value>\S*)")
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))")
@@ -82,8 +82,8 @@ class Change:
 
 def parse_tables(text: str) -> list[Table]:
     """Read the answer to ``show table``."""
-    rows = filter(None, map(_HEADER.match, text.splitlines()))
-    return [Table(row["name"], row["type"], int(row["size"]), int(row["used"])) for row in rows]
+    rows = (Fields(_HEADER.findall(line)) for line in text.splitlines() if line.startswith("# table: "))
+    return [Table(row["table"], row["type"], int(row["size"]), int(row["used"])) for row in rows]
 
 
 def parse_entries(text: str) -> list[Entry]:
@@ -91,9 +91,9 @@ def parse_entries(text: str) -> list[Entry]:
     found = []
     for line in text.splitlines():
         if row := _ENTRY.match(line):
-            fields = {field["name"]: _value(field["value"]) for field in _FIELD.finditer(row["rest"])}
+            fields = Fields((field["name"], _value(field["value"])) for field in _FIELD.finditer(row["rest"]))
             data = {name: value for name, value in fields.items() if name not in _ABOUT_ENTRY}
-            found.append(Entry(_unword(row["key"]), data, int(fields.get("use", 0))))
+            found.append(Entry(_unword(row["key"]), data, int(fields["use"])))
     return found
 
 
@@ -167,7 +167,7 @@ def filter_problem(text: str) -> str:
 
 def find(session: Session, name: str) -> Table:
     """Find a table by its name."""
-    listed = {table.name: table for table in parse_tables(session.run("show table"))}
+    listed = {table.name: table for table in session.read("show table", parse_tables)}
     if name not in listed:
         others = f"It has {', '.join(sorted(listed))}." if listed else "It has none."
         raise LbforgeError(f"HAProxy has no stick table {name!r}. {others}")
@@ -192,7 +192,7 @@ def compare(session: Session, table: Table, wishes: list[Wish], state: str) -> t
             except LbforgeError as error:
                 why = str(error)
         if why:
-            problems.append(Problem(wish.path, wish.key, why.rstrip(".")))
+            problems.append(Problem(wish.path, "", why, name=wish.key))
             continue
         if state == "absent":
             if before is not None:
@@ -214,7 +214,7 @@ def carry_out(session: Session, table: Table, changes: list[Change]) -> list[Pro
             if change.after is not None:
                 _prove(session, table, change)
         except (CommandError, _OtherKeyError) as error:
-            problems.append(Problem(change.path, change.key, str(error).rstrip(".")))
+            problems.append(Problem(change.path, "", str(error), name=change.key))
     return problems
 
 
@@ -228,7 +228,7 @@ def command(table: Table, change: Change) -> str:
 
 def matching(session: Session, table: Table, filters: list[str]) -> list[Entry]:
     """Read the entries that all filters let through."""
-    return parse_entries(session.run(" ".join([f"show table {escaped(table.name)}", *filters])))
+    return session.read(" ".join([f"show table {escaped(table.name)}", *filters]), parse_entries)
 
 
 def clear(session: Session, table: Table, filters: list[str], found: list[Entry]) -> list[Problem]:
@@ -236,7 +236,8 @@ def clear(session: Session, table: Table, filters: list[str], found: list[Entry]
     session.run(" ".join([f"clear table {escaped(table.name)}", *filters]))
     kept = {entry.key for entry in matching(session, table, filters) if entry.use}
     left = [entry.key for entry in found if entry.key in kept]
-    return [Problem("where" if filters else "table", key, "sessions are using it, so HAProxy keeps it") for key in left]
+    path, why = "where" if filters else "table", "sessions are using it, so HAProxy keeps it"
+    return [Problem(path, "", why, name=key) for key in left]
 
 
 class _OtherKeyError(LbforgeError):
@@ -255,7 +256,7 @@ def _stores(session: Session, table: Table, name: str) -> str:
 
 
 def _entry(session: Session, table: Table, key: str) -> Entry | None:
-    found = parse_entries(session.run(f"show table {escaped(table.name)} key {escaped(key)}"))
+    found = session.read(f"show table {escaped(table.name)} key {escaped(key)}", parse_entries)
     if found and _normal(table.type, found[0].key) != _normal(table.type, key):
         raise _OtherKeyError(f"HAProxy takes it for {found[0].key!r}, the keys of this table are shorter")
     return found[0] if found else None

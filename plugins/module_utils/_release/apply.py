@@ -33,14 +33,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.changes i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.plan import Difference, compare
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import (
     Preflight,
-    Problem,
     new_endpoints,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import ProofError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.server_proof import compare_configured
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ORIGINAL, Runtime
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, Release
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.changes import Change
@@ -139,7 +138,7 @@ def apply(
         with host.store.lock(patience), certificates:
             wanted = choose()
             if obstacles := host.store.obstacles(wanted.release.contents):
-                raise LbforgeError("\n".join(obstacles), errors=obstacles)
+                raise ProblemsError(obstacles)
             host.checker.tidy()
             found = look(wanted, host)
             _refuse_to_empty(wanted, found)
@@ -290,16 +289,13 @@ def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> li
     _enough_files(wanted, host)
     is_known = found.worker and len(found.before) == 1 and not found.adopted
     running = found.before[0] if is_known else None
-    problems = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
+    refused = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
     # In check mode, what makes an address bindable may not have been done yet: the kernel setting, or the VIP.
-    hopeless = [one for one in problems if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
+    hopeless = [one for one in refused if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
     if hopeless:
-        words = "".join(f"\n  {_refused_bind(problem)}" for problem in hopeless)
-        raise LbforgeError(
-            f"HAProxy could not bind everything; nothing was changed:{words}",
-            errors=[_refused_bind(problem).as_dict() for problem in hopeless],
-        )
-    return [_refused_bind(problem) for problem in problems]
+        heading = "HAProxy could not bind everything; nothing was changed:"
+        raise ProblemsError([one.message for one in hopeless], heading, bullet="  ")
+    return [one.message for one in refused]
 
 
 def _enough_files(wanted: Wanted, host: Host) -> None:
@@ -310,11 +306,6 @@ def _enough_files(wanted: Wanted, host: Host) -> None:
             f"HAProxy needs {needed} open files for its maxconn and may have {allowed}; nothing was changed. Lower"
             " maxconn (haproxy_maxconn in the role), or raise LimitNOFILE of its unit, or fs.nr_open of the kernel."
         )
-
-
-def _refused_bind(problem: Problem) -> Message:
-    endpoint = problem.endpoint
-    return Message("WARNING", problem.sentence, section=endpoint.section, source=" ".join(endpoint.line))
 
 
 def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, Worker]:

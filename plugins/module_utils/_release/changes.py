@@ -127,7 +127,7 @@ class AddServer:
 
     def _has_company(self, session: Session) -> bool:
         """Whether the pool serves without it; otherwise a server that waits for its checks helps nobody."""
-        states = parse_servers(session.run(f"show servers state {self.pool}"))
+        states = session.read(f"show servers state {self.pool}", parse_servers)
         return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
 
     def missing(self, states: States) -> str | None:
@@ -225,12 +225,12 @@ def execute(changes: t.Iterable[Change], session: Session) -> None:
     of_servers = [change for change in changes if isinstance(change, OF_SERVERS)]
     if not of_servers:
         return
-    states = parse_servers(session.run("show servers state"))
+    states = session.read("show servers state", parse_servers)
     for change in of_servers:
         if what := change.missing(states):
             raise UnprovedError(f"HAProxy took '{change.commands[0]}', but {what}.")
     limited = [change for change in of_servers if isinstance(change, SetServer) and change.maxconn is not None]
-    stats = parse_server_stats(session.run("show stat -1 4 -1")) if limited else {}
+    stats = session.read("show stat -1 4 -1", parse_server_stats) if limited else {}
     for change in limited:
         if stats[change.pool, change.name].maxconn != change.maxconn:
             raise UnprovedError(f"HAProxy took '{change.commands[-1]}', and does not show it.")

@@ -18,13 +18,14 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.messa
     Message,
     alerts,
     parse_messages,
+    warning,
     warnings,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.states import NO_STATES
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
@@ -57,7 +58,7 @@ class Checker:
     def check(self, release: Release, certificates: t.Mapping[str, bytes]) -> list[Message]:
         """Return HAProxy's warnings; what it refuses is an error."""
         if self._binary is None:
-            return [Message("WARNING", "HAProxy is not installed yet, so the configuration was not checked.")]
+            return [warning("HAProxy is not installed yet, so the configuration was not checked.")]
         config_dir = self._store.config_dir
         with tempfile.TemporaryDirectory(prefix=self._prefix, dir=self._scratch) as name:
             root = Path(name)
@@ -112,8 +113,7 @@ def _mirror(real: Path, copy: Path, without: t.Container[str]) -> None:
 
 
 def _refusal(found: list[Message], output: str) -> LbforgeError:
-    words = "\n".join(f"  {message}" for message in found) or f"  {output.strip()}"
-    return LbforgeError(
-        f"HAProxy refuses the configuration; nothing was changed:\n{words}",
-        errors=[message.as_dict() for message in found],
-    )
+    heading = "HAProxy refuses the configuration; nothing was changed:"
+    if not found:
+        return LbforgeError(f"{heading}\n  {output.strip()}")
+    return ProblemsError(found, heading, bullet="  ")

@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import word_after
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.messages import Message, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -65,7 +66,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Problem:
+class RefusedBind:
     """Why HAProxy could not listen, in a sentence for the user.
 
     ``taken`` and ``absent`` make a reload fail. With ``interface`` HAProxy only warns, and listens on all interfaces.
@@ -75,8 +76,10 @@ class Problem:
     kind: t.Literal["taken", "absent", "interface"]
     sentence: str
 
-    def __str__(self) -> str:
-        return f'{self.endpoint.section}, "{" ".join(self.endpoint.line)}": {self.sentence}'
+    @property
+    def message(self) -> Message:
+        """The problem with its line."""
+        return warning(self.sentence, " ".join(self.endpoint.line), self.endpoint.section)
 
 
 def endpoints(sections: Iterable[Section], host: str | None = None) -> list[Endpoint]:
@@ -175,22 +178,24 @@ class Preflight:
         """Name the processes of the running HAProxy: what they hold, they share with their successors."""
         self._own = frozenset(own_pids)
 
-    def problems(self, endpoints: Iterable[Endpoint]) -> list[Problem]:
+    def problems(self, endpoints: Iterable[Endpoint]) -> list[RefusedBind]:
         """What would keep HAProxy from listening. What this process may not try is no problem."""
         table = _Sockets()
         return [problem for endpoint in endpoints for problem in self._problems(endpoint, table)]
 
-    def _problems(self, endpoint: Endpoint, table: _Sockets) -> Iterator[Problem]:
+    def _problems(self, endpoint: Endpoint, table: _Sockets) -> Iterator[RefusedBind]:
         try:
             _bind(endpoint)
         except OSError as error:
             if error.errno == errno.ENODEV:
-                yield Problem(endpoint, "interface", _no_interface(endpoint))
+                yield RefusedBind(endpoint, "interface", _no_interface(endpoint))
                 yield from self._problems(replace(endpoint, interface=""), table)
             elif error.errno == errno.EADDRINUSE and (owner := self._owner(endpoint, table)):
-                yield Problem(endpoint, "taken", f"{endpoint} is taken by {owner}. Stop that, or take another port.")
+                yield RefusedBind(
+                    endpoint, "taken", f"{endpoint} is taken by {owner}. Stop that, or take another port."
+                )
             elif error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                yield Problem(endpoint, "absent", _no_address(endpoint))
+                yield RefusedBind(endpoint, "absent", _no_address(endpoint))
 
     def _owner(self, endpoint: Endpoint, table: _Sockets) -> str:
         """Say which programs have an address; nothing when it is HAProxy itself."""

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import answer_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release import open_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import PAUSE, RuntimeClient, SocketError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import (
@@ -152,7 +153,9 @@ class HAProxy:
 
     def servers(self, worker: Worker) -> dict[Key, ServerState]:
         """The servers as this very worker has them."""
-        return parse_servers(self._master.ask(f"@!{worker.pid} show servers state", patience=RELOAD_PAUSE))
+        command = "show servers state"
+        with answer_of(lambda: "HAProxy", command):
+            return parse_servers(self._master.ask(f"@!{worker.pid} {command}", patience=RELOAD_PAUSE))
 
     def _proved(self, worker: Worker, description: str | None) -> Worker:
         if description in (None, worker.description):

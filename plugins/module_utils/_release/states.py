@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import Server, configured_servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import MissingFieldError
 
 if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Configuration
@@ -80,8 +81,10 @@ def carried(states: str, before: t.Sequence[Configuration], new: Configuration, 
     servers_before, after = [configured_servers(sections) for sections in before], configured_servers(new)
     lines = states.splitlines()
     names = next((line[2:].split() for line in lines if line.startswith("# ")), [])
-    if not COLUMNS.keys() <= {*names}:
+    if not names:
         return NO_STATES
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise MissingFieldError(missing[0], "HAProxy", "show servers state")
     kept = [NO_STATES, f"# {' '.join(COLUMNS)}\n"]
     for line in lines[2:]:
         row = dict(zip(names, line.split(" ")))

@@ -20,6 +20,7 @@ from pathlib import Path
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import acquire
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, ID, Release, digest
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,10 +155,14 @@ class ReleaseStore:
         paths = (self.config_dir / name for name in self.loose(names))
         return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
-    def obstacles(self, names: t.Iterable[str]) -> list[str]:
+    def obstacles(self, names: t.Iterable[str]) -> list[Problem]:
         """The directories in the places of our links: these nobody replaces without asking."""
         paths = (self.config_dir / name for name in [*names, self.pointer.name])
-        return [f"{path} is a directory; move it away, a link belongs there." for path in paths if _is_directory(path)]
+        return [
+            Problem(str(path), "", "it is a directory", "Move it away, a link belongs there.")
+            for path in paths
+            if _is_directory(path)
+        ]
 
     # Writing
 

@@ -17,6 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.confi
     description,
     parse,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 CONFIGURATION = "haproxy.cfg"
 TOKEN = "@release@"  # noqa: S105 - a place holder
@@ -73,35 +74,34 @@ class Release:
         return self.id == digest({file: text.replace(name, TOKEN.encode()) for file, text in self.contents.items()})
 
 
-def name_problems(names: t.Iterable[str], kind: str, reserved: t.Collection[str] = ()) -> list[str]:
-    """Say what is wrong with names of files. They are flat, visible and printable."""
+def name_problems(names: t.Iterable[str], option: str, reserved: t.Collection[str] = ()) -> list[Problem]:
+    """Say what is wrong with names of files in an option. They are flat, visible and printable."""
     problems = []
     for name in names:
+        path = f"{option}[{name!r}]"
         if not name or not name.isprintable() or "/" in name or name.startswith("."):
-            problems.append(
-                f"{kind} {name!r}: a name is not empty, has no dot in front, no slash and no control character."
-            )
+            why = "a name is not empty, has no dot in front, no slash and no control character"
+            problems.append(Problem(path, "", why))
         elif name in reserved:
-            problems.append(f"{kind} {name!r}: this name is taken by the directory of the releases or certificates.")
+            problems.append(Problem(path, "", "this name is taken by the directory of the releases or certificates"))
     return problems
 
 
-def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> list[str]:
+def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> list[Problem]:
     """Say everything that is wrong with the files of a release."""
-    problems = name_problems(files, "File", reserved)
+    problems = name_problems(files, "files", reserved)
     problems += [
-        f"File {name!r}: the content must be text, not {type(content).__name__}."
+        Problem(f"files[{name!r}]", "", f"the content must be text, not {type(content).__name__}")
         for name, content in files.items()
         if not isinstance(content, str)
     ]
-    configuration = files.get(CONFIGURATION)
+    path, configuration = f"files[{CONFIGURATION!r}]", files.get(CONFIGURATION)
     if configuration is None:
-        problems.append(f"File {CONFIGURATION!r}: it is missing, and HAProxy reads nothing else first.")
+        problems.append(Problem(path, "", "it is missing, and HAProxy reads nothing else first"))
     elif isinstance(configuration, str) and not _carries_token(configuration):
-        problems.append(
-            f"File {CONFIGURATION!r}: its global section needs the line 'description {TOKEN}'."
-            " The running worker is asked for it; without it nothing proves which release runs."
-        )
+        why = f"its global section needs the line 'description {TOKEN}'"
+        hint = "The running worker is asked for it; without it nothing proves which release runs."
+        problems.append(Problem(path, "", why, hint))
     return problems
 
 

@@ -16,6 +16,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import FEATURES, require
@@ -114,18 +115,20 @@ def parse_file(answer: str) -> File:
     first = _pairs(blocks[0])
     shown = [_pairs(block) for block in blocks[1:]] or [first]  # a CA or CRL file numbers what is in it
     return File(
-        path=_one(first, "Filename"),
-        status=_one(first, "Status"),
-        certificates=tuple(_certificate(pairs) for pairs in shown if "SHA1 FingerPrint" in pairs),
-        lists=tuple(_list(pairs) for pairs in shown if "Last Update" in pairs),
-        ocsp_id=_one(first, "OCSP Response Key"),
+        path=first["Filename"][0],
+        status=first["Status"][0],
+        certificates=tuple(_certificate(pairs) for pairs in shown if pairs.keys() & {"Serial", "SHA1 FingerPrint"}),
+        lists=tuple(_list(pairs) for pairs in shown if pairs.keys() & {"Last Update", "Next Update"}),
+        ocsp_id=first.get("OCSP Response Key", [""])[0],
     )
 
 
 def parse_ocsp_updates(answer: str) -> dict[str, str]:
     """Read the answer to ``show ssl ocsp-updates``: how the last update of each OCSP response ended, by its key."""
-    rows = [line.split(" | ") for line in answer.splitlines()[1:] if line]
-    return {row[0]: row[-1] for row in rows}
+    header, *lines = answer.splitlines() or [""]
+    names = [name.strip() for name in header.split(" | ")]
+    rows = [Fields(zip(names, line.split(" | "))) for line in lines if line]
+    return {row["OCSP Certid"]: row["Last Update Status (str)"] for row in rows}
 
 
 def days_until(end: int, now: float) -> int:
@@ -133,45 +136,40 @@ def days_until(end: int, now: float) -> int:
     return int((end - now) // _DAY)
 
 
-def _pairs(text: str) -> dict[str, list[str]]:
-    pairs: dict[str, list[str]] = {}
+def _pairs(text: str) -> Fields[list[str]]:
+    pairs: Fields[list[str]] = Fields()
     for line in text.splitlines():
         key, _colon, value = line.strip().partition(": ")
         pairs.setdefault(key.rstrip(": "), []).append(value.strip())
     return pairs
 
 
-def _one(pairs: t.Mapping[str, list[str]], key: str) -> str:
-    return pairs.get(key, [""])[0]
-
-
-def _time(pairs: t.Mapping[str, list[str]], key: str) -> int:
-    text = _one(pairs, key)
+def _time(text: str) -> int:
     try:
         return ssl.cert_time_to_seconds(text)
     except ValueError:
         return 0  # a CRL may say nothing about the next one
 
 
-def _certificate(pairs: t.Mapping[str, list[str]]) -> Shown:
+def _certificate(pairs: Fields[list[str]]) -> Shown:
     return Shown(
-        serial=_one(pairs, "Serial"),
-        not_before=_time(pairs, "notBefore"),
-        not_after=_time(pairs, "notAfter"),
-        san=tuple(filter(None, _one(pairs, "Subject Alternative Name").rstrip(",").split(", "))),
-        algorithm=_one(pairs, "Algorithm"),
-        sha1=_one(pairs, "SHA1 FingerPrint"),
-        subject=_one(pairs, "Subject"),
-        issuer=_one(pairs, "Issuer"),
+        serial=pairs["Serial"][0],
+        not_before=_time(pairs["notBefore"][0]),
+        not_after=_time(pairs["notAfter"][0]),
+        san=tuple(filter(None, pairs.get("Subject Alternative Name", [""])[0].rstrip(",").split(", "))),
+        algorithm=pairs["Algorithm"][0],
+        sha1=pairs["SHA1 FingerPrint"][0],
+        subject=pairs["Subject"][0],
+        issuer=pairs["Issuer"][0],
         chain=tuple(pairs.get("Chain Subject", [])),
     )
 
 
-def _list(pairs: t.Mapping[str, list[str]]) -> ShownList:
+def _list(pairs: Fields[list[str]]) -> ShownList:
     return ShownList(
-        issuer=_one(pairs, "Issuer"),
-        last_update=_time(pairs, "Last Update"),
-        next_update=_time(pairs, "Next Update"),
+        issuer=pairs["Issuer"][0],
+        last_update=_time(pairs["Last Update"][0]),
+        next_update=_time(pairs["Next Update"][0]),
         revoked=tuple(pairs.get("Serial Number", [])),
     )
 
@@ -181,19 +179,19 @@ def _list(pairs: t.Mapping[str, list[str]]) -> ShownList:
 
 def listing(session: Session, kind: str = CERTIFICATE) -> Listing:
     """Ask what is loaded."""
-    return parse_listing(session.run(f"show ssl {kind}"))
+    return session.read(f"show ssl {kind}", parse_listing)
 
 
 def shown(session: Session, path: str, kind: str = CERTIFICATE) -> File:
     """Ask about one file."""
-    return parse_file(session.run(f"show ssl {kind} {escaped(path)}"))
+    return session.read(f"show ssl {kind} {escaped(path)}", parse_file)
 
 
 def ocsp_updates(session: Session) -> dict[str, str]:
     """Ask how the last update of each OCSP response ended; older versions update none."""
     if session.version < FEATURES["ocsp updates"].since:
         return {}
-    return parse_ocsp_updates(session.run("show ssl ocsp-updates"))
+    return session.read("show ssl ocsp-updates", parse_ocsp_updates)
 
 
 # Changing
@@ -234,7 +232,7 @@ def obstacle(session: Session, path: str, pem: str, kind: str = CERTIFICATE) -> 
         return None
     if other == path:
         with suppress(CommandError):  # a key alone cannot be shown
-            if holds(parse_file(session.run(f"show ssl {kind} *{escaped(path)}")), pem, kind):
+            if holds(session.read(f"show ssl {kind} *{escaped(path)}", parse_file), pem, kind):
                 return None
     return (
         f"somebody has a transaction for {other} open, and HAProxy has only one. Wait for its end; if it was left"

@@ -16,12 +16,15 @@ import typing as t
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import answer_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError, refusal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version, parse_info
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+
+T = t.TypeVar("T")
 
 PAUSE = 0.05  # seconds between two attempts
 PROMPT = b"\n> "
@@ -74,6 +77,14 @@ class RuntimeClient:
         if refused := refusal(answer):
             raise CommandError(command, refused)
         return answer
+
+    def parsed(self, command: str, parse: t.Callable[[str], T], *, patience: float = 0.0) -> T:
+        """Read the answer of a stats socket, as ``Session.read`` does."""
+        with answer_of(self._name, command):
+            return parse(self.read(command, patience=patience))
+
+    def _name(self) -> str:
+        return f"HAProxy {parse_info(self.read('show info')).get('Version', '')}".rstrip()
 
     def _ask(self, command: str) -> str:
         deadline = time.monotonic() + self.timeout
@@ -129,12 +140,16 @@ class Session:
     @property
     def version(self) -> Version:
         """The version of HAProxy that runs, not of the one that is installed."""
-        return Version.parse(self.info["Version"])
+        return Version.parse(self._about("Version"))
 
     @property
     def pid(self) -> int:
         """The worker at the other end."""
-        return int(self.info["Pid"])
+        return int(self._about("Pid"))
+
+    def _about(self, field: str) -> str:
+        with answer_of(lambda: "HAProxy", "show info"):
+            return self.info[field]
 
     @property
     def limit(self) -> int:
@@ -167,6 +182,11 @@ class Session:
         if refused := refusal(answer):
             raise CommandError(shown, refused)
         return re.sub(r"\A\[\d\]: ", "", answer)
+
+    def read(self, command: str, parse: t.Callable[[str], T]) -> T:
+        """Read the answer to a command; one that cannot be read is an error that names the command and the version."""
+        with answer_of(lambda: f"HAProxy {self.version}", command):
+            return parse(self.run(command))
 
     def _let_in(self, sent: bytes, command: str) -> str:
         """Ask again while HAProxy does nothing about certificates because it commits one for somebody else."""

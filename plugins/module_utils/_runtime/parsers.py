@@ -10,6 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _PROCESS = re.compile(r"(?P<pid>\d+)\s+(?P<type>master|worker)\s+(?P<reloads>\d+)(?:\s+\[failed: (?P<failed>\d+)\])?\s")
@@ -93,10 +94,10 @@ def parse_processes(text: str) -> Processes:
     return Processes(master, failed, tuple(groups["workers"]), tuple(groups["old workers"]))
 
 
-def parse_info(text: str) -> dict[str, str]:
+def parse_info(text: str) -> Fields[str]:
     """Read the answer to ``show info``."""
     pairs = (line.partition(":") for line in text.splitlines())
-    return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+    return Fields((key.strip(), value.strip()) for key, colon, value in pairs if colon)
 
 
 def parse_reload(text: str) -> ReloadAnswer:

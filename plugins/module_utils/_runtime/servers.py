@@ -16,6 +16,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import PAUSE, Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import refuse_harmful, require
@@ -111,7 +112,7 @@ def parse_servers(text: str) -> dict[Key, ServerState]:
         if line.startswith("# "):
             names = line[2:].split()
         elif names and len(words := line.split()) >= len(names):
-            row = dict(zip(names, words))
+            row = Fields(zip(names, words))
             server = ServerState(
                 backend=row["be_name"],
                 name=row["srv_name"],
@@ -124,11 +125,11 @@ def parse_servers(text: str) -> dict[Key, ServerState]:
                 check=int(row["srv_check_state"]),
                 agent=int(row["srv_agent_state"]),
                 fqdn="" if row["srv_fqdn"] == "-" else row["srv_fqdn"],
-                ssl=row.get("srv_use_ssl") == "1",
-                check_port=int(row.get("srv_check_port", 0)),
-                check_address=row.get("srv_check_addr", "-").replace("-", ""),
-                agent_address=row.get("srv_agent_addr", "-").replace("-", ""),
-                agent_port=int(row.get("srv_agent_port", 0)),
+                ssl=row["srv_use_ssl"] == "1",
+                check_port=int(row["srv_check_port"]),
+                check_address=row["srv_check_addr"].replace("-", ""),
+                agent_address=row["srv_agent_addr"].replace("-", ""),
+                agent_port=int(row["srv_agent_port"]),
             )
             found[server.key] = server
     return found
@@ -141,8 +142,9 @@ def parse_server_stats(text: str) -> dict[Key, ServerStats]:
     if not header:
         return {}
     header[0] = header[0].lstrip("# ")
-    backend, name, status, current, queued, limit = map(
-        header.index, ("pxname", "svname", "status", "scur", "qcur", "slim")
+    columns = Fields((column, at) for at, column in enumerate(header))
+    backend, name, status, current, queued, limit = (
+        columns[column] for column in ("pxname", "svname", "status", "scur", "qcur", "slim")
     )
     return {
         (row[backend], row[name]): ServerStats(
@@ -155,7 +157,7 @@ def parse_server_stats(text: str) -> dict[Key, ServerStats]:
 
 def read_servers(session: Session) -> tuple[dict[Key, ServerState], dict[Key, ServerStats]]:
     """Ask for all servers at once; thousands take some milliseconds."""
-    return parse_servers(session.run("show servers state")), parse_server_stats(session.run("show stat -1 4 -1"))
+    return session.read("show servers state", parse_servers), session.read("show stat -1 4 -1", parse_server_stats)
 
 
 def path(backend: str, name: str) -> str:
@@ -228,7 +230,7 @@ def delete(session: Session, backend: str, name: str, patience: float) -> None:
 
 
 def _has_sessions(session: Session, backend: str, name: str) -> bool:
-    stats = parse_server_stats(session.run(f"show stat {escaped(backend)} 4 -1")).get((backend, name))
+    stats = session.read(f"show stat {escaped(backend)} 4 -1", parse_server_stats).get((backend, name))
     return bool(stats and stats.sessions)
 
 

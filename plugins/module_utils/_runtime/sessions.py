@@ -11,13 +11,14 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The CLI itself is a session of GLOBAL.
-_SESSION = re.compile(
-    r"0x[0-9a-f]+: proto=\S+ .*?\bfe=(?P<frontend>\S+) be=(?P<backend>\S+) srv=(?P<server>\S+) .*?\bage=(?P<age>\w+)",
-)
+_SESSION = re.compile(r"0x[0-9a-f]+: proto=")
+_FIELD = re.compile(r" (fe|be|srv|age)=(\S+)")
 _AGE = re.compile(r"(\d+)([dhms])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -37,15 +38,15 @@ def parse_sessions(text: str, backends: Sequence[str] = ()) -> Sessions:
     """Count the sessions, or those of some backends."""
     rows = [
         row
-        for row in map(_SESSION.match, text.splitlines())
-        if row and row["frontend"] != "GLOBAL" and (not backends or row["backend"] in backends)
+        for row in (Fields(_FIELD.findall(line)) for line in text.splitlines() if _SESSION.match(line))
+        if row["fe"] != "GLOBAL" and (not backends or row["be"] in backends)
     ]
     return Sessions(
         total=len(rows),
         oldest_seconds=max((_seconds(row["age"]) for row in rows), default=0),
-        frontends=dict(Counter(row["frontend"] for row in rows)),
-        backends=dict(Counter(row["backend"] for row in rows if row["backend"] != "<NONE>")),
-        servers=dict(Counter(f"{row['backend']}/{row['server']}" for row in rows if row["server"] != "<none>")),
+        frontends=dict(Counter(row["fe"] for row in rows)),
+        backends=dict(Counter(row["be"] for row in rows if row["be"] != "<NONE>")),
+        servers=dict(Counter(f"{row['be']}/{row['srv']}" for row in rows if row["srv"] != "<none>")),
     )
 
 

@@ -13,8 +13,10 @@ import csv
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
+
 Value = t.Union[str, int, float, None]
-Row = dict[str, Value]
+Row = Fields[Value]
 
 # A proxy may be called 0815, so these never become numbers. What later versions add is told by its looks.
 TEXTS = (
@@ -36,7 +38,7 @@ def parse_stats(text: str) -> list[Row]:
     header, *lines = text.lstrip("# \n").splitlines() or [""]
     fields = header.split(",")
     return [
-        {field: _value(field, value) for field, value in zip(fields, values) if field not in ("", "-")}
+        Fields((field, _value(field, value)) for field, value in zip(fields, values) if field not in ("", "-"))
         for values in csv.reader(line for line in lines if line)
     ]
 
@@ -44,7 +46,7 @@ def parse_stats(text: str) -> list[Row]:
 def parse_typed_info(text: str) -> Row:
     """Read the answer to ``show info typed``."""
     rows = (_TYPED.fullmatch(line) for line in text.splitlines())
-    return {row["name"]: _typed(row["type"], row["value"]) for row in rows if row}
+    return Fields((row["name"], _typed(row["type"], row["value"])) for row in rows if row)
 
 
 def _value(field: str, value: str) -> Value:

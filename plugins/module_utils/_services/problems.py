@@ -10,7 +10,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 
 LONGEST_SHOWN_VALUE = 80
@@ -18,64 +18,55 @@ MOST_SERVICES_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
-    """One mistake: where it stands, what stands there, why it cannot, and what to do."""
+class ServiceProblem(Problem):
+    """A problem of a service, which has its name, or of a setting, which has none."""
 
-    path: str
-    service: str
-    value: str
-    why: str
-    hint: str = ""
     #: more services of which the same is said
     also: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """The path, with the names of the services."""
         shown = self.also if len(self.also) <= MOST_SERVICES_SHOWN + 1 else self.also[:MOST_SERVICES_SHOWN]
         others = f", also {', '.join(shown)}" if shown else ""
         rest = f" and {len(self.also) - len(shown)} more" if len(self.also) > len(shown) else ""
-        service = f' (service "{self.service}"{others}{rest})' if self.service else ""
-        value = f"{self.value} " if self.value else ""
-        hint = f" {self.hint}" if self.hint else ""
-        return f"{self.path}{service}: {value}{self.why}.{hint}"
-
-    def as_dict(self) -> dict[str, str]:
-        return {**dataclasses.asdict(self), "text": str(self)}
+        return f'{self.path} (service "{self.name}"{others}{rest})' if self.name else self.path
 
 
 @dataclasses.dataclass
 class Problems:
     """What has been found so far: of each place the first mistake, since the next ones follow from it."""
 
-    errors: list[Problem] = dataclasses.field(default_factory=list)
-    warnings: list[Problem] = dataclasses.field(default_factory=list)
+    errors: list[ServiceProblem] = dataclasses.field(default_factory=list)
+    warnings: list[ServiceProblem] = dataclasses.field(default_factory=list)
     secrets: t.Collection[str] = ()
     _wrong_paths: set[str] = dataclasses.field(default_factory=set)
 
-    def add_error(self, problem: Problem) -> None:
+    def add_error(self, problem: ServiceProblem) -> None:
         if problem.path not in self._wrong_paths:
             self.errors.append(problem)
             self._wrong_paths |= {problem.path, *parents(problem.path)}
 
-    def add_warning(self, problem: Problem) -> None:
+    def add_warning(self, problem: ServiceProblem) -> None:
         if problem.path not in self._wrong_paths:
             self.warnings.append(problem)
 
     def sort(self) -> None:
         """By place; a doubt that several services share is told once."""
         self.errors.sort(key=by_item)
-        shared: dict[tuple[str, ...], list[Problem]] = {}
+        shared: dict[tuple[str, ...], list[ServiceProblem]] = {}
         for problem in sorted(self.warnings, key=by_item):
-            own = () if problem.service else (problem.path,)
+            own = () if problem.name else (problem.path,)
             shared.setdefault((key_of(problem.path), problem.value, problem.why, problem.hint, *own), []).append(
                 problem
             )
         self.warnings = [
-            dataclasses.replace(first, also=tuple(dict.fromkeys(other.service for other in others)))
+            dataclasses.replace(first, also=tuple(dict.fromkeys(other.name for other in others)))
             for first, *others in shared.values()
         ]
 
 
-def by_item(problem: Problem) -> tuple[str, int]:
+def by_item(problem: ServiceProblem) -> tuple[str, int]:
     """Sort key: settings and sources by name, the items of a source by their number."""
     match = re.match(r"(\w+)\[(\d+)\]", problem.path)
     return (match[1], int(match[2])) if match else ("", 0)
@@ -93,17 +84,17 @@ def parents(path: str) -> t.Iterator[str]:
             yield path[:index]
 
 
-class Invalid(LbforgeError):
+class Invalid(ProblemsError):
     """The data cannot be used; every reason is in it."""
 
     def __init__(self, problems: Problems) -> None:
         count = len(problems.errors)
         mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
-        lines = "\n".join(f"- {problem}" for problem in problems.errors)
         super().__init__(
-            f"{mistakes} in the services or their settings; no host was changed.\n{lines}",
-            errors=[problem.as_dict() for problem in problems.errors],
-            doubts=[problem.as_dict() for problem in problems.warnings],
+            problems.errors,
+            f"{mistakes} in the services or their settings; no host was changed.",
+            bullet="- ",
+            warning_details=[problem.as_dict() for problem in problems.warnings],
         )
 
 
@@ -134,10 +125,15 @@ class Place:
         return dataclasses.replace(self, service=name)
 
     def wrong(self, value: t.Any, why: str, hint: str = "") -> None:
-        self.problems.add_error(Problem(self.path, self.service, self.shown(value), why, hint))
+        self.problems.add_error(self._problem(value, why, hint))
 
     def doubtful(self, value: t.Any, why: str, hint: str = "") -> None:
-        self.problems.add_warning(Problem(self.path, self.service, self.shown(value), why, hint))
+        self.problems.add_warning(self._problem(value, why, hint))
+
+    def _problem(self, value: t.Any, why: str, hint: str) -> ServiceProblem:
+        """Make a problem of a predicate: ``why`` says something of the value, or of the place where there is none."""
+        value = self.shown(value)
+        return ServiceProblem(self.path, value, f"{value} {why}".lstrip(), hint, self.service)
 
     def idle(self, value: t.Any, feature: str) -> None:
         """A value that does nothing without a feature; whoever switches that off knows."""

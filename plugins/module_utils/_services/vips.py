@@ -12,7 +12,8 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems, ServiceProblem
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Data = dict[str, t.Any]
 
@@ -36,8 +37,8 @@ class Movement:
     """All addresses that move, and what is known of this load balancer and the others."""
 
     moved: t.Sequence[Moved]
-    mistakes: t.Sequence[tuple[str, str, str]] = ()
-    """Path, text and reason of what should be such an address and cannot."""
+    mistakes: t.Sequence[Problem] = ()
+    """What should be such an address and cannot."""
     own: t.Collection[str] = ()
     """Addresses that stay on this load balancer."""
     own_is_whole: bool = False
@@ -67,11 +68,8 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
     """
     if movement is None:
         return
-    for path, text, why in movement.mistakes:
-        hint = (
-            "" if "such as" in why else "Write an address that a node can have, with the prefix length of its network."
-        )
-        Place(problems, path).wrong(text, why, hint)
+    for mistake in movement.mistakes:
+        problems.add_error(ServiceProblem(mistake.path, mistake.value, mistake.why, mistake.hint))
     bound = list(all_bound(items, settings, problems))
     if movement.mistakes or not bound:
         return

@@ -11,6 +11,7 @@ from ipaddress import ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import Interface, flaw
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 Variables = t.Mapping[str, t.Any]
 Entries = t.Mapping[str, t.Any]
@@ -20,6 +21,7 @@ VIP_VARIABLES = {
     "internal": "haproxy_keepalived_internal_vip_cidr",
 }
 _KEYS = ("vips", "vips_excluded")
+_HINT = "Write an address that a node can have, with the prefix length of its network."
 
 
 class Spot(t.NamedTuple):
@@ -42,18 +44,11 @@ class Carried(t.NamedTuple):
     spot: Spot
 
 
-class Mistake(t.NamedTuple):
-    """A text that cannot be a virtual address."""
-
-    spot: Spot
-    why: str
-
-
 Spots = dict[tuple[str, str], list[Spot]]
 """By instance and key, as overrides replace them."""
 
 
-def carried(variables: Variables) -> tuple[list[Carried], list[Mistake]]:
+def carried(variables: Variables) -> tuple[list[Carried], list[Problem]]:
     """Every address that an instance of keepalived carries, and every text that should be one and cannot.
 
     ``keepalived_instances`` replaces the VIPs, ``keepalived_instances_overrides`` replaces lists of either, and raw
@@ -63,10 +58,12 @@ def carried(variables: Variables) -> tuple[list[Carried], list[Mistake]]:
     spots = _of_instances("keepalived_instances", instances) if instances else _of_vips(variables)
     overrides = variables.get("keepalived_instances_overrides") or {}
     spots.update(_of_instances("keepalived_instances_overrides", overrides))
-    found, mistakes = [], []
+    found: list[Carried] = []
+    mistakes: list[Problem] = []
     for spot in [*(spot for group in spots.values() for spot in group), *_raw(variables)]:
         if why := flaw(spot.address, spot.needs_prefix):
-            mistakes.append(Mistake(spot, why))
+            hint = "" if "such as" in why else _HINT
+            mistakes.append(Problem(spot.path, shown(spot.text), f"{spot.text!r} {why}", hint))
         else:
             found.append(Carried(ip_interface(spot.address), spot))
     return found, mistakes

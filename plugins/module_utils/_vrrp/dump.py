@@ -14,9 +14,10 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import answer_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import NoState
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.state import Instance, from_data, from_json
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.state import Instance, from_data, from_json, version
 
 _POLL = 0.02
 _MOST = 64 * 1024 * 1024
@@ -47,13 +48,19 @@ class Dump:
             time.sleep(_POLL)
             if _identity(path) != before and (text := _read(path)):
                 try:
-                    return parse(text)
+                    with answer_of(self._name, f"signal {number} ({path.name})"):
+                        return parse(text)
                 except ValueError:
                     continue
         raise NoState(
             f"keepalived (process {pid}) did not write {path} within {self.daemon.timeout:g} s of the signal {number}."
             " It has nothing to write if it has no VRRP instances."
         )
+
+    def _name(self) -> str:
+        """The installed keepalived, of which the running one may be a predecessor."""
+        _rc, out, err = self.daemon.run([self.daemon.binary, "--version"])
+        return f"keepalived {version(out + err) or ''}".rstrip()
 
     @staticmethod
     def _directory(pid: int) -> Path:

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError
 
 
-class VrrpError(LbforgeError):
-    """The data does not describe working VRRP instances; ``details["errors"]`` lists every reason."""
+class VrrpError(ProblemsError):
+    """The data does not describe working VRRP instances; all reasons are in it."""
 
-    def __init__(self, errors: list[str]) -> None:
-        count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-        super().__init__(f"{count} in the keepalived data: " + " ".join(errors), errors=errors)
+    def __init__(self, problems: t.Sequence[Problem]) -> None:
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__(problems, f"{count} in the keepalived data:", separator=" ")
 
 
 class CheckRefused(LbforgeError):

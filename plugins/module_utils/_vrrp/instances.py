@@ -20,6 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.priorities import Ranking, ranking
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.spread import spread
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import Vip, mistakes, with_router_ids
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Entries = t.Mapping[str, t.Mapping[str, t.Any]]
 Instances = dict[str, dict[str, t.Any]]
@@ -102,7 +103,7 @@ class Cluster:
         """The instances of the node called ``this``."""
         names = [node.name for node in self.nodes]
         if names and this not in names:
-            raise VrrpError([f"Host {this} is none of the keepalived hosts ({', '.join(names)})."])
+            raise VrrpError([Problem("", "", f"Host {this} is none of the keepalived hosts ({', '.join(names)})")])
         return self._instances([node for node in self.nodes if node.name == this])[this]
 
     def all_instances(self) -> dict[str, Instances]:
@@ -172,7 +173,7 @@ class Cluster:
     def _instances(self, wanted: t.Sequence[Node], from_afar: bool = False) -> dict[str, Instances]:
         names = [node.name for node in self.nodes]
         if not names:
-            raise VrrpError([_NO_HOSTS])
+            raise VrrpError([Problem("", "", _NO_HOSTS)])
         errors = mistakes(self.vips, names)
         groups, orders = self._groups(), self._orders()
         found: dict[str, Instances] = {node.name: {} for node in wanted}
@@ -189,7 +190,7 @@ class Cluster:
                         lists = self.trackers.of(vip).lists(ranks.soft_weight, links)
                     found[node.name].update(self._of_vip(vip, node, levels[node.name], lists, from_afar))
             except VrrpError as error:
-                errors += [f"VIP {vip.name}: {message}" for message in error.details["errors"]]
+                errors += [Problem(f"VIP {vip.name}", "", str(problem)) for problem in error.problems]
         if errors:
             raise VrrpError(errors)
         return found

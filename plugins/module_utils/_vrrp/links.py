@@ -11,6 +11,8 @@ import typing as t
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields, answer_of
+
 
 @dataclass(frozen=True)
 class Link:
@@ -30,20 +32,22 @@ class Link:
 
 def links(text: str) -> tuple[Link, ...]:
     """The links of ``ip -json address``, without lo: what is there cannot be reached from outside."""
-    return tuple(
-        Link(
-            interface=link["ifname"],
-            mac=link.get("address", ""),
-            addresses=tuple(
-                f"{ip_address(entry['local'])}/{entry['prefixlen']}"
-                for entry in link.get("addr_info", [])
-                if entry.get("local")
-            ),
-            parent=link.get("link") or "",
+    with answer_of(lambda: "iproute2", "ip -json address"):
+        shown: list[Fields[t.Any]] = [Fields(link) for link in json.loads(text or "[]") if link]
+        return tuple(
+            Link(
+                interface=link["ifname"],
+                mac=link.get("address", ""),
+                addresses=tuple(
+                    f"{ip_address(entry['local'])}/{entry['prefixlen']}"
+                    for entry in map(Fields, link["addr_info"])
+                    if entry.get("local")
+                ),
+                parent=link.get("link") or "",
+            )
+            for link in shown
+            if "LOOPBACK" not in link["flags"]
         )
-        for link in t.cast("list[dict[str, t.Any]]", json.loads(text or "[]"))
-        if link and "LOOPBACK" not in link["flags"]
-    )
 
 
 def holds(all_links: t.Iterable[Link], address: str, interface: str) -> bool:

@@ -26,7 +26,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rules import
     trackers,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, Subject
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
 
 CHAPTERS: dict[str, ModuleType] = {
     "Addresses": addresses,
@@ -38,10 +38,6 @@ CHAPTERS: dict[str, ModuleType] = {
 }
 
 Nodes = t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]
-
-
-class LintFailed(LbforgeError):
-    """The text breaks rules whose breach is an error."""
 
 
 def rules_of(chapter: ModuleType) -> list[Rule]:
@@ -89,12 +85,13 @@ def lint(
             quoted = lines[line - 1].strip() if 0 < line <= len(lines) else ""
             findings.append(
                 Finding(
+                    path=f"line {line} ({quoted})" if line else "the whole text",
+                    value=quoted,
+                    why=f"{masked(hit.found, hidden)} {rule.what}",
+                    hint=rule.instead,
                     rule=rule.name,
                     severity=rule.severity,
                     line=line,
-                    where=f"line {line} ({quoted})" if line else "the whole text",
-                    what=f"{masked(hit.found, hidden)} {rule.what}",
-                    instead=rule.instead,
                 )
             )
     return sorted(findings, key=lambda finding: finding.line)
@@ -105,9 +102,13 @@ def unknown_rules(names: t.Iterable[str]) -> list[str]:
     return [name for name in names if name not in known]
 
 
-def refuse(findings: t.Sequence[Finding], path: str) -> None:
+def errors(findings: t.Iterable[Finding]) -> list[Finding]:
+    """Those that keep a text from being written."""
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def refuse(findings: t.Iterable[Finding], path: str) -> None:
     """Raise all errors at once, if there are any."""
-    errors = [str(finding) for finding in findings if finding.severity == "error"]
-    if errors:
-        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        raise LintFailed("\n".join([f"{path} was not changed: {count}:", *errors]), errors=errors)
+    if found := errors(findings):
+        count = "1 error" if len(found) == 1 else f"{len(found)} errors"
+        raise ProblemsError(found, f"{path} was not changed: {count}:")

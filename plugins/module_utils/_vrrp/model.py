@@ -19,8 +19,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema impor
     Key,
     Section,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
+HIDDEN = "(hidden)"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 _WEIGHT = re.compile(r"(-?\d+)( reverse)?")
@@ -59,23 +61,21 @@ def _global_defs(lines: t.Sequence[str], given: t.Any, blocks: t.Iterable[Block]
     return replace(named, settings=kept + named.settings)
 
 
-def _vanishing_passwords(instances: t.Any, global_defs: t.Sequence[str]) -> t.Iterator[str]:
+def _vanishing_passwords(instances: t.Any, global_defs: t.Sequence[str]) -> t.Iterator[Problem]:
     """keepalived would leave the password out and run all the same."""
     version = next((words[1:] for words in map(str.split, reversed(global_defs)) if words[0] == "vrrp_version"), [])
     for name, entry in instances.items() if isinstance(instances, t.Mapping) else ():
         if not isinstance(entry, t.Mapping) or not entry.get("authentication_password"):
             continue
         if str(entry.get("version") or "".join(version)) == "3":
-            yield (
-                f"keepalived_instances.{name}.authentication_password: VRRPv3 has no authentication; leave it out, or"
-                " set version 2 for the instance (its advert_int has to be whole seconds then), or use auth_hmac"
-                " where keepalived is 2.4.0 or later."
+            why = (
+                "VRRPv3 has no authentication; leave it out, or set version 2 for the instance (its advert_int has to"
+                " be whole seconds then), or use auth_hmac where keepalived is 2.4.0 or later"
             )
+            yield Problem(f"keepalived_instances.{name}.authentication_password", HIDDEN, why)
         elif entry.get("auth_hmac"):
-            yield (
-                f"keepalived_instances.{name}.authentication_password: keepalived leaves it out beside auth_hmac;"
-                " keep one of the two."
-            )
+            why = "keepalived leaves it out beside auth_hmac; keep one of the two"
+            yield Problem(f"keepalived_instances.{name}.authentication_password", HIDDEN, why)
 
 
 def _without_idle_scripts(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -117,11 +117,14 @@ class _Layout:
     """Turns dictionaries into blocks as the tables say, and remembers every mistake."""
 
     def __init__(self) -> None:
-        self.errors: list[str] = []
+        self.errors: list[Problem] = []
+
+    def _wrong(self, path: str, why: str, value: str = "", hint: str = "") -> None:
+        self.errors.append(Problem(path, value, why, hint))
 
     def block(self, section: Section, path: str, entry: t.Any, name: str = "") -> Block:
         if not isinstance(entry, t.Mapping):
-            self.errors.append(f"{path}: must be a dictionary, not {_shown(entry)}.")
+            self._wrong(path, f"must be a dictionary, not {_shown(entry)}", _shown(entry))
             return Block(name)
         self._check_keys(section, path, entry)
         behind = self._behind(section, path, entry)
@@ -131,7 +134,7 @@ class _Layout:
             where = _join(section, path, row.name)
             if _is_absent(value):
                 if row.required:
-                    self.errors.append(f"{where}: is missing.")
+                    self._wrong(where, "is missing")
                 value = _default(row, entry)
             if not _is_absent(value):
                 if isinstance(row, Section):
@@ -159,24 +162,23 @@ class _Layout:
             yield self.block(section, path, value)
         elif section.shape == "list":
             if isinstance(value, t.Mapping) or not isinstance(value, t.Sequence) or isinstance(value, str):
-                self.errors.append(f"{path}: must be a list of dictionaries, not {_shown(value)}.")
+                self._wrong(path, f"must be a list of dictionaries, not {_shown(value)}", _shown(value))
                 return
             for index, entry in enumerate(value):
                 yield self.block(section, f"{path}[{index}]", entry)
         elif not isinstance(value, t.Mapping):
-            self.errors.append(f"{path}: must be a dictionary by name, not {_shown(value)}.")
+            self._wrong(path, f"must be a dictionary by name, not {_shown(value)}", _shown(value))
         else:
             for name, entry in value.items():
                 if not _NAME.fullmatch(str(name)):
-                    self.errors.append(
-                        f"{path}: the name {str(name)!r} must be made of letters, digits and _ . : - only."
-                    )
+                    why = f"the name {str(name)!r} must be made of letters, digits and _ . : - only"
+                    self._wrong(path, why, repr(str(name)))
                 yield self.block(section, f"{path}.{name}", entry, str(name))
 
     def lines(self, key: Key, path: str, value: t.Any) -> tuple[str, ...]:
         """The entries of a list, each of which is a whole line."""
         if isinstance(value, t.Mapping) or not isinstance(value, (str, t.Sequence)):
-            self.errors.append(f"{path}: must be a list, not {_shown(value, key)}.")
+            self._wrong(path, f"must be a list, not {_shown(value, key)}", _shown(value, key))
             return ()
         lines = []
         for index, item in enumerate(_as_list(value)):
@@ -186,7 +188,7 @@ class _Layout:
                 item = " ".join(str(item[name]) for name in key.item if not _is_absent(item.get(name)))
             line = self._line(where, item, forbidden="" if key.kind == "raw" else "{}")
             if key.addresses and line and not _is_address(line.split()[0]):
-                self.errors.append(f"{where}: must begin with an address, such as 192.0.2.10/24, not {line!r}.")
+                self._wrong(where, f"must begin with an address, such as 192.0.2.10/24, not {line!r}", repr(line))
             lines.append(line)
         return tuple(lines)
 
@@ -198,9 +200,9 @@ class _Layout:
         given = [name for name in section.one_of if not _is_absent(entry.get(name))]
         if section.one_of and not given:
             others = "".join(f" (or {name})" for name in section.one_of[1:])
-            self.errors.append(f"{path}.{section.one_of[0]}: is missing{others}.")
+            self._wrong(f"{path}.{section.one_of[0]}", f"is missing{others}")
         elif len(given) > 1:
-            self.errors.append(f"{path}.{given[1]}: cannot stand beside {given[0]}; keep one of the two.")
+            self._wrong(f"{path}.{given[1]}", f"cannot stand beside {given[0]}; keep one of the two")
 
     def _check_names(
         self, known: t.Sequence[str], path: str, entry: t.Mapping[str, t.Any], section: Section | None = None
@@ -208,7 +210,7 @@ class _Layout:
         for unknown in (key for key in entry if key not in known):
             hint = did_you_mean(str(unknown), known) or f"Known are {', '.join(known)}."
             where = _join(section, path, unknown) if section else f"{path}.{unknown}"
-            self.errors.append(f"{where}: no such key. {hint}")
+            self._wrong(where, "no such key", hint=hint)
 
     def _behind(self, section: Section, path: str, entry: t.Mapping[str, t.Any]) -> dict[str, str]:
         """What is written behind each line of other keys."""
@@ -222,14 +224,14 @@ class _Layout:
 
     def _map(self, key: Key, where: str, value: t.Any) -> list[str]:
         if not isinstance(value, t.Mapping):
-            self.errors.append(f"{where}: must be a dictionary by number, not {_shown(value, key)}.")
+            self._wrong(where, f"must be a dictionary by number, not {_shown(value, key)}", _shown(value, key))
             return []
         settings = []
         for number, item in value.items():
             named = self._number(replace(key, kind="integer", secret=False), number, f"{where}: the number of an entry")
             text = self._line(f"{where}.{number}", item)
             if " " in text:
-                self.errors.append(f"{where}.{number}: must be one word, not {_shown(item, key)}.")
+                self._wrong(f"{where}.{number}", f"must be one word, not {_shown(item, key)}", _shown(item, key))
             settings.append(f"{named} {text}")
         return settings
 
@@ -245,7 +247,7 @@ class _Layout:
             if flag is not None and (key.kind == "flag" or str(value) not in ("0", "1")):
                 return key.written if flag else ""
             if key.kind != "flag_or_word":
-                self.errors.append(f"{where}: must be true or false, not {_shown(value, key)}.")
+                self._wrong(where, f"must be true or false, not {_shown(value, key)}", _shown(value, key))
                 return ""
         text = self._line(where, value)
         if not text:
@@ -259,24 +261,23 @@ class _Layout:
         shown = _shown(text, key)
         words = text.split()
         if key.choices and words[0] not in key.choices:
-            self.errors.append(f"{where}: must be {' or '.join(key.choices)}, not {shown}.")
+            self._wrong(where, f"must be {' or '.join(key.choices)}, not {shown}", shown)
         if key.kind == "word" and len(words) > 1:
-            self.errors.append(f"{where}: must be one word, not {shown}.")
+            self._wrong(where, f"must be one word, not {shown}", shown)
         if key.kind in ("word", "words", "flag_or_word") and any(sign in text for sign in "#!"):
-            self.errors.append(f"{where}: must not hold # or !, which would begin a comment; it is {shown}.")
+            self._wrong(where, f"must not hold # or !, which would begin a comment; it is {shown}", shown)
         if key.kind in ("text", "script") and '"' in text:
-            self.errors.append(f"{where}: must not hold a double quote, which would end the value.")
+            self._wrong(where, "must not hold a double quote, which would end the value")
         if key.kind == "address" and not _is_address(text, alone=True):
-            self.errors.append(f"{where}: must be an address, such as 192.0.2.10 or 2001:db8::10, not {shown}.")
+            self._wrong(where, f"must be an address, such as 192.0.2.10 or 2001:db8::10, not {shown}", shown)
         if key.kind == "weight":
             found = _WEIGHT.fullmatch(text)
             if not found or not key.low <= int(found[1]) <= key.high:
                 bounds = f"from {key.low:.10g} to {key.high:.10g}"
-                self.errors.append(f"{where}: must be a whole number {bounds}, perhaps with reverse, not {shown}.")
+                self._wrong(where, f"must be a whole number {bounds}, perhaps with reverse, not {shown}", shown)
         if key.longest and len(text) > key.longest:
-            self.errors.append(
-                f"{where}: keepalived takes the first {key.longest} characters only; it has {len(text)}: shorten it."
-            )
+            why = f"keepalived takes the first {key.longest} characters only; it has {len(text)}: shorten it"
+            self._wrong(where, why, shown)
 
     def _number(self, key: Key, value: t.Any, where: str) -> str:
         kind = {"integer": "a whole number", "number": "a number"}.get(key.kind, "a number of seconds")
@@ -286,7 +287,7 @@ class _Layout:
         except (TypeError, ValueError):
             number = None
         if number is None or (key.kind == "integer" and number % 1) or not key.low <= number <= key.high:
-            self.errors.append(f"{where}: must be {kind} {bounds}, not {_shown(value, key)}.")
+            self._wrong(where, f"must be {kind} {bounds}, not {_shown(value, key)}", _shown(value, key))
             return ""
         return f"{key.written} {number:.10g}".strip()
 
@@ -294,11 +295,11 @@ class _Layout:
         """The text of a value, which is empty when it cannot be one."""
         text = str(value).strip()
         if isinstance(value, (t.Mapping, list)):
-            self.errors.append(f"{where}: must be text, not {_shown(value)}.")
+            self._wrong(where, f"must be text, not {_shown(value)}", _shown(value))
         elif _CONTROL.search(text):
-            self.errors.append(f"{where}: must not hold a line break or another control character.")
+            self._wrong(where, "must not hold a line break or another control character")
         elif any(character in text for character in forbidden):
-            self.errors.append(f"{where}: must not hold a brace, which would begin or end a block.")
+            self._wrong(where, "must not hold a brace, which would begin or end a block")
         else:
             return text
         return ""
@@ -337,7 +338,7 @@ def _as_list(value: t.Any) -> t.Sequence[t.Any]:
 def _shown(value: t.Any, key: Key | None = None) -> str:
     """A value for a message; a container may hold a password, wherever it was put."""
     if key and key.secret:
-        return "(hidden)"
+        return HIDDEN
     if isinstance(value, (t.Mapping, list, tuple)):
         return f"a {'dictionary' if isinstance(value, t.Mapping) else 'list'}"
     return repr(value)

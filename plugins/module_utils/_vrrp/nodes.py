@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import Interface, Vip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 HIGHEST_TTL = 255
 
@@ -120,14 +121,15 @@ def unicast(nodes: t.Sequence[Node], own: Node, interface: str, version: int, ta
     if len(nodes) < 2:
         return {}
     source, network = _source(own, interface, version, taken)
-    errors, peers = [], []
+    errors: list[Problem] = []
+    peers: list[str] = []
     for node in nodes:
         if node is own:
             continue
         try:
             peers.append(_peer(node, network, version, taken))
         except VrrpError as error:
-            errors += error.details["errors"]
+            errors += error.problems
     if errors:
         raise VrrpError(errors)
     return {"unicast_src_ip": source, "unicast_peers": peers, **_hops(network, peers, version)}
@@ -152,7 +154,8 @@ def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[
     """
     chosen = _of_version(node.chosen_addresses, version)
     if node.links and interface not in node.links:
-        raise VrrpError([f"host {node.name} has no interface {interface}; it has {', '.join(sorted(node.links))}."])
+        why = f"host {node.name} has no interface {interface}; it has {', '.join(sorted(node.links))}"
+        raise VrrpError([Problem("", "", why)])
     link = node.addresses(version, taken, interface)
     by_address = {str(address.ip): address for address in link}
     if chosen:
@@ -185,12 +188,13 @@ def _peer(node: Node, near: Interface | None, version: int, taken: set[str]) -> 
     raise VrrpError([_missing(node, version, f"in the network {near.network}" if near else "in the inventory")])
 
 
-def _missing(node: Node, version: int, where: str) -> str:
+def _missing(node: Node, version: int, where: str) -> Problem:
     hint = "" if node.links else " and its facts are not gathered"
-    return (
+    why = (
         f"host {node.name} has no IPv{version} address {where}{hint}:"
-        " gather facts of all keepalived hosts first or set keepalived_unicast_address for the host."
+        " gather facts of all keepalived hosts first or set keepalived_unicast_address for the host"
     )
+    return Problem("", "", why)
 
 
 def _of_version(addresses: t.Iterable[str], version: int) -> list[str]:

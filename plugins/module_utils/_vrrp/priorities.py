@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 LOWEST = 1
 HIGHEST = 254
@@ -54,7 +55,7 @@ def priorities(count: int, weights: t.Sequence[int] = ()) -> list[int]:
             f" {LOWEST} to {HIGHEST}, where every weight must outrank all nodes and their sum must fit as well:"
             " use other or fewer weights; weight 0 (FAULT) takes no room."
         )
-        raise VrrpError([message])
+        raise VrrpError([Problem("", "", message)])
     step = min(WIDEST_STEP, room // (count - 1)) if count > 1 else 0
     top = HIGHEST - rise
     return [top - rank * step for rank in range(count)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Severity = t.Literal["error", "warning"]
 
@@ -44,15 +45,12 @@ def rule(severity: Severity, what: str, instead: str) -> t.Callable[[Find], Rule
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A broken rule in one text, in words for its reader."""
+class Finding(Problem):
+    """A broken rule in one text: ``path`` is the line with its number, ``hint`` what to write instead."""
 
-    rule: str
-    severity: Severity
-    line: int
-    where: str
-    what: str
-    instead: str
+    rule: str = ""
+    severity: Severity = "error"
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what} Instead: {self.instead} [{self.rule}]"
+        return f"{self.path}: {self.why} Instead: {self.hint} [{self.rule}]"

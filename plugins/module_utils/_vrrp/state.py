@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement
 
 # The numbers that keepalived has for its states.
@@ -58,10 +59,10 @@ def version(text: str) -> str | None:
 
 def from_json(text: str) -> tuple[Instance, ...]:
     """The instances of ``keepalived.json``; ValueError as long as it is not whole."""
-    return tuple(_from_json(entry["data"]) for entry in json.loads(text))
+    return tuple(_from_json(Fields(Fields(entry)["data"])) for entry in json.loads(text))
 
 
-def _from_json(data: t.Mapping[str, t.Any]) -> Instance:
+def _from_json(data: Fields[t.Any]) -> Instance:
     return Instance(
         name=data["iname"],
         state=_STATES.get(data["state"], str(data["state"])),
@@ -85,7 +86,7 @@ def from_data(text: str) -> tuple[Instance, ...]:
 
 
 def _from_data(name: str, body: str) -> Instance:
-    fields = dict(line.strip().split(" = ", 1) for line in body.splitlines() if " = " in line)
+    fields: Fields[str] = Fields(line.strip().split(" = ", 1) for line in body.splitlines() if " = " in line)
     interface = fields["Interface"].partition(",")[0]
     lines = [line.strip() for block in _ADDRESSES.findall(body) for line in block.splitlines()]
     return Instance(

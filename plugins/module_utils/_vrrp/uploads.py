@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 
 def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -18,7 +19,7 @@ def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
     The file goes to ``dest_KEY``, which is only needed where the command does not begin with its path.
     """
     found: dict[str, str] = {}
-    errors: list[str] = []
+    errors: list[Problem] = []
     for path, section, entry in _entries(FILE, FILE.name, variables):
         for key in section.scripts:
             source = str(entry.get(f"src_{key.name}") or "")
@@ -27,15 +28,13 @@ def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
             command = str(entry.get(key.name) or "").split()
             target = str(entry.get(f"dest_{key.name}") or "") or (command or [""])[0]
             if not target.startswith("/"):
-                errors.append(
-                    f"{path}.src_{key.name}: {target!r} is no full path to put the file at; begin {key.name} with one,"
-                    f" or set dest_{key.name}."
-                )
+                why = f"{target!r} is no full path to put the file at"
+                hint = f"Begin {key.name} with one, or set dest_{key.name}."
+                errors.append(Problem(f"{path}.src_{key.name}", shown(source), why, hint))
             elif found.setdefault(target, source) != source:
-                errors.append(
-                    f"{path}.src_{key.name}: {target} is already made from {found[target]}, and cannot be {source} as"
-                    f" well; give one of them another path."
-                )
+                why = f"{target} is already made from {found[target]}, and cannot be {source} as well"
+                hint = "Give one of them another path."
+                errors.append(Problem(f"{path}.src_{key.name}", shown(source), why, hint))
     if errors:
         raise VrrpError(errors)
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 Interface = t.Union[IPv4Interface, IPv6Interface]
 
@@ -66,54 +67,53 @@ def with_router_ids(vips: t.Sequence[Vip]) -> list[Vip]:
             free = (ROUTER_IDS[(first + step) % len(ROUTER_IDS)] for step in range(len(ROUTER_IDS)))
             number = next((number for number in free if not taken & vip.router_ids(number)), None)
             if number is None:
-                message = (
-                    f"VIP {vip.name}: all {len(ROUTER_IDS)} router ids are taken: put several addresses into the cidr"
-                    " of one VIP, or give VIPs on other interfaces the same virtual_router_id."
+                why = (
+                    f"all {len(ROUTER_IDS)} router ids are taken: put several addresses into the cidr of one VIP, or"
+                    " give VIPs on other interfaces the same virtual_router_id"
                 )
-                raise VrrpError([message])
+                raise VrrpError([Problem(f"VIP {vip.name}", "", why)])
             vip = replace(vip, virtual_router_id=number)
             taken |= vip.router_ids(number)
         found.append(vip)
     return found
 
 
-def mistakes(vips: t.Sequence[Vip], hosts: t.Sequence[str]) -> list[str]:
+def mistakes(vips: t.Sequence[Vip], hosts: t.Sequence[str]) -> list[Problem]:
     """What is wrong with one VIP, or with two of them together."""
     errors = []
     groups: dict[str, Vip] = {}
     for index, vip in enumerate(vips):
+        place = f"VIP {vip.name}"
         if vip.virtual_router_id is not None and vip.virtual_router_id not in ROUTER_IDS:
-            errors.append(f"VIP {vip.name}: virtual_router_id {vip.virtual_router_id} is not within 1 to 255.")
+            why = f"virtual_router_id {vip.virtual_router_id} is not within 1 to 255"
+            errors.append(Problem(place, shown(vip.virtual_router_id), why))
         if not 0.01 <= vip.advert_int <= 40:
-            errors.append(f"VIP {vip.name}: advert_int {vip.advert_int} is not within 0.01 to 40 seconds.")
+            why = f"advert_int {vip.advert_int} is not within 0.01 to 40 seconds"
+            errors.append(Problem(place, shown(vip.advert_int), why))
         errors += [
-            f"VIP {vip.name}: {host} in hosts is none of the keepalived hosts ({', '.join(hosts)})."
+            Problem(place, shown(host), f"{host} in hosts is none of the keepalived hosts ({', '.join(hosts)})")
             for host in vip.hosts
             if host not in hosts
         ]
         first = groups.setdefault(vip.sync_group, vip) if vip.sync_group else vip
         if vip.hosts != first.hosts:
-            errors.append(
-                f"VIPs {first.name} and {vip.name} are in the sync group {vip.sync_group}, so they move together: give"
-                " both the same hosts."
-            )
+            why = f"VIPs {first.name} and {vip.name} are in the sync group {vip.sync_group}, so they move together"
+            errors.append(Problem("", "", f"{why}: give both the same hosts"))
         for other in vips[:index]:
             errors += _clashes(other, vip)
     return errors
 
 
-def _clashes(one: Vip, other: Vip) -> t.Iterator[str]:
+def _clashes(one: Vip, other: Vip) -> t.Iterator[Problem]:
     if one.name == other.name:
-        yield f"VIP {other.name} is defined twice."
+        yield Problem("", "", f"VIP {other.name} is defined twice")
     number = other.virtual_router_id
     same = number is not None and (number, other.interface) == (one.virtual_router_id, one.interface)
     if same and set(one.instances().values()) & set(other.instances().values()):
-        yield (
-            f"VIPs {one.name} and {other.name} share virtual_router_id {number} on interface {other.interface}: give"
-            " each its own, or leave it out."
-        )
+        why = f"VIPs {one.name} and {other.name} share virtual_router_id {number} on interface {other.interface}"
+        yield Problem("", "", f"{why}: give each its own, or leave it out")
     for address in sorted({a.ip for a in one.addresses} & {a.ip for a in other.addresses}, key=int):
-        yield f"Address {address} belongs to both VIPs {one.name} and {other.name}."
+        yield Problem("", "", f"Address {address} belongs to both VIPs {one.name} and {other.name}")
 
 
 def vip_from_dict(entry: t.Mapping[str, t.Any]) -> Vip | None:
@@ -126,7 +126,7 @@ def vip_from_dict(entry: t.Mapping[str, t.Any]) -> Vip | None:
     addresses = []
     for text in texts:
         if why := flaw(str(text)):
-            errors.append(f"VIP {name}: {text!r} {why}.")
+            errors.append(Problem(f"VIP {name}", shown(text), f"{text!r} {why}"))
         else:
             addresses.append(ip_interface(str(text).strip()))
     numbers: dict[str, float] = {}
@@ -137,13 +137,12 @@ def vip_from_dict(entry: t.Mapping[str, t.Any]) -> Vip | None:
         try:
             numbers[key] = float(value)
         except (TypeError, ValueError):
-            errors.append(f"VIP {name}: {key} must be a number, not {value!r}.")
+            errors.append(Problem(f"VIP {name}", shown(value), f"{key} must be a number, not {value!r}"))
     if not name:
-        errors.append(f"A VIP with the addresses {', '.join(map(str, texts))} has no name.")
+        errors.append(Problem("", "", f"A VIP with the addresses {', '.join(map(str, texts))} has no name"))
     if not entry.get("interface"):
-        errors.append(
-            f"VIP {name}: no interface is set, and the facts, if gathered, name no default route to take one from."
-        )
+        why = "no interface is set, and the facts, if gathered, name no default route to take one from"
+        errors.append(Problem(f"VIP {name}", "", why))
     if errors:
         raise VrrpError(errors)
     return Vip(

@@ -17,7 +17,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import certi
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import crl as revocation
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import (
     PkiError,
-    Problem,
     Request,
     Revocations,
     Wanted,
@@ -32,6 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import
     authority_place,
     certificate_place,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -334,4 +334,4 @@ class _Planner:
 
 
 def _refusal(path: str, value: str, why: str) -> PkiError:
-    return PkiError([Problem(path, value, why)])
+    return PkiError([Problem(path, shown(value), why)])

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 
 # Option, attribute and longest value (RFC 5280, appendix A), in the order of a subject.
 SUBJECT = (
@@ -67,23 +67,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SERIAL = re.compile(r"0*[1-9a-fA-F][0-9a-fA-F]{0,39}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """One mistake: where it is, the value found there, and what to do about it."""
-
-    path: str
-    value: t.Any
-    why: str
-
-
-class PkiError(LbforgeError):
+class PkiError(ProblemsError):
     """Everything that is wrong, in one message."""
 
     def __init__(self, problems: t.Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        lines = [f"{problem.path}: {problem.why}" for problem in problems]
-        message = lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} mistakes:", *lines])
-        super().__init__(message, errors=[dataclasses.asdict(problem) for problem in problems])
+        super().__init__(problems, f"{len(problems)} mistakes:" if len(problems) > 1 else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,10 +228,14 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
     if asked := str(params.get("renew_before") or ""):
         renew_before = parse_duration(asked)
         if not renew_before:
-            problems.append(Problem("renew_before", asked, f"{asked!r} is not a time: {_DURATION_HINT}, such as 30d"))
+            problems.append(
+                Problem("renew_before", shown(asked), f"{asked!r} is not a time: {_DURATION_HINT}, such as 30d")
+            )
         else:
             problems += [
-                Problem(f"{certificate.path}.ttl", str(certificate.lifetime), f"renew_before {asked} is not shorter")
+                Problem(
+                    f"{certificate.path}.ttl", shown(str(certificate.lifetime)), f"renew_before {asked} is not shorter"
+                )
                 for certificate in certificates
                 if datetime.timedelta() < certificate.lifetime <= renew_before
             ]
@@ -285,7 +277,7 @@ class _Entry:
         return self._values.get(key)
 
     def wrong(self, key: str, why: str) -> None:
-        value = "(hidden)" if key == "key_passphrase" else self._values.get(key)
+        value = "(hidden)" if key == "key_passphrase" else shown(self._values.get(key))
         self._problems.append(Problem(f"{self.path}.{key}", value, why))
 
     def text(self, key: str, missing: str = "", longest: int = 4096) -> str:
@@ -559,13 +551,13 @@ def _installed_file(entry: _Entry) -> InstalledFile:
 
 def _unknown(path: str, name: str, known: t.Collection[str], kind: str) -> Problem:
     there = f"there is {', '.join(sorted(known))}" if known else "there is none"
-    return Problem(path, name, f"no {kind} is named {name!r} ({there})")
+    return Problem(path, shown(name), f"no {kind} is named {name!r} ({there})")
 
 
 def _duplicates(entries: t.Sequence[Wanted | UserCertificate]) -> list[Problem]:
     first: dict[str, str] = {}
     return [
-        Problem(f"{entry.path}.name", entry.name, f"{entry.name!r} is already the name of {first[entry.name]}")
+        Problem(f"{entry.path}.name", shown(entry.name), f"{entry.name!r} is already the name of {first[entry.name]}")
         for entry in entries
         if entry.name and first.setdefault(entry.name, entry.path) != entry.path
     ]
@@ -584,12 +576,12 @@ def _broken_chains(authorities: t.Sequence[Wanted], known: t.Collection[str]) ->
                 if signer == authority.name == min(seen):  # Once for the whole circle.
                     circle = " → ".join([*seen, signer])
                     why = f"authorities sign each other in a circle: {circle}"
-                    problems.append(Problem(path, authority.signed_by, why))
+                    problems.append(Problem(path, shown(authority.signed_by), why))
                 break
             limit = by_name[signer].path_length
             if limit is not None and limit < len(seen):
                 why = f"{signer!r} has pathlen:{limit} and allows no further authority at this depth"
-                problems.append(Problem(path, authority.signed_by, why))
+                problems.append(Problem(path, shown(authority.signed_by), why))
             seen.append(signer)
             signer = by_name[signer].signed_by
     return problems

@@ -13,14 +13,14 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import RETIRED
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError, shown
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----")
 
 
 class TrustError(LbforgeError):
-    """An anchor that cannot be one."""
+    """Anchors that the system did not take over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +35,16 @@ def parse_anchors(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Anchor]:
     """Check a user's anchors: trust stores want one certificate a file."""
     problems = []
     for at, entry in enumerate(entries):
-        if not _FILE_NAME.fullmatch(entry["name"]):
-            problems.append(f"anchors[{at}].name: {entry['name']!r} cannot be a file name: use letters, digits, _.@+-")
+        path, name = f"anchors[{at}].name", entry["name"]
+        if not _FILE_NAME.fullmatch(name):
+            why = f"{name!r} cannot be a file name: use letters, digits, _.@+-"
+            problems.append(Problem(path, shown(name), why))
         if len(_CERTIFICATE.findall(entry["content"])) != 1:
-            problems.append(f"anchors[{at}].content: not exactly one certificate in PEM format")
-        if entry["name"] in [other["name"] for other in entries[:at]]:
-            problems.append(f"anchors[{at}].name: {entry['name']!r} is there twice")
+            problems.append(Problem(f"anchors[{at}].content", "", "not exactly one certificate in PEM format"))
+        if name in [other["name"] for other in entries[:at]]:
+            problems.append(Problem(path, shown(name), f"{name!r} is there twice"))
     if problems:
-        raise TrustError("\n".join(problems), errors=problems)
+        raise ProblemsError(problems)
     return [Anchor(entry["name"], entry["content"].strip() + "\n") for entry in entries]
 
 

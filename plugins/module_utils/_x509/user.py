@@ -13,7 +13,8 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import certificate as crypto
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import pem
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import Holding
-from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, Problem, UserCertificate
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, UserCertificate
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -47,9 +48,9 @@ def _load(
         try:
             return load(read(path))
         except OSError as error:
-            problems.append(Problem(f"{user.path}.{option}", path, f"{path} cannot be read: {error.strerror}"))
+            problems.append(Problem(f"{user.path}.{option}", shown(path), f"{path} cannot be read: {error.strerror}"))
         except crypto.Unreadable as error:
-            problems.append(Problem(f"{user.path}.{option}", path, f"{path} {error}"))
+            problems.append(Problem(f"{user.path}.{option}", shown(path), f"{path} {error}"))
         return None
 
     key = parsed("key", user.key, crypto.load_key)
@@ -61,7 +62,7 @@ def _load(
     chain = [("cert", user.cert, certificate) for certificate in own[1:]]
     chain += [("ca_cert", user.ca_cert, certificate) for certificate in extra if certificate not in own]
     for option, why in _flaws(user, key, own, chain, now):
-        problems.append(Problem(f"{user.path}.{option}", getattr(user, option), why))
+        problems.append(Problem(f"{user.path}.{option}", shown(getattr(user, option)), why))
     return Holding(key, own[0], tuple(certificate for _option, _path, certificate in chain))
 
 

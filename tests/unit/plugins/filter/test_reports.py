@@ -26,8 +26,8 @@ def test_a_mistake_is_told_once() -> None:
     ) == ["a is wrong.", "b is wrong. (lb2)"]
 
 
-def test_errors_may_be_texts_and_a_failure_without_errors_is_told_too() -> None:
-    assert mistakes({"lb1": {"errors": ["no"]}, "lb2": {"msg": "it crashed"}, "lb3": {"changed": False}}) == [
+def test_a_failure_without_errors_is_told_too() -> None:
+    assert mistakes({"lb1": {"errors": [{"text": "no"}]}, "lb2": {"msg": "it crashed"}, "lb3": {"changed": False}}) == [
         "no (lb1)",
         "it crashed (lb2)",
     ]

@@ -238,8 +238,8 @@ def test_haproxy_does_not_mind_such_a_port(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"wait_timeout": -1}, "wait_timeout: It must be at least 0"),
-        ({"wait_interval": 0}, "wait_interval: It must be at least 0.05"),
+        ({"wait_timeout": -1}, "wait_timeout: -1 is too small, it must be at least 0"),
+        ({"wait_interval": 0}, "wait_interval: 0.0 is too small, it must be at least 0.05"),
         ({"timeout": 0}, "timeout: "),
         ({"state": "drain"}, "state: It goes into the items of servers"),
     ],
@@ -323,7 +323,7 @@ def test_a_server_that_does_not_come_up(lab: Lab) -> None:
     assert failed["msg"] == "servers[0] (app/dead): After 0 s it is not up, HAProxy says 'UP 1/3'."
     assert failed["changed"] is True
     left = lab.run(item, wait=True, wait_timeout=0, on_timeout="leave")
-    assert "app/dead: After 0 s it is not up" in str(left["warnings"])
+    assert "(app/dead): After 0 s it is not up" in str(left["warnings"])
 
 
 @pytest.mark.parametrize("state", ["drain", "maint"])
@@ -487,8 +487,8 @@ def test_only_what_was_done_is_undone(lab: Lab) -> None:
     told = bring("drain")
     assert states(lab, *names) == ["8", "1", "8", "8", "5"]
     assert told == [
-        "app/web2: its configuration or somebody else set it to maint, so it is left alone.",
-        "app/off: its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[1] (app/web2): its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[4] (app/off): its configuration or somebody else set it to maint, so it is left alone.",
     ]
     bring("maint")
     assert states(lab, *names) == ["1", "1", "1", "1", "5"]
@@ -497,10 +497,10 @@ def test_only_what_was_done_is_undone(lab: Lab) -> None:
     told = bring("ready")
     assert states(lab, *names) == ["0", "1", "8", "8", "5"]
     assert told == [
-        "app/web2: its configuration or somebody else set it to maint, so it is left alone.",
-        "app/dead: it is set to drain again, as it was found.",
-        "web/web1: its configuration or somebody else set it to drain, so it is left alone.",
-        "app/off: its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[1] (app/web2): its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[2] (app/dead): it is set to drain again, as it was found.",
+        "servers[3] (web/web1): its configuration or somebody else set it to drain, so it is left alone.",
+        "servers[4] (app/off): its configuration or somebody else set it to maint, so it is left alone.",
     ]
     bring("drain")
     bring("ready")

@@ -76,7 +76,7 @@ def test_all_wrong_options_at_once(run_module: RunModule) -> None:
     )
     assert result["failed"]
     assert len(result["errors"]) == 7
-    assert result["msg"] == "\n".join(result["errors"])
+    assert result["msg"] == "\n".join(error["text"] for error in result["errors"])
 
 
 def test_the_first_run_in_check_mode(run_module: RunModule, arguments: dict[str, t.Any]) -> None:

@@ -128,7 +128,7 @@ def test_everything_at_once(run_module: RunModule, running: t.Any, pem: str) -> 
 
 def test_what_is_read_by_default(run_module: RunModule, running: t.Any) -> None:
     result = run_module(haproxy_info, **arguments(running))
-    assert set(result) - {"invocation", "changed"} == {"info", "status", "report"}
+    assert set(result) - {"invocation", "changed", "warning_details"} == {"info", "status", "report"}
 
 
 def test_only_a_backend(run_module: RunModule, running: t.Any) -> None:
@@ -188,11 +188,11 @@ def test_a_revocation_list_says_when_it_ends(
 def test_a_socket_that_may_not_tell(run_module: RunModule, running: t.Any, level: str, refused: list[str]) -> None:
     path = str(running.home / level)
     result = run_module(haproxy_info, **arguments(running, socket=path, gather=[*Facts.SUBSETS]))
-    assert [error["subset"] for error in result.get("errors", [])] == refused
+    assert [error["name"] for error in result.get("errors", [])] == refused
     assert [name for name in Facts.SUBSETS if name not in result] == refused
     for error in result.get("errors", []):
-        assert error["msg"] in result["msg"]
-        assert f"The socket {path} has level user, and this needs level operator" in error["msg"]
+        assert error["text"] in result["msg"]
+        assert f"The socket {path} has level user, and this needs level operator" in error["text"]
 
 
 def test_a_socket_that_is_not_there(run_module: RunModule, running: t.Any) -> None:
@@ -201,15 +201,15 @@ def test_a_socket_that_is_not_there(run_module: RunModule, running: t.Any) -> No
     result = run_module(haproxy_info, **arguments(running, socket=nowhere, gather=[*Facts.SUBSETS]))
     assert time.monotonic() - begin < 2 * RELOADING + 10  # it waits for a reload once, not for each
     assert result["processes"]["master"]["pid"] == running.process.pid
-    assert [error["subset"] for error in result["errors"]] == [name for name in Facts.SUBSETS[1:] if name != "vips"]
+    assert [error["name"] for error in result["errors"]] == [name for name in Facts.SUBSETS[1:] if name != "vips"]
     for error in result["errors"]:
-        assert error["msg"].endswith(f" on {nowhere}: No such file or directory.")
-        assert error["msg"] in result["msg"]
+        assert error["text"].endswith(f" on {nowhere}: No such file or directory.")
+        assert error["text"] in result["msg"]
 
 
 def test_a_configuration_that_is_not_there(run_module: RunModule, running: t.Any) -> None:
     result = run_module(haproxy_info, **arguments(running, config_dir="/nowhere"))
-    assert result["msg"].startswith("Subset status: A file cannot be read: ")
+    assert result["msg"].startswith("gather (status): A file cannot be read: ")
     assert "/nowhere/haproxy.cfg" in result["msg"]
     assert result["info"]["description"] == "by-hand"
 

@@ -219,7 +219,7 @@ def test_a_file_of_a_release(host: Host) -> None:
 def test_what_is_refused_is_in_neither(host: Host) -> None:
     failed = host.run("denied.acl", kind="acl", entries=["192.0.2.2", "nowhere", "192.0.2.3", "no where"])
     assert failed["failed"]
-    assert [(error["path"], error["key"], error["why"]) for error in failed["errors"]] == [
+    assert [(error["path"], error["name"], error["why"]) for error in failed["errors"]] == [
         ("entries[1]", "nowhere", "HAProxy refused it: 'nowhere' is not a valid IPv4 or IPv6 address"),
         ("entries[3]", "no where", "HAProxy refused it: 'no where' is not a valid IPv4 or IPv6 address"),
     ]
@@ -230,7 +230,7 @@ def test_what_is_refused_is_in_neither(host: Host) -> None:
 
 def test_what_haproxy_takes_and_does_not_follow(host: Host) -> None:
     failed = host.run("numbers.map", entries={"a": "many", "b": "2"})
-    assert [error["key"] for error in failed["errors"]] == ["a"]
+    assert [error["name"] for error in failed["errors"]] == ["a"]
     assert (host.live("numbers.map"), host.file("numbers.map")) == ([("a", "1"), ("b", "2")], "a 1\nb 2\n")
 
 

@@ -107,7 +107,7 @@ def test_each_error_is_told_and_the_rest_is_done(running: t.Any, table: RunModul
     assert keys(running) == []
     run = table(entries=entries)
     assert check == run
-    assert [(error["path"], error["key"]) for error in run["errors"]] == [
+    assert [(error["path"], error["name"]) for error in run["errors"]] == [
         ("entries[1]", "bogus"),
         ("entries[2]", "192.0.2.2"),
         ("entries[3]", "192.0.2.3"),
@@ -115,7 +115,7 @@ def test_each_error_is_told_and_the_rest_is_done(running: t.Any, table: RunModul
         ("entries[6]", "192.0.2.5"),
     ]
     assert (run["failed"], run["changed"], run["added"]) == (True, True, 2)
-    assert "entries[1] ('bogus'): it is not an IPv4 address, and the keys of this table are." in run["msg"]
+    assert "entries[1] (bogus): it is not an IPv4 address, and the keys of this table are." in run["msg"]
     assert keys(running) == ["192.0.2.1", "192.0.2.5"]
 
 
@@ -128,7 +128,7 @@ def test_entries_in_use(running: t.Any, table: RunModule) -> None:
         everything = table(state="cleared")
     assert "Entry currently in use, cannot remove" in one["msg"]
     assert (one["changed"], one["removed"]) == (False, 0)
-    assert everything["msg"] == "table ('127.0.0.1'): sessions are using it, so HAProxy keeps it."
+    assert everything["msg"] == "table (127.0.0.1): sessions are using it, so HAProxy keeps it."
     assert (everything["failed"], everything["changed"], everything["removed"]) == (True, True, 1)
     assert keys(running) == ["127.0.0.1"]
 
@@ -160,7 +160,7 @@ def test_errors(running: t.Any, table: RunModule, options: dict[str, t.Any], why
 def test_a_socket_of_lower_level(running: t.Any, table: RunModule) -> None:
     failed = table(key="192.0.2.1", data={"gpc0": 1}, socket=str(running.home / "user"))
     assert "Permission denied" in failed["msg"]
-    assert [(error["path"], error["key"]) for error in failed["errors"]] == [("key", "192.0.2.1")]
+    assert [(error["path"], error["name"]) for error in failed["errors"]] == [("key", "192.0.2.1")]
     assert table(key="192.0.2.1", socket=str(running.home / "operator"))["changed"]
 
 

@@ -46,11 +46,11 @@ def test_good_services_come_back_in_their_normal_form(run_module: Run) -> None:
     assert service["haproxy_balance_alg"] == "leastconn"
 
 
-def test_doubts_do_not_fail(run_module: Run) -> None:
+def test_warnings_do_not_fail(run_module: Run) -> None:
     result = run_module(haproxy_validate, services=[WEB], hosts=HOSTS)
-    assert [doubt["path"] for doubt in result["doubts"]] == ["haproxy_service_configs[0].interval"]
-    assert "very short" in result["doubts"][0]["text"]
-    assert result["warnings"] == [result["doubts"][0]["text"]]
+    assert [warning["path"] for warning in result["warning_details"]] == ["haproxy_service_configs[0].interval"]
+    assert "very short" in result["warning_details"][0]["text"]
+    assert result["warnings"] == [result["warning_details"][0]["text"]]
 
 
 def test_the_configuration_comes_with_its_password_and_is_not_shown(run_module: Run, tmp_path: pathlib.Path) -> None:

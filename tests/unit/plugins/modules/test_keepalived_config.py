@@ -54,8 +54,8 @@ def test_an_error_ends_it(lint: Run) -> None:
     result = lint()
 
     assert "1 error:\nline 12 (authentication {): Instance one has version 3 and an auth" in result["msg"]
-    assert [finding["rule"] for finding in result["findings"]] == ["authentication-in-version-3"]
-    assert result["errors"] == [result["msg"].partition("1 error:\n")[2]]
+    assert [error["rule"] for error in result["errors"]] == ["authentication-in-version-3"]
+    assert [error["text"] for error in result["errors"]] == [result["msg"].partition("1 error:\n")[2]]
 
 
 def test_nothing_is_changed_when_present_either(lint: Run) -> None:
@@ -65,12 +65,14 @@ def test_nothing_is_changed_when_present_either(lint: Run) -> None:
 def test_a_warning_is_warned_of(lint: Run) -> None:
     result = lint(TEXT % 255, ignore_rules=["authentication-in-version-3"])
 
-    assert (result["changed"], [finding["severity"] for finding in result["findings"]]) == (False, ["warning"])
+    assert (result["changed"], [one["severity"] for one in result["warning_details"]]) == (False, ["warning"])
     assert [warning for warning in result["warnings"] if "[priority-of-owner]" in str(warning)]
 
 
 def test_ignored_rules_find_nothing(lint: Run) -> None:
-    assert lint(ignore_rules=["authentication-in-version-3"])["findings"] == []
+    result = lint(ignore_rules=["authentication-in-version-3"])
+
+    assert (result.get("errors", []), result["warning_details"]) == ([], [])
 
 
 def test_other_nodes_count(lint: Run) -> None:
@@ -78,7 +80,7 @@ def test_other_nodes_count(lint: Run) -> None:
     nodes = {"lb1": {"one": {}}, "lb2": {"one": {**same, "authentication_password": "geheim", "virtual_router_id": 9}}}
     result = lint(nodes=nodes, node="lb1", ignore_rules=["authentication-in-version-3"])
 
-    assert [finding["rule"] for finding in result["findings"]] == ["router-ids-unequal"]
+    assert [one["rule"] for one in result["errors"]] == ["router-ids-unequal"]
 
 
 @pytest.mark.parametrize(

@@ -109,9 +109,9 @@ def test_files_and_links_are_removed_once(call: Call, tmp_path: pathlib.Path) ->
 def test_a_file_is_wanted_or_not(call: Call, tmp_path: pathlib.Path) -> None:
     here = str(tmp_path / "here")
     result = call({"dest": here, "content": ""}, absent=[tmp_path / "here", tmp_path])
-    assert result["errors"] == [
-        f"absent[1]: '{tmp_path}' is not the absolute path of a file",
-        f"files[0].dest: '{here}' is also in absent",
+    assert [error["text"] for error in result["errors"]] == [
+        f"absent[1]: '{tmp_path}' is not the absolute path of a file.",
+        f"files[0].dest: '{here}' is also in absent.",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -124,13 +124,13 @@ def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib
         {"dest": str(tmp_path / "good"), "content": "", "mode": "rw", "group": "nobodies"},
         {"dest": str(tmp_path / "key"), "content": key},
     )
-    assert result["errors"] == [
-        "files[1].dest: 'relative' is not the absolute path of a file",
-        "files[1].owner: there is no user 'nobody-of-that-name' on this node",
-        f"files[2].dest: '{tmp_path}/good' is there twice",
-        "files[2].mode: 'rw' is not a mode such as '0640', in quotes",
-        "files[2].group: there is no group 'nobodies' on this node",
-        "files[3].mode: 0644 would let everybody read the private key in it",
+    assert [error["text"] for error in result["errors"]] == [
+        "files[1].dest: 'relative' is not the absolute path of a file.",
+        "files[1].owner: there is no user 'nobody-of-that-name' on this node.",
+        f"files[2].dest: '{tmp_path}/good' is there twice.",
+        "files[2].mode: 'rw' is not a mode such as '0640', in quotes.",
+        "files[2].group: there is no group 'nobodies' on this node.",
+        "files[3].mode: 0644 would let everybody read the private key in it.",
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -109,7 +109,7 @@ CASES: list[tuple[str, str, list[tuple[str, str, int | None, str | None, str | N
 @pytest.mark.parametrize(("output", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_messages(output: str, expected: list[tuple[str, str, int | None, str | None, str | None]]) -> None:
     messages = parse_messages(output, CONFIGURATION, "/e/haproxy.cfg")
-    assert [(m.level, m.text, m.line, m.section, m.source) for m in messages] == expected
+    assert [(m.level, m.why, m.line, m.name or None, m.value or None) for m in messages] == expected
 
 
 def test_a_message_as_a_sentence() -> None:

@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_done(machine: Machin
             with pytest.raises(LbforgeError, match=rf"is taken by \S+ \(process {os.getpid()}\)") as caught:
                 machine.apply(machine.wanted("two", bind, pem=pems[1]), check_mode=check_mode)
             assert "HAProxy goes on serving (worker " in str(caught.value)
-            assert caught.value.details["errors"][0]["source"] == bind
+            assert caught.value.details["errors"][0]["value"] == bind
             assert machine.tree() == before
     now = machine.host().haproxy.worker()
     assert worker
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_late_is_rolled_back(machine: Machine, pems: list[b
         with pytest.raises(LbforgeError) as caught:
             machine.apply(machine.wanted("two", bind, pem=pems[1]))
     assert "Address already in use" in str(caught.value)
-    assert caught.value.details["errors"][0]["source"] == bind
+    assert caught.value.details["errors"][0]["value"] == bind
     assert "HAProxy serves with it" in str(caught.value)
     assert machine.tree() == before
     assert (machine.answer(), machine.host().haproxy.worker().pid) == ("one x", worker.pid)

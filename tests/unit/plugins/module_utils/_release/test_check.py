@@ -141,8 +141,8 @@ def test_a_file_that_will_not_be_there(etc: Path, name: str) -> None:
         check(etc, {"haproxy.cfg": configuration(MAP.replace("a.map", name)), "b.map": ""})
     assert f"failed to open pattern file <{etc}/{name}>" in str(caught.value)
     assert caught.value.details["errors"][0]["line"] == 10
-    assert caught.value.details["errors"][0]["section"] == "frontend web-front-1"
-    assert caught.value.details["errors"][0]["source"] == MAP.replace("ETC/a.map", f"{etc}/{name}")
+    assert caught.value.details["errors"][0]["name"] == "frontend web-front-1"
+    assert caught.value.details["errors"][0]["value"] == MAP.replace("ETC/a.map", f"{etc}/{name}")
 
 
 def test_all_errors_at_once(etc: Path) -> None:
@@ -150,8 +150,8 @@ def test_all_errors_at_once(etc: Path) -> None:
         check(etc, {"haproxy.cfg": configuration("foo bar", "bind 127.0.0.1:8443 ssl crt ETC/ssl/none.pem")})
     found = caught.value.details["errors"]
     assert [error["line"] for error in found] == [10, 11]
-    assert found[0]["source"] == "foo bar"
-    assert str(etc / "ssl" / "none.pem") in found[1]["message"]
+    assert found[0]["value"] == "foo bar"
+    assert str(etc / "ssl" / "none.pem") in found[1]["why"]
     assert "nothing was changed" in str(caught.value)
 
 

@@ -24,7 +24,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.confi
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import (
     Endpoint,
     Preflight,
-    Problem,
+    RefusedBind,
     endpoints,
     new_endpoints,
 )
@@ -83,7 +83,7 @@ def of(bind: str) -> list[Endpoint]:
     return endpoints(parse(section(bind)))
 
 
-def problems(bind: str, *own: int) -> list[Problem]:
+def problems(bind: str, *own: int) -> list[RefusedBind]:
     return Preflight(own).problems(of(bind))
 
 
@@ -238,7 +238,7 @@ def test_taken_by_another_program(hold: Hold, family: str, kind: str, address: s
     program = Path(f"/proc/{pid}/comm").read_text().strip()
     assert problem.kind == "taken"
     assert f"{program} (process {pid})" in problem.sentence
-    assert str(problem).startswith(f'frontend f, "bind {bind.format(port)}": ')
+    assert str(problem.message).startswith(f'haproxy.cfg (frontend f), "bind {bind.format(port)}": ')
     assert problems(f"bind {bind.format(port)}", pid) == []
 
 

@@ -123,7 +123,7 @@ def test_a_broken_pointer_is_no_release(store: ReleaseStore, tmp_path: Path, tar
 def test_directories_in_the_way(store: ReleaseStore, tmp_path: Path) -> None:
     (tmp_path / "current").mkdir()
     (tmp_path / "a.map").mkdir()
-    assert [line.split(" is ")[0] for line in store.obstacles(["a.map", "b.map"])] == [
+    assert [problem.path for problem in store.obstacles(["a.map", "b.map"])] == [
         str(tmp_path / "a.map"),
         str(tmp_path / "current"),
     ]

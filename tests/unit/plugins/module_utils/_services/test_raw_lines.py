@@ -55,7 +55,7 @@ def test_what_haproxy_refuses_to_read_is_found(tmp_path: Path, line: str, words:
     path.write_text(f"defaults\n    mode http\n    timeout client 1s\nfrontend f\n    bind 127.0.0.1:1\n    {line}\n")
     assert subprocess.run(["haproxy", "-c", "-f", path], capture_output=True, check=False).returncode == 1
     problem = the_one(found({**WEB, "haproxy_frontend_raw": ["option httplog", line]})[0])
-    assert (problem.path, problem.service) == (f"{S0}.haproxy_frontend_raw[1]", "web")
+    assert (problem.path, problem.name) == (f"{S0}.haproxy_frontend_raw[1]", "web")
     assert words in problem.why
     assert problem.hint
 

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 VIP, OTHER = "10.212.2.150", "10.212.2.151"
 CIDR = "haproxy_keepalived_external_vip_cidr"
@@ -135,9 +136,10 @@ def test_several_nodes_and_no_address_that_moves_is_a_doubt() -> None:
 
 
 def test_what_cannot_be_a_vip_is_a_mistake_of_its_own() -> None:
+    text = "'203.0.113.0/24'"
     errors, _doubts = said(
         {"external_lb_vip_address": OTHER, "internal_lb_vip_address": OTHER},
-        Movement([], [(CIDR, "203.0.113.0/24", "is the address of the network itself")]),
+        Movement([], [Problem(CIDR, text, f"{text} is the address of the network itself")]),
     )
     assert list(errors) == [CIDR]
     assert "'203.0.113.0/24' is the address of the network itself." in errors[CIDR]

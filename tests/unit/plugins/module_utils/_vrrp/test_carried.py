@@ -83,5 +83,5 @@ def test_a_mistake_names_its_place() -> None:
     _found, (first, second) = carried(
         {"keepalived_vips": [{"name": "a", "cidr": "192.0.2.0/24"}, {"name": "b", "cidr": ["192.0.2.1/24", "x"]}]}
     )
-    assert first.spot[:2] == ("keepalived_vips[0].cidr", "192.0.2.0/24")
-    assert second.spot[:2] == ("keepalived_vips[1].cidr[1]", "x")
+    assert (first.path, first.value) == ("keepalived_vips[0].cidr", "'192.0.2.0/24'")
+    assert (second.path, second.value) == ("keepalived_vips[1].cidr[1]", "'x'")

@@ -14,7 +14,6 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import (
     RULES,
-    LintFailed,
     lint,
     refuse,
     subject_of,
@@ -24,6 +23,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rules.election import shortest_advert
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import File, Host
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
 
 HOST = Host(
     version=(2, 2, 7),
@@ -530,8 +530,8 @@ def test_a_finding_says_where_what_and_what_instead() -> None:
     (finding,) = lint(subject_of(text), HOST, text, secrets=["geheim1"])
 
     assert finding.line == text[: text.index("authentication")].count("\n") + 1
-    assert finding.where == f"line {finding.line} (authentication {{)"
-    assert finding.what.startswith("Instance ******** has version 3 and an authentication block. VRRP version 3 has no")
+    assert finding.path == f"line {finding.line} (authentication {{)"
+    assert finding.why.startswith("Instance ******** has version 3 and an authentication block. VRRP version 3 has no")
     assert str(finding).endswith("or set version 2 on all nodes. [authentication-in-version-3]")
 
 
@@ -550,11 +550,13 @@ def test_rules_can_be_ignored() -> None:
 
 
 def test_all_errors_are_told_at_once() -> None:
-    findings = [Finding(name, "error", 1, "line 1 (x)", "It breaks.", "Write y.") for name in ("one", "two")]
-    warning = Finding("three", "warning", 1, "line 1 (x)", "It may break.", "Write y.")
+    findings = [Finding("line 1 (x)", "x", "It breaks.", "Write y.", rule=name) for name in ("one", "two")]
+    warning = Finding("line 1 (x)", "x", "It may break.", "Write y.", rule="three", severity="warning")
 
     refuse([warning], "/x")
-    with pytest.raises(LintFailed, match=r"^/x was not changed: 2 errors:\nline 1 \(x\): .*\[one\]\nline 1.*\[two\]$"):
+    with pytest.raises(
+        ProblemsError, match=r"^/x was not changed: 2 errors:\nline 1 \(x\): .*\[one\]\nline 1.*\[two\]$"
+    ):
         refuse([*findings, warning], "/x")
 
 

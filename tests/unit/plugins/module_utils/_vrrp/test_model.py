@@ -131,7 +131,7 @@ def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
     with pytest.raises(VrrpError) as caught:
         model(**variables)
 
-    (error,) = [error for error in caught.value.details["errors"] if path in error]
+    (error,) = [error["text"] for error in caught.value.details["errors"] if path in error["text"]]
     assert words in error
 
 

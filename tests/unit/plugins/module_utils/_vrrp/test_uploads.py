@@ -75,8 +75,8 @@ def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
         uploads(variables)
 
     (error,) = caught.value.details["errors"]
-    assert path in error
-    assert words in error
+    assert path in error["text"]
+    assert words in error["text"]
 
 
 def test_the_model_takes_the_keys_of_uploads() -> None:

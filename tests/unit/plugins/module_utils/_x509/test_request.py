@@ -190,8 +190,11 @@ def test_all_mistakes_come_at_once() -> None:
     assert str(caught.value).startswith("6 mistakes:\n")
     assert caught.value.details["errors"][0] == {
         "path": "authorities[0].ttl",
-        "value": "x",
+        "name": "",
+        "value": "'x'",
         "why": "'x' is not a lifetime: write a number and a unit (w, d, h, m, s), such as 365d",
+        "hint": "",
+        "text": "authorities[0].ttl: 'x' is not a lifetime: write a number and a unit (w, d, h, m, s), such as 365d.",
     }
 
 
