@@ -54,11 +54,15 @@ class Module(AnsibleModule):
         try:
             result = work(self)
         except LbforgeError as error:
-            self.fail_json(msg=str(error), **{**self._common(), **error.details})
+            self._fail(str(error), **error.details)
         except OSError as error:
-            words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            self.fail_json(msg=words, **self._common())
+            self._fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         self.exit_json(**self._common(), **result)
+
+    def _fail(self, message: str, **details: t.Any) -> t.NoReturn:
+        """Fail with C(errors), one for the whole where no place is known."""
+        details["errors"] = details.get("errors") or [Problem("", "", message).as_dict()]
+        self.fail_json(msg=message, **{**self._common(), **details})
 
     def _common(self) -> dict[str, t.Any]:
         common: dict[str, t.Any] = {"warning_details": [problem.as_dict() for problem in self._warned]}

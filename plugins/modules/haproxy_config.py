@@ -231,7 +231,7 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands.
+      description: Where it stands; empty if no single value is to blame.
       type: str
       sample: haproxy.cfg line 7
     name:

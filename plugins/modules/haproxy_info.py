@@ -129,7 +129,7 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands.
+      description: Where it stands; empty if no single value is to blame.
       type: str
       sample: gather
     name:

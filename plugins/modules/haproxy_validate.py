@@ -141,7 +141,7 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands.
+      description: Where it stands; empty if no single value is to blame.
       type: str
       sample: haproxy_service_configs[3].haproxy_port
     name:

@@ -146,7 +146,7 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands.
+      description: Where it stands; empty if no single value is to blame.
       type: str
       sample: line 12 (virtual_router_id 51)
     name:

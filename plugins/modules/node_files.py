@@ -101,7 +101,7 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands.
+      description: Where it stands; empty if no single value is to blame.
       type: str
       sample: files[0].mode
     name:
