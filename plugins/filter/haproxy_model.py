@@ -29,7 +29,7 @@ options:
     type: dict
     default: {}
   hosts:
-    description: Addresses of inventory hosts, as from P(lbforge.haproxy.node_addresses#filter).
+    description: Addresses of inventory hosts, as from P(lbforge.haproxy.host_addresses#filter).
     type: dict
     default: {}
 """

@@ -75,7 +75,7 @@ options:
     default: false
   servers:
     description:
-      - The addresses of the servers behind the virtual addresses, as from P(lbforge.haproxy.server_addresses#filter). A
+      - The addresses of the servers behind the virtual addresses, as from P(lbforge.haproxy.host_addresses#filter). A
         host that loses the link to them ranks behind all others, for every virtual address.
       - An interface leads to a server when the server lies in its network. Where facts do not tell which one does, as
         with servers behind a router, all interfaces of virtual addresses are taken.

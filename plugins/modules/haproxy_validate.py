@@ -96,7 +96,7 @@ options:
         warnings.
     type: str
 seealso:
-  - plugin: lbforge.haproxy.node_addresses
+  - plugin: lbforge.haproxy.host_addresses
     plugin_type: filter
   - plugin: lbforge.haproxy.haproxy_model
     plugin_type: filter
@@ -106,7 +106,7 @@ EXAMPLES = r"""
 - name: Check services in a pipeline
   lbforge.haproxy.haproxy_validate:
     services: "{{ haproxy_service_configs }}"
-    hosts: "{{ haproxy_service_configs | lbforge.haproxy.node_addresses(hostvars) }}"
+    hosts: "{{ haproxy_service_configs | lbforge.haproxy.host_addresses(hostvars) }}"
     settings:
       external_lb_vip_address: 203.0.113.10
       internal_lb_vip_address: 10.0.0.10

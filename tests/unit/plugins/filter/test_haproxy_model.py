@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filters haproxy_model and node_addresses."""
+"""The filters haproxy_model and host_addresses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import FilterModule as Model
-from ansible_collections.lbforge.haproxy.plugins.filter.node_addresses import FilterModule as Addresses
+from ansible_collections.lbforge.haproxy.plugins.filter.host_addresses import FilterModule as Addresses
 
 haproxy_model = Model().filters()["haproxy_model"]
-node_addresses = Addresses().filters()["node_addresses"]
+host_addresses = Addresses().filters()["host_addresses"]
 
 HOSTVARS: dict[str, dict[str, t.Any]] = {
     "web1": {"ansible_host": "10.0.0.21"},
@@ -60,4 +60,4 @@ def test_a_mistake_is_an_error_of_the_filter() -> None:
     ],
 )
 def test_addresses_of_the_hosts_that_are_named(services: t.Any, addresses: dict[str, str]) -> None:
-    assert node_addresses(services, HOSTVARS) == addresses
+    assert host_addresses(services, HOSTVARS) == addresses

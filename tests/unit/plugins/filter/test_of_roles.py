@@ -9,10 +9,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lbforge.haproxy.plugins.filter.bound_vips import bound_vips
 from ansible_collections.lbforge.haproxy.plugins.filter.certificate_bundles import certificate_bundles
+from ansible_collections.lbforge.haproxy.plugins.filter.host_addresses import host_addresses
+from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_conflicts import keepalived_conflicts
+from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_secrets import keepalived_secrets
 from ansible_collections.lbforge.haproxy.plugins.filter.loaded_bundles import loaded_bundles
+from ansible_collections.lbforge.haproxy.plugins.filter.lvs_director import lvs_director
 from ansible_collections.lbforge.haproxy.plugins.filter.plain_addresses import plain_addresses
 from ansible_collections.lbforge.haproxy.plugins.filter.release_files import release_files
 from ansible_collections.lbforge.haproxy.plugins.filter.servers_of_host import servers_of_host
@@ -122,3 +127,65 @@ def test_a_pool_needs_a_host_if_no_other_server_takes_requests(other: dict[str, 
     assert found([first, server("one", "web2", "192.0.2.2", status="no check")])[1] == []
     # One that serves nobody is not missed.
     assert found([{**first, "status": "DOWN"}, server("one", "web2", "192.0.2.2", **other)])[1] == []
+
+
+HOSTS = {"lb1": {"management_address": "10.0.0.1", "ansible_host": "192.0.2.1"}, "web1": {"ansible_host": "10.0.0.21"}}
+
+
+def test_addresses_of_hosts_are_looked_up_for_three_purposes() -> None:
+    services = [{"haproxy_backend_nodes": ["web1", {"name": "far", "ip_addr": "198.51.100.7"}, "outside"]}]
+    assert host_addresses(services, HOSTS) == {"web1": "10.0.0.21"}
+    assert host_addresses(services, HOSTS, of="servers") == ["10.0.0.21", "198.51.100.7", "outside"]
+    assert host_addresses(["lb1", "web1"], HOSTS, of="peers") == {"lb1": "10.0.0.1", "web1": "10.0.0.21"}
+    with pytest.raises(AnsibleFilterError, match="'peer' is not a valid value of the option of"):
+        host_addresses([], HOSTS, of="peer")
+
+
+def test_passwords_of_keepalived_are_found() -> None:
+    instances: dict[str, t.Any] = {
+        "one": {"authentication_password": "secret1"},
+        "two": {"auth_hmac": {"key": {1: "secret2", 2: "secret3"}}},
+        "wrong": "text",
+        "wrong-too": {"auth_hmac": "text"},
+    }
+    assert keepalived_secrets(instances, {"password": "secret4"}) == ["secret4", "secret1", "secret2", "secret3"]
+    assert keepalived_secrets({"one": {}}) == []
+
+
+def test_a_password_that_no_instance_uses_is_told() -> None:
+    (told,) = keepalived_conflicts({}, password="old")
+    assert told.startswith("haproxy_keepalived_authentication_password is set, but no VRRP instance has a password")
+    assert keepalived_conflicts({}, password="old", secrets=["old"]) == []
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"global_defs": ["net_namespace lb"]},
+        {"global_settings": {"raw": [" net_namespace lb"]}},
+        {"raw": ["net_namespace lb"]},
+    ],
+)
+def test_the_sandbox_forbids_a_network_namespace(variables: dict[str, t.Any]) -> None:
+    (told,) = keepalived_conflicts(variables)
+    assert told.startswith("net_namespace lb in keepalived_global_defs or keepalived_raw makes keepalived enter")
+    assert keepalived_conflicts(variables, sandbox=False) == []
+
+
+def test_a_director_has_the_vips_and_real_servers_of_all_services() -> None:
+    servers: list[dict[str, t.Any]] = [
+        {"ip": "192.0.2.10", "port": 80, "lvs_method": "DR", "real_servers": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}]},
+        {"fwmark": 1, "real_servers": [{"ip": "10.0.0.1"}]},
+        {"ip": "192.0.2.10", "port": 443},
+    ]
+    groups: list[dict[str, t.Any]] = [
+        {"name": "many", "vips": [{"ip": "192.0.2.20-30"}, {"fwmark": 2}], "real_servers": []}
+    ]
+    assert lvs_director(servers, groups) == {
+        "vips": ["192.0.2.10", "192.0.2.20-30"],
+        "real_servers": ["10.0.0.1", "10.0.0.2", "10.0.0.1"],
+        "uses_nat": False,
+    }
+    nat = {"ip": "192.0.2.11", "real_servers": [{"ip": "10.0.0.3", "lvs_method": "NAT"}]}
+    assert lvs_director([nat])["uses_nat"] is True
+    assert lvs_director([]) == {"vips": [], "real_servers": [], "uses_nat": False}
