@@ -33,24 +33,14 @@ _value:
   elements: str
 """
 
-import functools
-import pathlib
 import typing as t
 
-from ansible.module_utils.common.yaml import yaml_load
-
-COLLECTION = pathlib.Path(__file__).resolve().parents[2]
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.specifications import specifications
 
 
 def specified_variables(directories: t.Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(name for directory in directories for name in names(directory)))
-
-
-@functools.lru_cache
-def names(directory: str) -> tuple[str, ...]:
-    text = (COLLECTION / directory / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    specs = yaml_load(text)["argument_specs"]
-    return tuple(name for spec in specs.values() for name in spec.get("options", ()))
+    entries = [options for directory in directories for options in specifications(directory).values()]
+    return list(dict.fromkeys(name for options in entries for name in options))
 
 
 class FilterModule:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import typing as t
 
 import pytest
+import yaml
 
 DRAINED = """\
 global
@@ -31,6 +33,12 @@ backend two
     server web2 127.0.0.3:81
 """
 PLAYBOOKS = sorted((pathlib.Path(__file__).parents[2] / "playbooks").glob("*.yml"))
+META = PLAYBOOKS[0].parent / "meta"
+# Names of variables that are no role's, and of playbooks.
+OF_PLAYBOOKS = re.compile(
+    r"\b(?:haproxy_(?:certificates|drain|render|rollback|serial|status)"
+    r"|keepalived_(?:drill|prob\w+|switchover|upgrade|waited|vips_avoid|vips_patience))(?:_\w+)?\b"
+)
 # After it was put among the standby nodes, nothing answers there any more.
 LOST = {"ansible_connection": "{{ ('haproxy_standby' in group_names) | ternary('ssh', 'local') }}", "ansible_port": 1}
 
@@ -61,6 +69,51 @@ def roll_back(tmp_path: pathlib.Path) -> t.Callable[..., tuple[int, str]]:
         )
 
     return run
+
+
+def test_the_variables_of_playbooks_are_specified() -> None:
+    """Each that a playbook uses, and none that no playbook uses."""
+    files = [path for path in PLAYBOOKS[0].parent.rglob("*.yml") if path.parent != META]
+    used = {name for path in files for name in OF_PLAYBOOKS.findall(path.read_text())}
+    specs = yaml.safe_load((META / "argument_specs.yml").read_text())["argument_specs"]
+    options = {name for spec in specs.values() for name in spec["options"]}
+    facts = {name for names in yaml.safe_load((META / "facts.yml").read_text()).values() for name in names}
+    assert used - {path.stem for path in PLAYBOOKS} == options | facts
+    assert options & facts == set()
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (
+            ["haproxy_drain", "-e", "haproxy_drain_hosts=web1"],
+            "haproxy_drain_hosts is not a variable of haproxy_drain.",
+        ),
+        (["haproxy_drain"], "missing required arguments: haproxy_drain_host"),
+        (
+            ["haproxy_drain", "-e", "haproxy_drain_host=web1", "-e", "haproxy_drain_timeout=soon"],
+            "argument 'haproxy_drain_timeout' is of type str and we were unable to convert to float",
+        ),
+        (
+            ["haproxy_drain", "-e", "haproxy_drain_host=web1", "-e", "haproxy_drain_state=off"],
+            "value of haproxy_drain_state must be one of: drain, maint, ready, got: off",
+        ),
+        (
+            # The node is not known yet.
+            [
+                *("keepalived_drill", "-e", "keepalived_drill_consent=true", "-e", "keepalived_drill_fault_list=x"),
+                *("-e", '{"keepalived_drill_commands": {"node_dead": {"strike": "stop {{ keepalived_drill_node }}"}}}'),
+            ],
+            "There is no drill in check mode. keepalived_drill_fault_list is not a variable of keepalived_drill.",
+        ),
+    ],
+)
+def test_variables_of_a_playbook_are_checked(words: list[str], told: str, tmp_path: pathlib.Path) -> None:
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (tmp_path / "inventory.json").write_text(json.dumps({"haproxy": {"hosts": {"lb1": local}}}))
+    code, output = ansible_playbook("-i", tmp_path / "inventory.json", f"lbforge.haproxy.{words[0]}", *words[1:])
+    assert code != 0
+    assert told in re.sub(r"\s+", " ", output)
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)

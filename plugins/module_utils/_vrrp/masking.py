@@ -18,15 +18,14 @@ _SECRET_KEYWORDS = re.compile(r"(?m)^((?:.*[\s{])?(?:auth_pass|password|key\s+\d
 def secrets_of(instances: t.Mapping[str, t.Mapping[str, t.Any]], ssl: t.Mapping[str, t.Any]) -> list[str]:
     """The passwords in ``keepalived_instances`` and ``keepalived_ssl``, whatever else is wrong with these."""
     found = [ssl.get("password")]
-    for instance in filter(_is_mapping, instances.values()):
-        hmac = instance.get("auth_hmac")
-        keys = hmac.get("key") if _is_mapping(hmac) else None
-        found += [instance.get("authentication_password"), *(keys.values() if _is_mapping(keys) else ())]
+    for instance in map(_mapping, instances.values()):
+        keys = _mapping(_mapping(instance.get("auth_hmac")).get("key"))
+        found += [instance.get("authentication_password"), *keys.values()]
     return [str(secret) for secret in found if secret]
 
 
-def _is_mapping(value: t.Any) -> bool:
-    return isinstance(value, t.Mapping)
+def _mapping(value: t.Any) -> t.Mapping[str, t.Any]:
+    return value if isinstance(value, t.Mapping) else {}
 
 
 def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
