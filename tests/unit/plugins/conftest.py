@@ -21,6 +21,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host import lock
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version, parse_processes
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -43,6 +44,14 @@ defaults
     timeout connect 10s
     timeout server 60s
 """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def locks(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[None]:
+    """Leave no lock of a test on the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_DIRECTORY", tmp_path_factory.mktemp("locks"))
+        yield
 
 
 @dataclasses.dataclass(frozen=True)

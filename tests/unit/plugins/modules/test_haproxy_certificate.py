@@ -97,12 +97,6 @@ class Host:
         return {**loaded, **files, "lists": lists}
 
 
-@pytest.fixture(autouse=True)
-def locks(monkeypatch: pytest.MonkeyPatch, tmp_path: t.Any) -> None:
-    """Leave no lock of a test on the machine."""
-    monkeypatch.setattr(lock, "_DIRECTORY", tmp_path)
-
-
 @pytest.fixture
 def host(haproxy: t.Callable[..., t.Any], run_module: Run, root: Made, first: Made, tmp_path: t.Any) -> Host:
     directory = tmp_path / "certs"

@@ -17,7 +17,6 @@ import pytest
 from ansible.plugins.filter.core import comment
 
 from ansible_collections.lbforge.haproxy.plugins.filter.haproxy_model import haproxy_model
-from ansible_collections.lbforge.haproxy.plugins.module_utils._host import lock
 from ansible_collections.lbforge.haproxy.plugins.modules import haproxy_certificate, haproxy_info
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import Made, make, served
@@ -104,12 +103,6 @@ def responder(tmp_path: pathlib.Path) -> t.Iterator[Responder]:
     one = Responder(tmp_path)
     yield one
     one.stop()
-
-
-@pytest.fixture(autouse=True)
-def locks(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    """Leave no lock of a test on the machine."""
-    monkeypatch.setattr(lock, "_DIRECTORY", tmp_path)
 
 
 def role_says(**settings: t.Any) -> str:
