@@ -22,6 +22,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.links import links
 
 RECORD = "/run/keepalived-addresses.json"
 CONFIG = "/etc/keepalived/keepalived.conf"
@@ -78,10 +79,8 @@ def is_owner(statement: Statement) -> bool:
 def held() -> t.Iterator[tuple[str, str, str]]:
     """The link, the address with its prefix length, and the bare address. What is on lo is never keepalived's."""
     output = subprocess.run(["ip", "-json", "address", "show"], check=True, capture_output=True).stdout
-    for link in json.loads(output or "[]"):
-        for entry in link.get("addr_info", []):
-            if "LOOPBACK" not in link["flags"] and entry.get("local"):
-                yield link["ifname"], f"{entry['local']}/{entry['prefixlen']}", entry["local"]
+    for link in links(output.decode()):
+        yield from ((link.interface, cidr, cidr.partition("/")[0]) for cidr in link.addresses)
 
 
 def remove(unwanted: set[str]) -> None:

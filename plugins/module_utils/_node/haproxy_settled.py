@@ -16,13 +16,13 @@ A reload is no start, and a server that fails later moves nothing: HAProxy watch
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import time
 import typing as t
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import parse_stats
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -67,8 +67,8 @@ class Settling:
 
 def are_up(stats: str) -> bool:
     """Whether every server that is checked is up, and not only by default; by `show stat` (management guide, 9.1)."""
-    for server in csv.DictReader(stats.lstrip("# ").splitlines()):
-        status, check = server.get("status") or "", (server.get("check_status") or "").lstrip("* ")
+    for server in parse_stats(stats):
+        status, check = str(server["status"] or ""), str(server["check_status"] or "").lstrip("* ")
         # In maintenance it is by the will of somebody, and HAProxy does not check it.
         if not status.startswith("MAINT") and (status.startswith("DOWN") or check in ("INI", "UNK")):
             return False
@@ -76,12 +76,12 @@ def are_up(stats: str) -> bool:
 
 
 def ask(path: str) -> bool:
-    """Ask HAProxy of its servers; one that does not answer has judged nothing."""
+    """Ask HAProxy of its servers; one that does not answer, or without these columns, has judged nothing."""
     try:
         answer = RuntimeClient(path, PATIENCE).ask("show stat -1 4 -1")
+        return answer.startswith("# ") and are_up(answer)
     except LbforgeError:
         return False
-    return answer.startswith("# ") and are_up(answer)
 
 
 def server_links(statements: t.Iterable[Statement]) -> set[str]:

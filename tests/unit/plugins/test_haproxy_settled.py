@@ -16,6 +16,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node import haproxy_settled
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import parse
 
 
@@ -54,6 +55,19 @@ def test_a_server_is_not_up_before_its_first_check(haproxy: t.Callable[..., t.An
 
 def test_a_haproxy_that_does_not_answer_has_judged_nothing(tmp_path: pathlib.Path) -> None:
     assert haproxy_settled.ask(str(tmp_path / "no.sock")) is False
+
+
+def test_an_answer_without_a_column_judges_nothing(
+    haproxy: t.Callable[..., t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check may be long over: that nothing is seen of it is not that it is good."""
+    running = haproxy("backend web\n    server s 127.0.0.1:@port-none@\n")
+    assert haproxy_settled.ask(running.admin) is True
+    whole = running.ask("show stat -1 4 -1")
+    for column in ("status", "check_status"):
+        renamed = whole.replace(f",{column},", ",renamed,", 1)
+        monkeypatch.setattr(RuntimeClient, "ask", lambda _self, _command, answer=renamed: answer)
+        assert haproxy_settled.ask(running.admin) is False
 
 
 class Clock:
