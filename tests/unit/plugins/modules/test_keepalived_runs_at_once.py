@@ -83,8 +83,9 @@ class Node(t.NamedTuple):
 
     def is_at_the_lock(self, run: subprocess.Popen[str]) -> bool:
         """Whether a run has opened the lock, or is past it: at its end."""
-        handles = Path(f"/proc/{run.pid}/fd").glob("*")
-        return run.poll() is not None or lock_file(str(self.home)) in [Path(os.path.realpath(one)) for one in handles]
+        opened = [Path(os.path.realpath(handle)).name for handle in Path(f"/proc/{run.pid}/fd").glob("*")]
+        # By its name: this process keeps its own locks elsewhere.
+        return run.poll() is not None or lock_file(str(self.home)).name in opened
 
 
 def result(run: subprocess.Popen[str]) -> dict[str, t.Any]:
