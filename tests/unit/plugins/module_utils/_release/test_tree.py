@@ -54,12 +54,12 @@ def test_bad_names(name: str) -> None:
 
 def test_all_problems_at_once() -> None:
     problems = file_problems({"a/b": "", "current": "", "ssl": "", "a.map": 5}, (*RESERVED, "ssl"))
-    assert [problem.split(":")[0] for problem in problems] == [
-        "File 'a/b'",
-        "File 'current'",
-        "File 'ssl'",
-        "File 'a.map'",
-        "File 'haproxy.cfg'",
+    assert [problem.path for problem in problems] == [
+        "files['a/b']",
+        "files['current']",
+        "files['ssl']",
+        "files['a.map']",
+        "files['haproxy.cfg']",
     ]
 
 
@@ -78,4 +78,4 @@ def test_all_problems_at_once() -> None:
 def test_the_release_must_be_visible_to_the_worker(configuration: str, good: bool) -> None:
     problems = file_problems({"haproxy.cfg": configuration}, ())
     assert (problems == []) is good
-    assert good or "description @release@" in problems[0]
+    assert good or "description @release@" in str(problems[0])
