@@ -210,10 +210,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.host import HostFacts
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import (
+    incompatible,
     lint,
     refuse,
     subject_of,
-    unheard,
     unknown_rules,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking import masked
@@ -274,7 +274,7 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
 def warnings(findings: t.Iterable[Finding], before: str, content: str) -> t.Iterator[Problem]:
     """What does not keep the text from being written."""
     yield from (finding for finding in findings if finding.severity == "warning")
-    if names := unheard(before, content):
+    if names := incompatible(before, content):
         why = (
             f"the adverts of {', '.join(names)} change (first address, router id, version or password), and a node that"
             " still has the old ones does not take them: until all nodes have the new text, several hold the addresses"

@@ -151,7 +151,7 @@ def test_without_the_acme_server_the_old_one_serves_on(cluster: Cluster, authori
     with Prober(client) as prober, holder.configured(renew_before=DUE, **dead):
         outcome, said = holder.renew()
     assert outcome != 0
-    assert "what was served goes on being served" in said and "refused" in said
+    assert "the current certificate stays in use" in said and "refused" in said
     assert holder.host.run("systemctl is-failed haproxy-acme.service").stdout.strip() == "failed"
     status = holder.status()
     assert (status["last_result"], status["serial"]) == ("failed", holder.serial)

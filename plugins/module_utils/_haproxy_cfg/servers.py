@@ -110,7 +110,7 @@ class Server:
 
     @property
     def is_checked(self) -> bool:
-        """Whether HAProxy looks after its health."""
+        """Whether HAProxy checks its health."""
         return bool(self.options.switched("check"))
 
     @property

@@ -90,7 +90,7 @@ class _Certificate:
         failures: dict[str, list[str]] = {}
         for host, said in self.told.items():
             if said.get("last_result") == "failed" and said["last_attempt"] > success:
-                failures.setdefault(gist(said["last_error"]), []).append(host)
+                failures.setdefault(shorten(said["last_error"]), []).append(host)
         return failures
 
     def _missing(self) -> dict[str, list[str]]:
@@ -102,11 +102,11 @@ class _Certificate:
         lacking = [host for host, said in self.told.items() if _age(said) < self.age]
         missing: dict[str, list[str]] = {}
         for host in [*lacking, *sorted(refused.keys() - self.told.keys())]:
-            missing.setdefault(gist(refused.get(host, "")), []).append(host)
+            missing.setdefault(shorten(refused.get(host, "")), []).append(host)
         return missing
 
 
-def gist(error: str) -> str:
+def shorten(error: str) -> str:
     """The part of certbot's words that tells a person what to look at."""
     error = " ".join(error.split())
     challenge = _CHALLENGE.search(error)

@@ -135,13 +135,13 @@ class HAProxy:
         except SocketError:
             answer = parse_reload("")  # cut off by the reload itself: the processes tell
         if answer.success is False:
-            raise ProofError("HAProxy does not take the reload.", log=answer.log)
+            raise ProofError("HAProxy rejected the reload.", log=answer.log)
         for _attempt in self._until_timeout():
             now = _unless_silent(self._processes)
             if now is None or now.master == before.master:
                 continue
             if now.failed:
-                raise ProofError("HAProxy does not take the reload.", log=self._service.log(since))
+                raise ProofError("HAProxy rejected the reload.", log=self._service.log(since))
             worker = _unless_silent(self._worker)
             if worker and worker.pid not in before.pids:
                 return self._proved(worker, description)

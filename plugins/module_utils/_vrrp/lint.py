@@ -47,7 +47,7 @@ def rules_of(chapter: ModuleType) -> list[Rule]:
 RULES: tuple[Rule, ...] = tuple(rule for chapter in CHAPTERS.values() for rule in rules_of(chapter))
 
 
-def unheard(before: str, after: str) -> list[str]:
+def incompatible(before: str, after: str) -> list[str]:
     """The instances whose adverts a node with the text before does not take: it serves beside their sender."""
 
     def adverts(text: str) -> dict[str, tuple[t.Any, ...]]:
@@ -67,8 +67,8 @@ def unheard(before: str, after: str) -> list[str]:
 
 def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
     """What the rules look at, still without a host."""
-    fellows = {name: instances for name, instances in (nodes or {}).items() if name != node}
-    return Subject(Statement((), 0, parse(text)), is_whole(text), fellows=fellows)
+    peers = {name: instances for name, instances in (nodes or {}).items() if name != node}
+    return Subject(Statement((), 0, parse(text)), is_whole(text), peers=peers)
 
 
 def lint(

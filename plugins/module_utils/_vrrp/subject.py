@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the rules of the linter look at: the text in VRRP's words, the host that will run it, and its fellows.
+"""What the rules of the linter look at: the text in VRRP's words, the host that will run it, and its peers.
 
 What is not known (a host without facts, a file that is still to be written) is empty, and rules are silent about it.
 """
@@ -165,7 +165,7 @@ class Subject:
     is_whole: bool = True
     """Whether a line that is not in the text is nowhere else either."""
     host: Host = field(default_factory=Host)
-    fellows: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]] = field(default_factory=dict)
+    peers: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]] = field(default_factory=dict)
     """The instances of the other nodes by node and name."""
 
     @cached_property
@@ -200,7 +200,7 @@ class Subject:
 
     def others(self, name: str) -> t.Iterator[tuple[str, Instance]]:
         """The same instance on the other nodes."""
-        for node, instances in self.fellows.items():
+        for node, instances in self.peers.items():
             if name in instances:
                 yield node, from_dict(name, instances[name], self.version)
 

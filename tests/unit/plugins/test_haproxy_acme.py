@@ -230,7 +230,7 @@ def test_what_is_kept_is_told_but_for_the_key(node: t.Any, leaf: Made) -> None:
 
 def test_a_failed_order_leaves_what_is_here(node: t.Any, leaf: Made) -> None:
     node.accept(site(node), leaf.pem, "lb2")
-    with pytest.raises(Refused, match="what was served goes on being served"):
+    with pytest.raises(Refused, match="the current certificate stays in use"):
         node.call_certbot(dataclasses.replace(site(node)), "it expires")
     node.certbot.command = ("/nowhere/certbot",)
     with pytest.raises(Refused, match="No such file"):

@@ -207,7 +207,7 @@ class Node:
     def call_certbot(self, wanted: Wanted, why: str) -> None:
         if said := self.certbot.order(wanted):
             self.store.tell_result(wanted, said)
-            raise Refused(f"cannot be ordered ({why}); what was served goes on being served. {said}")
+            raise Refused(f"cannot be ordered ({why}); the current certificate stays in use. {said}")
 
     # Sharing
 

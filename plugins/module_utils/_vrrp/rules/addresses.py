@@ -353,7 +353,7 @@ def _hear_each_other(first: Instance, second: Instance) -> bool:
 )
 def router_id_of_another(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
-        for node, instances in subject.fellows.items():
+        for node, instances in subject.peers.items():
             for name, data in instances.items():
                 other = from_dict(name, data, subject.version)
                 if name != instance.name and _same_router(instance, other) and not instance.ips & other.ips:

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.filter.renewal_troubles import renewal_troubles
-from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals import gist
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals import shorten
 
 Status = dict[str, t.Any]
 
@@ -160,4 +160,4 @@ GISTS: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("said", "expected"), GISTS)
 def test_the_gist_of_what_certbot_says(said: str, expected: str) -> None:
-    assert gist(said) == expected
+    assert shorten(said) == expected

@@ -14,10 +14,10 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import (
     RULES,
+    incompatible,
     lint,
     refuse,
     subject_of,
-    unheard,
     unknown_rules,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding
@@ -357,8 +357,8 @@ def test_adverts_that_others_do_not_take(change: tuple[str, str], names: list[st
         "virtual_ipaddress {\n192.0.2.10/24\n}\nvirtual_ipaddress_excluded {\n192.0.2.20/24\n}\n}\n"
     )
     assert change[0] in before
-    assert unheard(before, before.replace(*change).replace("192.0.2.20", "192.0.2.21")) == names
-    assert unheard("", before) == []
+    assert incompatible(before, before.replace(*change).replace("192.0.2.20", "192.0.2.21")) == names
+    assert incompatible("", before) == []
 
 
 def test_a_good_text_breaks_nothing() -> None:

@@ -95,7 +95,7 @@ def test_no_finding(release: str, are_nodes_known: bool, cluster: dict[str, t.An
 
         assert len(subject.instances) == 3
         assert [str(finding) for finding in lint(subject, host, node["text"])] == []
-        assert not are_nodes_known or len(subject.fellows) == len(cluster) - 1
+        assert not are_nodes_known or len(subject.peers) == len(cluster) - 1
 
 
 def test_variables_of_a_play_are_no_difference_of_nodes(tmp_path: Path) -> None:
