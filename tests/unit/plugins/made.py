@@ -48,7 +48,8 @@ class Made(t.NamedTuple):
 
     @property
     def serial(self) -> str:
-        return f"{self.certificate.serial_number:040X}"
+        number = self.certificate.serial_number
+        return number.to_bytes((number.bit_length() + 7) // 8, "big").hex().upper()
 
 
 def make(
