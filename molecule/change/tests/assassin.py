@@ -26,10 +26,18 @@ def holder_of_the_lock() -> int:
     return 0
 
 
+def is_at_work(victim: int) -> bool:
+    return bool(victim) and pathlib.Path(f"/proc/{victim}").exists()
+
+
 deadline = time.monotonic() + 60
+victim = 0
 print("ready", flush=True)
 while time.monotonic() < deadline:
-    if json.loads(JOURNAL.read_text())["pending"] and (victim := holder_of_the_lock()):
+    if not is_at_work(victim):
+        # To look through all processes takes longer than a change of a weight, and shorter than the checks before it.
+        victim = holder_of_the_lock()
+    elif json.loads(JOURNAL.read_text())["pending"]:
         os.kill(victim, signal.SIGKILL)
         print(f"killed {victim}")
         break

@@ -40,8 +40,7 @@ frontend web-front-1
     http-request return status 200
 """
 # A HAProxy whose check of a configuration lasts until somebody lets it go on.
-SLOW_BINARY = """\
-#!/bin/sh
+SLOW_BINARY = """#!/bin/sh
 case " $* " in *" -c "*)
     touch {home}/checking
     tries=0
@@ -115,8 +114,8 @@ class Host:
     def start(self, *command: str | pathlib.Path) -> Process:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
 
-    def module(self, name: str, /, **arguments: t.Any) -> Process:
-        return self.start(sys.executable, "-c", RUN_MODULE, str(self.locks), name, json.dumps(arguments))
+    def module(self, program: str, /, **arguments: t.Any) -> Process:
+        return self.start(sys.executable, "-c", RUN_MODULE, str(self.locks), program, json.dumps(arguments))
 
     def config(self, text: str = "", *, binary: str = "", check_mode: bool = False) -> Process:
         """haproxy_config with a certificate to start with."""
