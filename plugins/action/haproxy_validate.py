@@ -84,7 +84,6 @@ def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str
     warnings = checked.problems.warnings
     result = {
         "changed": False,
-        "services": checked.services,
         "user_certificates": user_certificates(checked.services, checked.settings),
         "warning_details": [problem.as_dict() for problem in warnings],
         "warnings": [str(problem) for problem in warnings],
@@ -92,12 +91,11 @@ def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str
     if params["template"]:
         model = build(checked)
         # What HAProxy needs, passwords included: Ansible must not show it.
-        del result["services"]
         return {
             **result,
             "configuration": render(params["template"], model),
             "model": model.without_sections(),
             "_ansible_no_log": True,
         }
-    shown: dict[str, t.Any] = masked_data(result, params["secrets"])
+    shown: dict[str, t.Any] = masked_data({**result, "services": checked.services}, params["secrets"])
     return shown

@@ -24,8 +24,9 @@ def nearest(word: str, known: t.Iterable[str], alike: float = ALIKE) -> str:
         start = word.rfind("_", 0, shared) + 1
         matcher = difflib.SequenceMatcher(None, word[start:], name[start:])
         # The quick ones are upper bounds.
-        if matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness and matcher.ratio() > likeness:
-            found, likeness = name, matcher.ratio()
+        may_be = matcher.real_quick_ratio() > likeness and matcher.quick_ratio() > likeness
+        if may_be and (ratio := matcher.ratio()) > likeness:
+            found, likeness = name, ratio
     return found
 
 

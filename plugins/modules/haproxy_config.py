@@ -275,12 +275,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import (
     Host,
-    Outcome,
     Wanted,
     apply,
     way_back,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.diff import diff_blocks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
@@ -291,7 +291,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree impo
     name_problems,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
-from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
@@ -325,7 +324,7 @@ ARGUMENTS = {
 
 
 def problems(params: dict[str, t.Any]) -> list[Problem]:
-    """Say everything that is wrong with the options."""
+    """Every mistake in the options."""
     certificates = [certificate["name"] for certificate in params["certificates"]]
     found = []
     if params["state"] == "present":
@@ -343,34 +342,6 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
         if certificates.count(name) > 1
     ]
     return found + option_problems(params, keep_releases=2)
-
-
-def difference(host: Host, outcome: Outcome, config_dir: Path) -> list[dict[str, str]]:
-    """What changes, file by file, with nothing in it that only HAProxy may read."""
-    found, wanted = outcome.found, outcome.wanted
-    secrets = {*wanted.secrets, *host.store.secrets(found.current)}
-    shown = [
-        (
-            config_dir / name,
-            masked(found.contents.get(name, b"").decode(errors="replace"), secrets),
-            masked(wanted.release.texts.get(name, ""), secrets),
-        )
-        for name in found.files
-    ]
-    shown += [
-        (host.certificates.directory / name, fingerprint(before), fingerprint(wanted.certificates[name]))
-        for name, before in found.certificates.items()
-    ]
-    blocks = [
-        {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
-        for path, before, after in shown
-    ]
-    if outcome.plan.action != "nothing":
-        how = "".join(f"{line}\n" for line in (outcome.plan.action, outcome.plan.reason, *outcome.plan.commands))
-        blocks.append(
-            {"before_header": "HAProxy", "after_header": "HAProxy", "before": "", "after": masked(how, secrets)}
-        )
-    return blocks
 
 
 def host_of(module: Module) -> Host:
@@ -439,7 +410,7 @@ def run(module: Module) -> dict[str, t.Any]:
         "certificates_changed": list(outcome.found.certificates),
     }
     if module.wants_diff:  # texts of megabytes, where there are many services
-        result["diff"] = difference(host, outcome, Path(params["config_dir"]))
+        result["diff"] = diff_blocks(host, outcome)
     return result
 
 

@@ -21,9 +21,7 @@ MOST_WORDS = 64
 BLANKS = " \t\v\f\r"  # of C's isspace; nothing else divides words
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%+=*?!^~()\[\]{}|<>&-]+")
-_BLANK = re.compile(f"[{BLANKS}]+")
-_SPECIAL = re.compile(r"""[\\#'"]""")
-# Python's split() would divide words at some of these too.
+# What quotes, escapes or begins a comment, and what Python's split() could take for a blank.
 _UNUSUAL = re.compile(r"""[\\#'"\x1c-\x1f\x80-\U0010ffff]""")
 _PIECE = re.compile(
     r"""(?P<space>[ \t\v\f\r]+)|(?P<comment>\#)|'(?P<strong>[^']*)'|(?P<quote>")"""
@@ -71,8 +69,8 @@ def split(line: str) -> Words:
     Environment variables stay as they are written, for the process that knows them is another. What HAProxy refuses
     to read is one word to the end of the line.
     """
-    if not _UNUSUAL.search(line):  # nearly all lines, of large configurations
-        return tuple(line.split())
+    if (words := _plain(line)) is not None:  # without a Line for each of them: large configurations have many
+        return words
     try:
         return read(line).words
     except Unreadable as error:
@@ -84,8 +82,8 @@ def read(line: str) -> Line:
 
     Raises Unreadable where HAProxy would.
     """
-    if not _SPECIAL.search(line):
-        return Line(tuple(filter(None, _BLANK.split(line))), len(line))
+    if (plain := _plain(line)) is not None:
+        return Line(plain, len(line))
     words: list[str] = []
     variables: list[str] = []
     word: str | None = None
@@ -111,6 +109,11 @@ def read(line: str) -> Line:
         word is not None and place < len(line),
         tuple(variables),
     )
+
+
+def _plain(line: str) -> Words | None:
+    """The words of a line that has nothing but words and blanks, as nearly all lines do; None of others."""
+    return None if _UNUSUAL.search(line) else tuple(line.split())
 
 
 def _weakly_quoted(line: str, start: int, words: list[str], word: str | None, variables: list[str]) -> tuple[str, int]:

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run changes, or would change, as Ansible shows it with C(--diff)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
+
+if t.TYPE_CHECKING:
+    from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Host, Outcome
+
+
+def diff_blocks(host: Host, outcome: Outcome) -> list[dict[str, str]]:
+    """What changes, file by file, with nothing in it that only HAProxy may read."""
+    found, wanted = outcome.found, outcome.wanted
+    secrets = {*wanted.secrets, *host.store.secrets(found.current)}
+    shown = [
+        (
+            host.store.config_dir / name,
+            masked(found.contents.get(name, b"").decode(errors="replace"), secrets),
+            masked(wanted.release.texts.get(name, ""), secrets),
+        )
+        for name in found.files
+    ]
+    shown += [
+        (host.certificates.directory / name, fingerprint(before), fingerprint(wanted.certificates[name]))
+        for name, before in found.certificates.items()
+    ]
+    blocks = [
+        {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
+        for path, before, after in shown
+    ]
+    if outcome.plan.action != "nothing":
+        how = "".join(f"{line}\n" for line in (outcome.plan.action, outcome.plan.reason, *outcome.plan.commands))
+        blocks.append(
+            {"before_header": "HAProxy", "after_header": "HAProxy", "before": "", "after": masked(how, secrets)}
+        )
+    return blocks
