@@ -334,7 +334,7 @@ def wishes(params: dict[str, t.Any]) -> list[Wish]:
 
 
 def option_errors(params: dict[str, t.Any], wanted: list[Wish]) -> list[Problem]:
-    """Say everything that is wrong with the options."""
+    """Every mistake in the options."""
     found = [problem_of(wish, why) for wish in wanted for why in wish.problems()]
     beside = [key for key, option in SERVER.items() if params[key] not in (None, option.get("default"))]
     if params["servers"] is not None and beside:

@@ -301,7 +301,7 @@ def items(params: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
 
 
 def option_errors(params: dict[str, t.Any]) -> list[Problem]:
-    """Say everything that is wrong with the options, whatever HAProxy has."""
+    """Every mistake in the options, whatever HAProxy has."""
     found = option_problems(params)
     if params["certificates"] is not None:
         beside = [key for key, option in CERTIFICATE.items() if params[key] not in (None, option.get("default"))]

@@ -191,7 +191,7 @@ def wishes(params: dict[str, t.Any]) -> list[Wish]:
 
 
 def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
-    """Say everything that is wrong with the options, as far as the table need not be known for it."""
+    """Every mistake in the options, as far as the table need not be known for it."""
     found = option_problems(params)
     state, where = params["state"], params["where"]
     named = params["key"] is not None or params["entries"] is not None

@@ -244,7 +244,7 @@ PATIENCE = 4
 
 
 def problems(params: dict[str, t.Any]) -> list[Problem]:
-    """Say everything that is wrong with the options."""
+    """Every mistake in the options."""
     found = [
         Problem("ignore_rules", shown(name), f"there is no rule {name}; docs/keepalived-rules.md lists them")
         for name in unknown_rules(params["ignore_rules"])

@@ -209,7 +209,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 
 def mistakes(params: dict[str, t.Any], targets: list[Target]) -> list[Problem]:
-    """Say everything that is wrong with the options."""
+    """Every mistake in the options."""
     found = [
         Problem(name, shown(params[name]), f"{name} must be more than 0")
         for name in ("interval", "timeout", "duration")

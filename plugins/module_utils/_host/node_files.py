@@ -41,7 +41,7 @@ class Wanted:
     owned: Owned
 
     def differences(self) -> list[str]:
-        """Say what is not as wanted, without a word of the content."""
+        """The aspects in which the file on the node differs from the wanted one, without a word of its content."""
         try:
             found = self.path.stat()
             same = self.path.read_bytes() == self.content

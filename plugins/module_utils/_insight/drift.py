@@ -74,7 +74,7 @@ class Loaded:
 
 
 def compare_disk(disk: Disk) -> list[Difference]:
-    """Say what is not as the last run left it."""
+    """The files and links that differ from what the last run left."""
     release, pending = disk.current, disk.journal.pending
     found = []
     if release is None:

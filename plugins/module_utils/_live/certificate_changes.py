@@ -78,7 +78,7 @@ class Wish:
         return Entry(self.name, " ".join((self.options or "").split()), self.sni or ())
 
     def problems(self, now: datetime.datetime) -> list[str]:
-        """Say what is wrong with it, before HAProxy is asked."""
+        """The mistakes in the name, the options and the PEM text, found before HAProxy is asked."""
         texts = (("name", self.name), ("crt_list", self.crt_list), ("options", self.options or ""))
         found = [
             f"{key} holds a line break or another control character." for key, text in texts if _CONTROL.search(text)

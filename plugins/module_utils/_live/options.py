@@ -17,7 +17,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
 
 
 def option_problems(params: dict[str, t.Any], **least: float) -> list[Problem]:
-    """Say what is wrong with the shared options, and with more numbers that have a lower bound."""
+    """The mistakes in the shared options, and in further numbers, given with their lower bounds."""
     return [
         Problem(name, shown(params[name]), f"{params[name]} is too small, it must be at least {bound}")
         for name, bound in {"timeout": 1, **least}.items()

@@ -92,7 +92,7 @@ class Wish:
         return found + [word for option in self.options for word in split(option)]
 
     def problems(self) -> list[str]:
-        """Say what is wrong with it before HAProxy is asked, which takes port 99999 for 34463."""
+        """The mistakes in the request. HAProxy would not find them all: it takes port 99999 for 34463."""
         names = _NAME if self.state == "present" else _PATTERN
         found = [
             f"{key} {value!r} is no name"

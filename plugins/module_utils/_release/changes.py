@@ -131,7 +131,7 @@ class AddServer:
         return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
 
     def missing(self, states: States) -> str | None:
-        """Say what HAProxy does not show."""
+        """What HAProxy's states lack of this change; None when it has been made."""
         state = states.get((self.pool, self.server.name))
         return None if state and (state.address, state.port) == self.server.address else "it is not there"
 
@@ -153,7 +153,7 @@ class RemoveServer:
         remove(session, self.pool, self.name, GOODBYE)
 
     def missing(self, states: States) -> str | None:
-        """Say what HAProxy does not show."""
+        """What HAProxy's states lack of this change; None when it has been made."""
         return "it is still there" if (self.pool, self.name) in states else None
 
 
@@ -193,7 +193,7 @@ class SetServer:
             session.run(command)
 
     def missing(self, states: States) -> str | None:
-        """Say what HAProxy does not show."""
+        """What HAProxy's states lack of this change; None when it has been made."""
         state = states.get((self.pool, self.name))
         if state is None:
             return "it is not there"

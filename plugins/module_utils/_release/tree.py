@@ -88,7 +88,7 @@ def name_problems(names: t.Iterable[str], option: str, reserved: t.Collection[st
 
 
 def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> list[Problem]:
-    """Say everything that is wrong with the files of a release."""
+    """Every mistake in the files of a release."""
     problems = name_problems(files, "files", reserved)
     problems += [
         Problem(f"files[{name!r}]", "", f"the content must be text, not {type(content).__name__}")
