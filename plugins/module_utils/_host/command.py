@@ -8,24 +8,42 @@ from __future__ import annotations
 
 import os
 import subprocess
+import types
 import typing as t
 
 
 class Result(t.NamedTuple):
-    """How a program ended. 127 stands for a program that is not there, as in a shell."""
+    """How a program ended. As in a shell, 127 is a program that is not there, and 124 one that took too long."""
 
     code: int
     stdout: str
     stderr: str
 
 
-def run(command: list[str]) -> Result:
-    """Run a program from the root directory, where systemd runs services, with messages in English."""
+def run(
+    command: t.Sequence[str],
+    *,
+    text: str = "",
+    timeout: float | None = None,
+    environment: t.Mapping[str, str] = types.MappingProxyType({}),
+) -> Result:
+    """Run a program from the root directory, where systemd runs services, with messages in English.
+
+    ``text`` is its standard input, ``timeout`` is in seconds, ``environment`` is added to this process's own.
+    """
     try:
         # run_command is AnsibleModule's, which this room does not know.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            command, cwd="/", env={**os.environ, "LC_ALL": "C.UTF-8"}, capture_output=True, check=False
+            command,
+            input=text.encode(),
+            cwd="/",
+            env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
     except FileNotFoundError:
         return Result(127, "", f"{command[0]}: no such program")
+    except subprocess.TimeoutExpired:
+        return Result(124, "", f"{command[0]} did not end within {timeout:g} s")
     return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.own_links import own_links
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.links import links
 
 RECORD = "/run/keepalived-addresses.json"
 CONFIG = "/etc/keepalived/keepalived.conf"
@@ -78,8 +78,7 @@ def is_owner(statement: Statement) -> bool:
 
 def held() -> t.Iterator[tuple[str, str, str]]:
     """The link, the address with its prefix length, and the bare address. What is on lo is never keepalived's."""
-    output = subprocess.run(["ip", "-json", "address", "show"], check=True, capture_output=True).stdout
-    for link in links(output.decode()):
+    for link in own_links():
         yield from ((link.interface, cidr, cidr.partition("/")[0]) for cidr in link.addresses)
 
 
@@ -92,4 +91,4 @@ def remove(unwanted: set[str]) -> None:
         Path(f"/proc/sys/net/ipv4/conf/{link}/promote_secondaries").write_text("1\n", encoding="ascii")
     sys.stderr.write(f"keepalived left behind: {', '.join(f'{cidr} on {link}' for link, cidr in left)}\n")
     commands = "".join(f"address delete {cidr} dev {link}\n" for link, cidr in left)
-    subprocess.run(["ip", "-force", "-batch", "-"], input=commands.encode(), check=False)
+    sys.stderr.write(run(["ip", "-force", "-batch", "-"], text=commands).stderr)

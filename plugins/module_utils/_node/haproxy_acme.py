@@ -22,7 +22,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import sys
 import typing as t
 
@@ -40,7 +39,7 @@ def main(verb: str = "", *words: str) -> None:
     os.umask(0o077)
     try:
         run(verb, words)
-    except (LbforgeError, OSError, subprocess.SubprocessError) as error:
+    except (LbforgeError, OSError) as error:
         raise SystemExit(f"haproxy-acme: {error}") from None
 
 

@@ -30,8 +30,8 @@ class Link:
         return tuple(cidr.partition("/")[0] for cidr in self.addresses)
 
 
-def links(text: str) -> tuple[Link, ...]:
-    """The links of ``ip -json address``, without lo: what is there cannot be reached from outside."""
+def links(text: str, *, loopback: bool = False) -> tuple[Link, ...]:
+    """The links of ``ip -json address``; without lo, since what is there cannot be reached from outside."""
     with answer_of(lambda: "iproute2", "ip -json address"):
         shown: list[Fields[t.Any]] = [Fields(link) for link in json.loads(text or "[]") if link]
         return tuple(
@@ -46,7 +46,7 @@ def links(text: str) -> tuple[Link, ...]:
                 parent=link.get("link") or "",
             )
             for link in shown
-            if "LOOPBACK" not in link["flags"]
+            if loopback or "LOOPBACK" not in link["flags"]
         )
 
 

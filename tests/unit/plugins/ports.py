@@ -13,14 +13,14 @@ import socket
 
 # Below those that Linux gives to clients (ip_local_port_range), and a part for each process of pytest-xdist, so that
 # nobody else takes a port between its choice and its bind.
-FIRST, LAST, WORKERS = 10_000, 20_000, 8
+FIRST, LAST = 10_000, 30_000
 GIVEN: set[int] = set()
 
 
 def free_port() -> int:
     """A port that no address of this machine has, and that this process has not given away before."""
-    size = (LAST - FIRST) // WORKERS
-    first = FIRST + size * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % WORKERS)
+    size = (LAST - FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = FIRST + size * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     for port in random.sample(range(first, first + size), size):
         if port not in GIVEN and is_free(port):
             GIVEN.add(port)

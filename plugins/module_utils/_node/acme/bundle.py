@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-import subprocess
 import tempfile
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import PemError, certificates
 
@@ -84,6 +84,5 @@ class Bundle:
 
 def openssl(*words: str, text: t.Sequence[str] = ()) -> str | None:
     """What openssl answers; nothing if it fails. Keys go in by standard input."""
-    command = ["openssl", *words]
-    result = subprocess.run(command, input="".join(text), capture_output=True, text=True, check=False, timeout=30)
-    return result.stdout if result.returncode == 0 else None
+    result = run(["openssl", *words], text="".join(text), timeout=30)
+    return result.stdout if result.code == 0 else None

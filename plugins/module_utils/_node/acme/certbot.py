@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
-import subprocess
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings, Wanted
 
 # What certbot keeps of an account: its server, the path there, a number, and one of three files.
 _ACCOUNT = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.~-]*)+/(meta|private_key|regr)\.json")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATIENCE = 900.0  # seconds for an order
 
 
 class Certbot:
@@ -37,14 +37,11 @@ class Certbot:
         # What is ordered is decided here, on one node; certbot's own timer must not order on another.
         only = ["--force-renewal", "--renew-with-new-domains", "--no-autorenew", "--no-directory-hooks"]
         command = [self.command[0], "certonly", *only, *words, *self.command[1:]]
-        environment = {**os.environ, "PATH": _PATH, "LC_ALL": "C.UTF-8"}
         try:
-            result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
-        except subprocess.TimeoutExpired:
-            return "certbot did not come to an end in 900 s"
+            result = run(command, timeout=_PATIENCE, environment={"PATH": _PATH})
         except OSError as error:
             return str(error)
-        return (reason(result.stdout + result.stderr) or "certbot failed") if result.returncode else ""
+        return (reason(result.stdout + result.stderr) or "certbot failed") if result.code else ""
 
     def account(self) -> dict[str, str]:
         """The account goes with the certificate, so that whoever renews is the same customer."""

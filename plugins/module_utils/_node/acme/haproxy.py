@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 import time
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.bundle import Bundle
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings
@@ -70,10 +70,10 @@ class HAProxy:
         return ""
 
     def reload(self, path: pathlib.Path, bundle: Bundle, why: str) -> str:
-        result = subprocess.run(["systemctl", "reload", "haproxy"], capture_output=True, text=True, check=False)
+        result = run(["systemctl", "reload", "haproxy"])
         deadline = time.monotonic() + RELOAD
         while self.shows(path) != bundle.sha1:
-            if result.returncode or time.monotonic() > deadline:
+            if result.code or time.monotonic() > deadline:
                 raise Refused(
                     f"{path} is written, but HAProxy serves another certificate: it took neither a new one ({why})"
                     f" nor a reload {' '.join(result.stderr.split())}".rstrip()

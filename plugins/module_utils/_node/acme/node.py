@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import pathlib
-import subprocess
 import time
 import typing as t
 
@@ -100,7 +99,7 @@ class Node:
             for step in (self.give, functools.partial(self.renew, peers=peers, patience=patience)):
                 try:
                     step(wanted)
-                except (Refused, OSError, subprocess.SubprocessError) as error:
+                except (Refused, OSError) as error:
                     failures.append(f"{wanted.name}: {error}")
         if failures:
             raise Refused("\n".join(failures))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-import subprocess
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import places
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Peer, Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed
@@ -35,13 +35,8 @@ class Link:
             *("-oBatchMode=yes", "-oConnectTimeout=5", "-oServerAliveInterval=5", "-oLogLevel=ERROR"),
             *("-oUpdateHostKeys=no", f"haproxy-acme@{self.peer.address}", verb),
         ]
-        try:
-            result = subprocess.run(
-                command, input=json.dumps(message), capture_output=True, text=True, check=False, timeout=DELIVERY + 20
-            )
-        except subprocess.TimeoutExpired:
-            raise Refused(f"{self.peer.name} does not answer") from None
-        if result.returncode:
+        result = run(command, text=json.dumps(message), timeout=DELIVERY + 20)
+        if result.code:
             raise Refused(f"{self.peer.name} does not answer: {' '.join(result.stderr.split()) or 'ssh failed'}")
         return result.stdout
 
@@ -64,9 +59,9 @@ def identity(node: str) -> dict[str, t.Any]:
     """The key that this node shows to its peers, and those by which they know it."""
     key = places.SETTINGS / "key"
     if not key.exists():
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"haproxy-acme@{node}", "-f", str(key)], check=True
-        )
+        made = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"haproxy-acme@{node}", "-f", str(key)])
+        if made.code:
+            raise Refused(f"{key} cannot be made: {' '.join(made.stderr.split())}")
     return {
         "node": node,
         "key": public(key.with_suffix(".pub").read_text()),

@@ -12,11 +12,10 @@ import json
 import pathlib
 import shlex
 import socket
-import subprocess
-import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import places
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.own_links import own_links
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,21 +84,15 @@ class Settings:
 
     @property
     def holds_vip(self) -> bool:
-        """Whether the kernel has the address. Binding it would not tell: HAProxy's nodes may bind what is elsewhere."""
-        held = json.loads(subprocess.check_output(["ip", "-json", "address", "show"], timeout=10))
-        return any(
-            ipaddress.ip_address(address["local"]) == vip
-            for vip in addresses(self.vip)
-            for link in held
-            for address in link.get("addr_info", ())
-            if "local" in address
-        )
+        """Whether this node has the address."""
+        held = {address for link in own_links(loopback=True) for address in link.bare}
+        return not held.isdisjoint(addresses(self.vip))
 
 
-def addresses(host: str) -> list[t.Any]:
+def addresses(host: str) -> list[str]:
     """The addresses of a host, which may be one itself."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return [str(ipaddress.ip_address(str(entry[4][0]).partition("%")[0])) for entry in found]
