@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: failover_budget
-short_description: Tell for how many seconds a fault takes a virtual address away
+short_description: Compute for how many seconds a fault takes a virtual address away
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:

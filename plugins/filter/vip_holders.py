@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: vip_holders
-short_description: Tell from all nodes' views who holds which virtual address
+short_description: Find the holder of each virtual address from the views of all nodes
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -26,7 +26,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Say where the virtual addresses are
+- name: Show where the virtual addresses are
   ansible.builtin.debug:
     msg: "{{ views | lbforge.haproxy.vip_holders | map(attribute='sentence') }}"
   vars:

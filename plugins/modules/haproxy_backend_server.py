@@ -15,7 +15,7 @@ description:
   - Makes servers ready, drains them or puts them into maintenance, changes their weight, address or limit, adds and
     removes them, and waits until their sessions are gone or their checks have passed.
   - Takes one server, many servers, or patterns. Thousands are changed in a second.
-  - What runs is compared with what is wished, and only what differs is sent. Afterwards it is read again, and what
+  - What runs is compared with what is wanted, and only what differs is sent. Afterwards it is read again, and what
     HAProxy took but did not do is an error.
   - A server that is missing is an error, and so is everything that HAProxy refuses. Each error names its item, and the
     other items are done all the same.
@@ -288,11 +288,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.server_chang
     POLICIES,
     STATES,
     Change,
+    Desired,
     Found,
     Outcome,
     Settings,
     Waiting,
-    Wish,
     carry_out,
     noted,
     plan,
@@ -323,26 +323,28 @@ WAITING: dict[str, dict[str, t.Any]] = {
 }
 
 
-def wishes(params: dict[str, t.Any]) -> list[Wish]:
+def desired_servers(params: dict[str, t.Any]) -> list[Desired]:
     """The items, or the one server that is named directly."""
     if params["servers"] is None:
         items = [("server", params)]
     else:
         items = [(f"servers[{index}]", item) for index, item in enumerate(params["servers"])]
     given = [(path, {key: item[key] for key in ("backend", "name", *SERVER)}) for path, item in items]
-    return [Wish(path, **{**item, "options": tuple(item["options"])}) for path, item in given]
+    return [Desired(path, **{**item, "options": tuple(item["options"])}) for path, item in given]
 
 
-def option_errors(params: dict[str, t.Any], wanted: list[Wish]) -> list[Problem]:
+def option_errors(params: dict[str, t.Any], wanted: list[Desired]) -> list[Problem]:
     """Every mistake in the options."""
-    found = [problem_of(wish, why) for wish in wanted for why in wish.problems()]
+    found = [problem_of(desired, why) for desired in wanted for why in desired.problems()]
     beside = [key for key, option in SERVER.items() if params[key] not in (None, option.get("default"))]
     if params["servers"] is not None and beside:
         found.append(Problem(beside[0], "", "It goes into the items of servers, not beside them"))
     return found + option_problems(params, wait_timeout=0, wait_interval=0.05)
 
 
-def planned(wanted: list[Wish], found: Found, path: str | None, check_mode: bool) -> tuple[list[Change], list[Problem]]:
+def planned(
+    wanted: list[Desired], found: Found, path: str | None, check_mode: bool
+) -> tuple[list[Change], list[Problem]]:
     """Plan, by the ledger if there is one, and note what is planned: a run that is cut off is to be undone, too."""
     if path is None:
         return plan(wanted, found)
@@ -378,7 +380,7 @@ def report(change: Change, outcome: Outcome | None, stats: ServerStats | None) -
 def run(module: Module) -> dict[str, t.Any]:
     """Change the servers and return the result."""
     params = module.params
-    wanted = wishes(params)
+    wanted = desired_servers(params)
     if problems := option_errors(params, wanted):
         raise ProblemsError(problems)
     client = RuntimeClient(params["socket"], params["timeout"])
@@ -390,7 +392,7 @@ def run(module: Module) -> dict[str, t.Any]:
     if not module.check_mode:
         outcomes = carry_out(client, changes, waiting)
     problems += [outcome.problem for outcome in outcomes if outcome and outcome.error]
-    order = {wish.path: index for index, wish in enumerate(wanted)}
+    order = {desired.path: index for index, desired in enumerate(wanted)}
     problems.sort(key=lambda problem: order[problem.path])
     servers = [
         report(change, outcome, outcome.stats if outcome else found.stats.get(change.key))

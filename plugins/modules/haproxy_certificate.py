@@ -259,7 +259,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.certificate_changes import (
     KINDS,
     Change,
-    Wish,
+    Desired,
     carry_out,
     plan,
 )
@@ -316,7 +316,7 @@ def option_errors(params: dict[str, t.Any]) -> list[Problem]:
     return found
 
 
-def wish(item: dict[str, t.Any]) -> Wish:
+def desired_file(item: dict[str, t.Any]) -> Desired:
     """An item with its file read."""
     content = item["content"] or ""
     if item["src"] and item["state"] == "present":
@@ -324,7 +324,7 @@ def wish(item: dict[str, t.Any]) -> Wish:
             content = Path(item["src"]).read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise LbforgeError(f"Cannot read {item['src']}: {error.strerror}.") from error
-    return Wish(
+    return Desired(
         name=item["name"],
         kind=item["kind"],
         present=item["state"] == "present",
@@ -340,7 +340,7 @@ def wish(item: dict[str, t.Any]) -> Wish:
 
 def report(path: str, change: Change, now: datetime.datetime) -> dict[str, t.Any]:
     """What was done with an item, or would be in check mode."""
-    wanted = change.wish
+    wanted = change.desired
     result = {"path": path, "name": wanted.name, "changed": change.needed, "swapped": bool(change.action)}
     if wanted.present and wanted.kind == "cert":
         result.update(facts(certificates(wanted.content)[0], now))
@@ -367,10 +367,10 @@ def alone(params: dict[str, t.Any]) -> Iterator[None]:
         yield
 
 
-def settle(client: RuntimeClient, wished: Wish, now: datetime.datetime, *, check_mode: bool) -> Change:
-    """Compare a wish with what is, and make it true."""
+def settle(client: RuntimeClient, desired: Desired, now: datetime.datetime, *, check_mode: bool) -> Change:
+    """Compare what is wanted with what is, and make it true."""
     with client.session() as session:
-        change = plan(session, wished, now)
+        change = plan(session, desired, now)
         if change.needed and not check_mode:
             carry_out(session, change)
     return change
@@ -389,7 +389,7 @@ def run(module: Module) -> dict[str, t.Any]:
     with nullcontext() if check_mode else alone(params):
         for path, item in items(params).items():
             try:
-                changes[path] = settle(client, wish(item), now, check_mode=check_mode)
+                changes[path] = settle(client, desired_file(item), now, check_mode=check_mode)
             except LbforgeError as error:
                 problems.append(Problem(path, "", str(error), name=item["name"]))
     made = {path: change for path, change in changes.items() if change.needed}
@@ -398,17 +398,17 @@ def run(module: Module) -> dict[str, t.Any]:
         "certificates": [report(path, change, now) for path, change in changes.items()],
         "diff": [
             {
-                "before_header": change.wish.name,
-                "after_header": change.wish.name,
+                "before_header": change.desired.name,
+                "after_header": change.desired.name,
                 "before": change.before,
                 "after": change.after,
             }
             for change in made.values()
         ],
     }
-    replaced = [(path, change.wish) for path, change in made.items() if change.wish.kind != "cert"]
-    for path, wished in replaced[:1]:
-        module.warn_of(Problem(path, "", RELOAD_SOON, name=wished.name))
+    replaced = [(path, change.desired) for path, change in made.items() if change.desired.kind != "cert"]
+    for path, desired in replaced[:1]:
+        module.warn_of(Problem(path, "", RELOAD_SOON, name=desired.name))
     if problems:
         raise ProblemsError(problems, **result)
     return result

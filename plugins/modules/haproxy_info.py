@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: haproxy_info
-short_description: Tell what a running HAProxy does, and whether that is what it should do
+short_description: Gather the state of a running HAProxy, and where it differs from its configuration
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -91,7 +91,7 @@ EXAMPLES = r"""
     gather: [drift]
   register: haproxy
 
-- name: Say what
+- name: Show the differences
   ansible.builtin.debug:
     msg: "{{ haproxy.drift.differences | map(attribute='sentence') }}"
   when: not haproxy.drift.in_sync

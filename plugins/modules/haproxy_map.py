@@ -197,13 +197,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.pattern_chan
     DiskFile,
     Plan,
     carry_out,
+    desired_entries,
     find,
     lines_of,
     planned,
     read_live,
     refusals,
     text_of,
-    wishes,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
@@ -261,7 +261,7 @@ def run(module: Module) -> dict[str, t.Any]:
     params = module.params
     if params["entries_file"]:
         params["entries"] = read_json(params["entries_file"])
-    wanted, problems = wishes(params["kind"], params["entries"], params["state"])
+    wanted, problems = desired_entries(params["kind"], params["entries"], params["state"])
     module.show_instead(entries=f"({len(wanted)} entries)")
     if problems := problems + option_problems(params):
         raise ProblemsError(problems)

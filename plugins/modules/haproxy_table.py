@@ -152,8 +152,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables import (
     Change,
+    Desired,
     Value,
-    Wish,
     carry_out,
     clear,
     compare,
@@ -181,12 +181,13 @@ ARGUMENTS = {
 }
 
 
-def wishes(params: dict[str, t.Any]) -> list[Wish]:
+def desired_entries(params: dict[str, t.Any]) -> list[Desired]:
     """The entries that the options name."""
     if params["key"] is not None:
-        return [Wish("key", params["key"], params["data"])]
+        return [Desired("key", params["key"], params["data"])]
     return [
-        Wish(f"entries[{number}]", entry["key"], entry["data"]) for number, entry in enumerate(params["entries"] or [])
+        Desired(f"entries[{number}]", entry["key"], entry["data"])
+        for number, entry in enumerate(params["entries"] or [])
     ]
 
 
@@ -221,7 +222,7 @@ def change(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> t
         path = "where" if params["where"] else "table"
         changes = [Change(path, entry.key, entry.data, None) for entry in entries]
     else:
-        changes, problems = compare(session, table, wishes(params), params["state"])
+        changes, problems = compare(session, table, desired_entries(params), params["state"])
         problems += [] if check_mode else carry_out(session, table, changes)
     failed = {(problem.path, problem.name) for problem in problems}
     return [change for change in changes if (change.path, change.key) not in failed], problems

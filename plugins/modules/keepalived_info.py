@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: keepalived_info
-short_description: Tell what keepalived does on a node, and which virtual addresses the node has
+short_description: Gather the state of keepalived and the virtual addresses of a node
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:

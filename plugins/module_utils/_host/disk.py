@@ -87,7 +87,7 @@ def tidy(directory: Path, prefix: str = NEW) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Say which file an error is about: a full disk shows when the file is open, and then the system names none."""
+    """Name the file that an error is about: a full disk shows when the file is open, and then the system names none."""
     try:
         yield
     except OSError as error:

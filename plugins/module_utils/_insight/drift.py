@@ -114,7 +114,7 @@ def _without_link(directory: str, name: str, is_there: bool) -> Difference:
 
 
 def compare_worker(current: Release | None, running: Release | None, pid: int, description: str) -> list[Difference]:
-    """Say whether the worker runs what is on the disk."""
+    """Compare what the worker runs with what is on the disk."""
     if current is None or (running is not None and running.id == current.id):
         return []
     runs = f"release {running.id}" if running else f"'{description}', which is no release that is kept here"

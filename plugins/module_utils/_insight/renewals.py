@@ -47,22 +47,22 @@ def troubles(hosts: t.Mapping[str, Data], now: float) -> list[Trouble]:
 
     ``hosts`` has what ``haproxy-acme status`` says on each node; ``now`` is in seconds since 1970.
     """
-    told: dict[str, dict[str, Data]] = {}
-    for host, answer in hosts.items():
-        for name, said in answer["certificates"].items():
-            told.setdefault(name, {})[host] = said
-    found = [trouble for name, by_host in told.items() for trouble in _Certificate(name, by_host, now).troubles()]
+    answers: dict[str, dict[str, Data]] = {}
+    for host, status in hosts.items():
+        for name, said in status["certificates"].items():
+            answers.setdefault(name, {})[host] = said
+    found = [trouble for name, by_host in answers.items() for trouble in _Certificate(name, by_host, now).troubles()]
     # What nobody has comes before what has few days left.
     return sorted(found, key=lambda each: (each.days is not None, each.days or 0, each.name, each.what, each.hosts))
 
 
 class _Certificate:
-    """What all nodes tell of one certificate."""
+    """What all nodes say of one certificate."""
 
-    def __init__(self, name: str, told: dict[str, Data], now: float) -> None:
+    def __init__(self, name: str, answers: dict[str, Data], now: float) -> None:
         self.name = name
-        self.told = told
-        newest = max(told.values(), key=_age)
+        self.answers = answers
+        newest = max(answers.values(), key=_age)
         self.age = _age(newest)
         self.names = tuple(newest["domains"])
         self.days = days_until(newest["not_after"], now) if "not_after" in newest else None
@@ -71,13 +71,13 @@ class _Certificate:
         failed = self._failures()
         what = "ORDER FAILED" if self.days is None else "RENEWAL FAILED"
         for reason, hosts in failed.items():
-            tried = max(self.told[host]["last_attempt"] for host in hosts)
+            tried = max(self.answers[host]["last_attempt"] for host in hosts)
             yield self._trouble(what, hosts, tried=tried, reason=reason)
         if self.days is not None:
             for reason, hosts in self._missing().items():
                 yield self._trouble("NOT DELIVERED", hosts, reason=reason)
         elif not failed:
-            yield self._trouble("NEVER ORDERED", list(self.told))
+            yield self._trouble("NEVER ORDERED", list(self.answers))
 
     def _trouble(self, what: str, hosts: list[str], tried: str = "", reason: str = "") -> Trouble:
         return Trouble(what, self.name, self.names, tuple(hosts), self.days, tried, reason)
@@ -85,23 +85,23 @@ class _Certificate:
     def _failures(self) -> dict[str, list[str]]:
         """The nodes by why they failed. What failed before another node had success is over."""
         success = max(
-            (said["last_attempt"] for said in self.told.values() if said.get("last_result") == "ok"), default=""
+            (said["last_attempt"] for said in self.answers.values() if said.get("last_result") == "ok"), default=""
         )
         failures: dict[str, list[str]] = {}
-        for host, said in self.told.items():
+        for host, said in self.answers.items():
             if said.get("last_result") == "failed" and said["last_attempt"] > success:
                 failures.setdefault(shorten(said["last_error"]), []).append(host)
         return failures
 
     def _missing(self) -> dict[str, list[str]]:
-        """The nodes that have not got the newest, by why. Those that do not answer are told of by whoever sent it."""
+        """The nodes that have not got the newest, by why. Those that do not answer are named by whoever sent it."""
         refused: dict[str, str] = {}
-        for said in self.told.values():
+        for said in self.answers.values():
             if _age(said) == self.age:
                 refused.update(said.get("undelivered", {}))
-        lacking = [host for host, said in self.told.items() if _age(said) < self.age]
+        lacking = [host for host, said in self.answers.items() if _age(said) < self.age]
         missing: dict[str, list[str]] = {}
-        for host in [*lacking, *sorted(refused.keys() - self.told.keys())]:
+        for host in [*lacking, *sorted(refused.keys() - self.answers.keys())]:
             missing.setdefault(shorten(refused.get(host, "")), []).append(host)
         return missing
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wishes of a certificate to what changes: in its file, in a crt-list, and in the HAProxy that runs.
+"""From what a user wants of a certificate to what changes: in its file, in a crt-list, and in the HAProxy that runs.
 
 Everything is judged before anything is touched. Then each file is written first, and put back when HAProxy refuses, so
 that a reload always finds what runs.
@@ -46,7 +46,7 @@ _NO_WORD = re.compile(r"[\s\[\]#]")
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """What should be loaded. With ``sni`` and ``options`` None any entry of the crt-list will do."""
 
     name: str
@@ -155,9 +155,9 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be done for a wish, and both sides of it in words, of which none is secret."""
+    """What is to be done, and both sides of it in words, of which none is secret."""
 
-    wish: Wish
+    desired: Desired
     action: str  # with what is loaded: create, swap, delete, or nothing
     file: FileChange | None
     list_file: FileChange | None
@@ -178,37 +178,41 @@ class Change:
 # Comparing
 
 
-def plan(session: Session, wish: Wish, now: datetime.datetime) -> Change:
-    """Compare a wish with what is. One error says everything that is in its way."""
-    require("certificates" if wish.kind == "cert" else "ca files", session.version)
-    _raise(wish.problems(now))
-    known = certificates.listing(session, wish.ssl).paths
-    found = certificates.shown(session, wish.name, wish.ssl) if wish.name in known else None
-    file = _file(wish) if wish.persist else None
-    list_file = _list_file(wish)
-    entries = _entries(session, wish, list_file)
-    action = _action(wish, found, file)
-    problems = _place_problems(wish, found, known)
-    if wish.present and action and (why := certificates.obstacle(session, wish.name, wish.content, wish.ssl)):
+def plan(session: Session, desired: Desired, now: datetime.datetime) -> Change:
+    """Compare what is wanted with what is. One error says everything that is in its way."""
+    require("certificates" if desired.kind == "cert" else "ca files", session.version)
+    _raise(desired.problems(now))
+    known = certificates.listing(session, desired.ssl).paths
+    found = certificates.shown(session, desired.name, desired.ssl) if desired.name in known else None
+    file = _file(desired) if desired.persist else None
+    list_file = _list_file(desired)
+    entries = _entries(session, desired, list_file)
+    action = _action(desired, found, file)
+    problems = _place_problems(desired, found, known)
+    if (
+        desired.present
+        and action
+        and (why := certificates.obstacle(session, desired.name, desired.content, desired.ssl))
+    ):
         problems.append(f"It cannot be loaded: {why}")
     stored = (list_file.before or "", list_file.after or "") if list_file else ("", "")
     problems += [
-        f"The crt-list {wish.crt_list} cannot be changed at run time: {why}. Change its file, and reload."
+        f"The crt-list {desired.crt_list} cannot be changed at run time: {why}. Change its file, and reload."
         for before, after in (entries, stored)
         if (why := crtlists.reload_reason(crtlists.parse_text(before), crtlists.parse_text(after)))
     ]
     _raise(problems)
     loaded = _loaded(found)
     return Change(
-        wish,
+        desired,
         action,
         file,
         list_file,
         entries,
-        before=loaded + _stored(file, before=True) + _listed(wish, entries[0], stored[0]),
-        after=(_wanted(wish) if action else loaded)
+        before=loaded + _stored(file, before=True) + _listed(desired, entries[0], stored[0]),
+        after=(_wanted(desired) if action else loaded)
         + _stored(file, before=False)
-        + _listed(wish, entries[1], stored[1]),
+        + _listed(desired, entries[1], stored[1]),
     )
 
 
@@ -217,80 +221,80 @@ def _raise(problems: list[str]) -> None:
         raise CertificateError(" ".join(dict.fromkeys(problems)))
 
 
-def _action(wish: Wish, found: File | None, file: FileChange | None) -> str:
-    if not wish.present:
+def _action(desired: Desired, found: File | None, file: FileChange | None) -> str:
+    if not desired.present:
         return "delete" if found else ""
     if found is None:
         return "create"
     # HAProxy shows only names of the chain: what the file had may be loaded in the place of what it gets.
     is_other = file is not None and file.before != file.after
-    return "swap" if is_other or not certificates.holds(found, wish.content, wish.ssl) else ""
+    return "swap" if is_other or not certificates.holds(found, desired.content, desired.ssl) else ""
 
 
-def _place_problems(wish: Wish, found: File | None, known: t.Sequence[str]) -> list[str]:
-    if wish.crt_list:
+def _place_problems(desired: Desired, found: File | None, known: t.Sequence[str]) -> list[str]:
+    if desired.crt_list:
         return []
-    if found and not wish.present and found.status == "Used":
-        return ["It is in use. Say with crt_list where, or take it out of the configuration first."]
-    if found or not wish.present:
+    if found and not desired.present and found.status == "Used":
+        return ["It is in use. Name the list in crt_list, or take it out of the configuration first."]
+    if found or not desired.present:
         return []
     said = (
         "The configuration that runs does not name it, so nothing would use it.",
-        did_you_mean(wish.name, known),
+        did_you_mean(desired.name, known),
         "Use the name in the configuration, say with crt_list which list takes it, or configure it first.",
     )
     return [" ".join(filter(None, said))]
 
 
-def _file(wish: Wish) -> FileChange:
-    wanted = pem.normalised(wish.content) if wish.present else None
+def _file(desired: Desired) -> FileChange:
+    wanted = pem.normalised(desired.content) if desired.present else None
 
     def after(before: str | None) -> str | None:
         same = before is not None and wanted is not None and pem.normalised(before) == wanted
         return before if same else wanted
 
-    return FileChange.of(wish.path, after, 0o600 if wish.kind == "cert" else None)
+    return FileChange.of(desired.path, after, 0o600 if desired.kind == "cert" else None)
 
 
-def _list_file(wish: Wish) -> FileChange | None:
+def _list_file(desired: Desired) -> FileChange | None:
     """The file of the crt-list. A directory is a list, too, without any file but the certificates."""
-    if not wish.crt_list or not wish.persist or Path(wish.crt_list).is_dir():
+    if not desired.crt_list or not desired.persist or Path(desired.crt_list).is_dir():
         return None
-    path = Path(wish.crt_list).resolve()
+    path = Path(desired.crt_list).resolve()
     store = ReleaseStore(path.parent.parent.parent)
     if path.parent.parent == store.releases and store.pointer.is_symlink():
         raise CertificateError(
-            f"{wish.crt_list} belongs to a release that haproxy_config manages, and is replaced with it. Change it"
+            f"{desired.crt_list} belongs to a release that haproxy_config manages, and is replaced with it. Change it"
             " there, or set persist: false for a change that lasts until the next reload."
         )
     if not path.is_file():
         raise CertificateError(
-            f"There is no file {wish.crt_list} on this host, so the entry would be lost at the next reload; with"
+            f"There is no file {desired.crt_list} on this host, so the entry would be lost at the next reload; with"
             " persist: false no file is touched."
         )
-    return FileChange.of(path, lambda text: _edited(wish, text or ""))
+    return FileChange.of(path, lambda text: _edited(desired, text or ""))
 
 
-def _edited(wish: Wish, text: str) -> str:
-    if not wish.present:
-        return crtlists.without(text, wish.name)
-    if wish.entry is None and crtlists.entries_of(crtlists.parse_text(text), wish.name):
+def _edited(desired: Desired, text: str) -> str:
+    if not desired.present:
+        return crtlists.without(text, desired.name)
+    if desired.entry is None and crtlists.entries_of(crtlists.parse_text(text), desired.name):
         return text
-    return crtlists.with_entry(text, wish.entry or Entry(wish.name))
+    return crtlists.with_entry(text, desired.entry or Entry(desired.name))
 
 
-def _entries(session: Session, wish: Wish, list_file: FileChange | None) -> tuple[str, str]:
-    if not wish.crt_list:
+def _entries(session: Session, desired: Desired, list_file: FileChange | None) -> tuple[str, str]:
+    if not desired.crt_list:
         return "", ""
-    running = crtlists.running(session, wish.crt_list)
+    running = crtlists.running(session, desired.crt_list)
     text = crtlists.as_text(running)
-    own = crtlists.entries_of(running, wish.name)
-    if wish.present and wish.entry and len(own) == 1 and own[0].serves(wish.entry):
+    own = crtlists.entries_of(running, desired.name)
+    if desired.present and desired.entry and len(own) == 1 and own[0].serves(desired.entry):
         # HAProxy does not show all options; then those that it shows have to be among those in the file.
-        shown, wanted = set(own[0].options.split()), set(wish.entry.options.split())
+        shown, wanted = set(own[0].options.split()), set(desired.entry.options.split())
         if shown == wanted or (shown <= wanted and list_file is not None and not list_file.needed):
             return text, text
-    return text, _edited(wish, text)
+    return text, _edited(desired, text)
 
 
 def _loaded(found: File | None) -> str:
@@ -301,12 +305,12 @@ def _loaded(found: File | None) -> str:
     return "".join(lines)
 
 
-def _wanted(wish: Wish) -> str:
-    if not wish.present:
+def _wanted(desired: Desired) -> str:
+    if not desired.present:
         return ""
-    chain = pem.certificates(wish.content)[: 1 if wish.kind == "cert" else None]
-    lines = [_line(one.serial, one.not_after.timestamp(), one.sha1) for one in chain if wish.kind != "crl"]
-    for crl in pem.revocation_lists(wish.content) if wish.kind == "crl" else []:
+    chain = pem.certificates(desired.content)[: 1 if desired.kind == "cert" else None]
+    lines = [_line(one.serial, one.not_after.timestamp(), one.sha1) for one in chain if desired.kind != "crl"]
+    for crl in pem.revocation_lists(desired.content) if desired.kind == "crl" else []:
         end = crl.next_update.timestamp() if crl.next_update else 0
         lines.append(_crl_line(crl.last_update.timestamp(), end, len(crl.revoked)))
     return "".join(lines)
@@ -328,12 +332,12 @@ def _stored(file: FileChange | None, *, before: bool) -> str:
     return f"file {file.path}: mode {mode:04o}\n{fingerprint(text.encode(errors='surrogateescape'))}"
 
 
-def _listed(wish: Wish, running: str, stored: str) -> str:
+def _listed(desired: Desired, running: str, stored: str) -> str:
     texts = (("running", running), ("file", stored))
     return "".join(
-        f"{where} {wish.crt_list}: {entry}\n"
+        f"{where} {desired.crt_list}: {entry}\n"
         for where, text in texts
-        for entry in crtlists.entries_of(crtlists.parse_text(text), wish.name)
+        for entry in crtlists.entries_of(crtlists.parse_text(text), desired.name)
     )
 
 
@@ -342,36 +346,36 @@ def _listed(wish: Wish, running: str, stored: str) -> str:
 
 def carry_out(session: Session, change: Change) -> None:
     """Make the change, files first. The caller holds the lock."""
-    if change.wish.present:
+    if change.desired.present:
         _put_in(session, change)
     else:
         _take_out(session, change)
 
 
 def _put_in(session: Session, change: Change) -> None:
-    wish = change.wish
+    desired = change.desired
     with _written(change.file):
         if change.action:
             load = certificates.create if change.action == "create" else certificates.swap
-            load(session, wish.name, wish.content, wish.ssl)
+            load(session, desired.name, desired.content, desired.ssl)
     try:
         _change_entries(session, change)
     except LbforgeError:
         if change.action == "create":  # a reload would load a file that nobody uses, if a directory is the list
-            certificates.delete(session, wish.name, wish.ssl)
+            certificates.delete(session, desired.name, desired.ssl)
             if change.file:
                 change.file.put_back()
         raise
 
 
 def _take_out(session: Session, change: Change) -> None:
-    wish = change.wish
+    desired = change.desired
     _change_entries(session, change)
     if change.action:
         try:
-            certificates.delete(session, wish.name, wish.ssl)
+            certificates.delete(session, desired.name, desired.ssl)
         except LbforgeError as error:
-            where = f"{wish.name} is not in {wish.crt_list} any more, but: " if wish.crt_list else ""
+            where = f"{desired.name} is not in {desired.crt_list} any more, but: " if desired.crt_list else ""
             raise CertificateError(f"{where}{error}") from error
     if change.file:
         change.file.write()  # last, for a start fails on a list that names a missing file
@@ -381,7 +385,7 @@ def _change_entries(session: Session, change: Change) -> None:
     with _written(change.list_file):
         before, after = change.entries
         if before != after:
-            crtlists.apply(session, change.wish.crt_list, before, after)
+            crtlists.apply(session, change.desired.crt_list, before, after)
 
 
 @contextmanager

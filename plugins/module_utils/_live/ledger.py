@@ -31,7 +31,7 @@ class Ledger:
 
     entries: t.Mapping[Key, Entry] = field(default_factory=dict)
 
-    def wished(self, key: Key, asked: str, now: str) -> str:
+    def desired(self, key: Key, asked: str, now: str) -> str:
         """The state to bring a server to that is asked to be ready, drained or in maintenance.
 
         One that was out of service before stays as it is, unless maintenance is asked of one that is drained.

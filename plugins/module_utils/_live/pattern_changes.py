@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wishes of a map or an ACL to what changes in its file and in the HAProxy that runs.
+"""From what a user wants of a map or an ACL to what changes in its file and in the HAProxy that runs.
 
 The same comparison of lines serves both: a file with its comments, and what is loaded.
 """
@@ -81,10 +81,10 @@ class Change:
         }
 
 
-# What the user wishes
+# What the user wants
 
 
-def wishes(kind: str, given: t.Any, state: str) -> tuple[list[Entry], list[Problem]]:
+def desired_entries(kind: str, given: t.Any, state: str) -> tuple[list[Entry], list[Problem]]:
     """Read the option ``entries``: a dictionary, a list of items, or the text of a file. Every mistake is told."""
     items: t.Iterable[tuple[t.Any, t.Any, t.Any]]
     if isinstance(given, str):

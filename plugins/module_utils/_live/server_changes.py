@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wishes of servers to the commands that differ, and their execution.
+"""From what a user wants of servers to the commands that differ, and their execution.
 
 One comparison of ``Settings`` with ``Settings`` gives the commands, the difference that is shown, and after the run the
 proof that HAProxy did what it was told.
@@ -62,7 +62,7 @@ class Settings(t.NamedTuple):
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """An item as the user wrote it; None leaves a setting as it is. Backend and name may be patterns."""
 
     path: str
@@ -168,7 +168,7 @@ class Change:
         return f"its configuration or somebody else set it to {self.before.state}, so it is left alone."
 
 
-def problem_of(item: Wish | Change, why: str) -> Problem:
+def problem_of(item: Desired | Change, why: str) -> Problem:
     """What is to be said of an item, or of a server that it names."""
     return Problem(item.path, "", why, name=f"{item.backend}/{item.name}")
 
@@ -205,51 +205,51 @@ class Found:
         )
 
 
-def plan(wishes: Iterable[Wish], found: Found, ledger: Ledger | None = None) -> tuple[list[Change], list[Problem]]:
-    """Compare wishes with what runs. A server that is missing is a problem unless it should be.
+def plan(wanted: Iterable[Desired], found: Found, ledger: Ledger | None = None) -> tuple[list[Change], list[Problem]]:
+    """Compare what is wanted with what runs. A server that is missing is a problem unless it should be.
 
     With a ledger, what somebody else took out of service stays so.
     """
     changes: list[Change] = []
     problems: list[Problem] = []
     owners: dict[Key, str] = {}
-    for wish in wishes:
+    for desired in wanted:
         try:
-            keys = _matches(wish, found)
+            keys = _matches(desired, found)
         except LbforgeError as error:
-            problems.append(problem_of(wish, str(error)))
+            problems.append(problem_of(desired, str(error)))
             continue
         for key in keys:
-            owner = owners.setdefault(key, wish.path)
+            owner = owners.setdefault(key, desired.path)
             try:
-                if owner != wish.path:
+                if owner != desired.path:
                     raise LbforgeError(f"{owner} is about this server, too.")
-                changes.append(_change(wish, key, found, ledger))
+                changes.append(_change(desired, key, found, ledger))
             except LbforgeError as error:
-                problems.append(Problem(wish.path, "", str(error), name="/".join(key)))
+                problems.append(Problem(desired.path, "", str(error), name="/".join(key)))
     return changes, problems
 
 
-def _matches(wish: Wish, found: Found) -> list[Key]:
-    if not wish.is_pattern:
-        keys = [(wish.backend, wish.name)]
-        if keys[0] in found.servers or wish.state == "absent":
+def _matches(desired: Desired, found: Found) -> list[Key]:
+    if not desired.is_pattern:
+        keys = [(desired.backend, desired.name)]
+        if keys[0] in found.servers or desired.state == "absent":
             return keys
-        if wish.state == "present" and wish.backend in found.backends:
+        if desired.state == "present" and desired.backend in found.backends:
             return keys
     else:
         keys = [
             key
             for key in found.servers
-            if fnmatch.fnmatchcase(key[0], wish.backend) and fnmatch.fnmatchcase(key[1], wish.name)
+            if fnmatch.fnmatchcase(key[0], desired.backend) and fnmatch.fnmatchcase(key[1], desired.name)
         ]
-        if keys or wish.state == "absent":
+        if keys or desired.state == "absent":
             return keys
         raise LbforgeError("No server has a name like this.")
-    if wish.backend not in found.backends:
-        raise LbforgeError(f"There is no such backend.{_meant(wish.backend, found.backends)}")
-    names = [name for backend, name in found.servers if backend == wish.backend]
-    raise LbforgeError(f"There is no such server.{_meant(wish.name, names)}")
+    if desired.backend not in found.backends:
+        raise LbforgeError(f"There is no such backend.{_meant(desired.backend, found.backends)}")
+    names = [name for backend, name in found.servers if backend == desired.backend]
+    raise LbforgeError(f"There is no such server.{_meant(desired.name, names)}")
 
 
 def _meant(name: str, names: Iterable[str]) -> str:
@@ -257,37 +257,37 @@ def _meant(name: str, names: Iterable[str]) -> str:
     return f" {hint}" if hint else ""
 
 
-def _change(wish: Wish, key: Key, found: Found, ledger: Ledger | None) -> Change:
+def _change(desired: Desired, key: Key, found: Found, ledger: Ledger | None) -> Change:
     before = found.settings(key)
     server = path(*key)
-    if wish.state == "absent":
-        commands = [] if before is None else _removal(server, before, wish, found, key)
-        return Change(wish.path, *key, wish.state, before, None, tuple(commands))
+    if desired.state == "absent":
+        commands = [] if before is None else _removal(server, before, desired, found, key)
+        return Change(desired.path, *key, desired.state, before, None, tuple(commands))
     if before is None:
-        added = _added(wish)
+        added = _added(desired)
         address = f"[{added.address}]" if ":" in added.address else added.address
-        commands = addition(found.version, *key, f"{address}:{added.port}", wish.keywords, ready=False)
-        return Change(wish.path, *key, wish.state, before, added, tuple(commands))
-    after = _wished(wish, before, found.servers[key])
-    if ledger is not None and wish.state in TRAFFIC:
-        after = after._replace(state=ledger.wished(key, wish.state, before.state))
-    commands = _commands(server, before, after) + _shutdown(wish, found, key)
-    return Change(wish.path, *key, wish.state, before, after, tuple(commands))
+        commands = addition(found.version, *key, f"{address}:{added.port}", desired.keywords, ready=False)
+        return Change(desired.path, *key, desired.state, before, added, tuple(commands))
+    after = _settled(desired, before, found.servers[key])
+    if ledger is not None and desired.state in TRAFFIC:
+        after = after._replace(state=ledger.desired(key, desired.state, before.state))
+    commands = _commands(server, before, after) + _shutdown(desired, found, key)
+    return Change(desired.path, *key, desired.state, before, after, tuple(commands))
 
 
-def _removal(server: str, before: Settings, wish: Wish, found: Found, key: Key) -> list[str]:
+def _removal(server: str, before: Settings, desired: Desired, found: Found, key: Key) -> list[str]:
     require("dynamic servers", found.version)
     maint = [f"set server {server} state maint"] if before.state != "maint" else []
-    return [*maint, *_shutdown(wish, found, key), f"del server {server}"]
+    return [*maint, *_shutdown(desired, found, key), f"del server {server}"]
 
 
-def _shutdown(wish: Wish, found: Found, key: Key) -> list[str]:
+def _shutdown(desired: Desired, found: Found, key: Key) -> list[str]:
     sessions = found.stats[key].sessions if key in found.stats else 0
-    return [f"shutdown sessions server {path(*key)}"] if wish.shutdown_sessions and sessions else []
+    return [f"shutdown sessions server {path(*key)}"] if desired.shutdown_sessions and sessions else []
 
 
-def _added(wish: Wish) -> Settings:
-    keywords = wish.keywords
+def _added(desired: Desired) -> Settings:
+    keywords = desired.keywords
 
     def number(keyword: str, default: int) -> int:
         words = [value for word, value in zip(keywords, keywords[1:]) if word == keyword]
@@ -296,26 +296,29 @@ def _added(wish: Wish) -> Settings:
     return Settings(
         state="maint" if "disabled" in keywords else "ready",
         weight=number("weight", 1),
-        address=_normal(wish.address or ""),
-        port=wish.port or 0,
+        address=_normal(desired.address or ""),
+        port=desired.port or 0,
         maxconn=number("maxconn", 0),
         check="check" in keywords,
         agent="agent-check" in keywords,
     )
 
 
-def _wished(wish: Wish, before: Settings, server: ServerState) -> Settings:
-    for kind, enabled, known in (("check", wish.check, server.has_check), ("agent", wish.agent, server.has_agent)):
+def _settled(desired: Desired, before: Settings, server: ServerState) -> Settings:
+    for kind, enabled, known in (
+        ("check", desired.check, server.has_check),
+        ("agent", desired.agent, server.has_agent),
+    ):
         if enabled and not known:
             raise LbforgeError(f"It has no {kind} in its configuration, so there is none to enable.")
     wanted: dict[str, t.Any] = {
-        "state": wish.state if wish.state != "present" else None,
-        "weight": None if wish.weight is None else _weight(wish.weight, server.initial_weight),
-        "address": None if wish.address is None else _normal(wish.address),
-        "port": wish.port,
-        "maxconn": wish.maxconn,
-        "check": wish.check,
-        "agent": wish.agent,
+        "state": desired.state if desired.state != "present" else None,
+        "weight": None if desired.weight is None else _weight(desired.weight, server.initial_weight),
+        "address": None if desired.address is None else _normal(desired.address),
+        "port": desired.port,
+        "maxconn": desired.maxconn,
+        "check": desired.check,
+        "agent": desired.agent,
     }
     return before._replace(**{key: value for key, value in wanted.items() if value is not None})
 

@@ -54,7 +54,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """An item as the user wrote it."""
 
     path: str
@@ -112,7 +112,7 @@ def _unword(text: str) -> str:
     return _ESCAPE.sub(byte, text.encode()).decode(errors="replace")
 
 
-# What the user wishes
+# What the user wants
 
 
 def key_problem(kind: str, key: str) -> str:
@@ -174,34 +174,34 @@ def find(session: Session, name: str) -> Table:
     return listed[name]
 
 
-def compare(session: Session, table: Table, wishes: list[Wish], state: str) -> tuple[list[Change], list[Problem]]:
+def compare(session: Session, table: Table, wanted: list[Desired], state: str) -> tuple[list[Change], list[Problem]]:
     """Compare entries with what is wanted of them. What cannot be is a problem, and no change."""
     changes = []
     problems = []
     seen = set()
-    stored = {name: _stores(session, table, name) for name in {name for wish in wishes for name in wish.data}}
-    for wish in wishes:
-        why = wish.problem(table) or "; ".join(filter(None, (stored[name] for name in wish.data)))
-        name = _normal(table.type, wish.key)
+    stored = {name: _stores(session, table, name) for name in {name for desired in wanted for name in desired.data}}
+    for desired in wanted:
+        why = desired.problem(table) or "; ".join(filter(None, (stored[name] for name in desired.data)))
+        name = _normal(table.type, desired.key)
         if not why and name in seen:
             why = "it is listed twice"
         if not why:
             seen.add(name)
             try:
-                before = _entry(session, table, wish.key)
+                before = _entry(session, table, desired.key)
             except LbforgeError as error:
                 why = str(error)
         if why:
-            problems.append(Problem(wish.path, "", why, name=wish.key))
+            problems.append(Problem(desired.path, "", why, name=desired.key))
             continue
         if state == "absent":
             if before is not None:
-                changes.append(Change(wish.path, wish.key, before.data, None))
+                changes.append(Change(desired.path, desired.key, before.data, None))
             continue
-        after: dict[str, Value] = {name: int(value) for name, value in wish.data.items()}
+        after: dict[str, Value] = {name: int(value) for name, value in desired.data.items()}
         relevant = None if before is None else {name: before.data[name] for name in after if name in before.data}
         if relevant != after:
-            changes.append(Change(wish.path, wish.key, relevant, after))
+            changes.append(Change(desired.path, desired.key, relevant, after))
     return changes, problems
 
 

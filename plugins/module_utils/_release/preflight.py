@@ -198,7 +198,7 @@ class Preflight:
                 yield RefusedBind(endpoint, "absent", _no_address(endpoint))
 
     def _owner(self, endpoint: Endpoint, table: _Sockets) -> str:
-        """Say which programs have an address; nothing when it is HAProxy itself."""
+        """The programs that have an address; nothing when it is HAProxy itself."""
         holders = table.holders(endpoint)
         others = [holder for holder in holders if self._own.isdisjoint(pid for pid, _name in holder)]
         if holders and not others:

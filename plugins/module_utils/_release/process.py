@@ -106,7 +106,7 @@ class HAProxy:
             ) from error
 
     def state(self) -> str:
-        """Say whether HAProxy serves now, for the end of an error."""
+        """A sentence on whether HAProxy serves now, for the end of an error."""
         try:
             worker = self.worker()
         except LbforgeError:

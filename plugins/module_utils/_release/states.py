@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a new worker is told of the servers' states: drains, weights and health survive a reload. Pure.
+"""What of the servers' states a new worker starts with: drains, weights and health survive a reload. Pure.
 
 HAProxy Management Guide, section 9.3, "show servers state". HAProxy believes most columns of a state file more than its
-configuration. So only what was set by hand or measured is told; all else comes from the new configuration.
+configuration. So only what was set by hand or measured is carried over; all else comes from the new configuration.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def carried(states: str, before: t.Sequence[Configuration], new: Configuration, 
 
     ``before`` holds the configurations that the old worker may run. A server with another address starts afresh. One
     whose check, or what it passes, changes is felt afresh. A weight set by hand stays until the configuration gives
-    another. Nothing is told of the servers ``without``.
+    another. The servers ``without`` start afresh too.
     """
     servers_before, after = [configured_servers(sections) for sections in before], configured_servers(new)
     lines = states.splitlines()
@@ -92,24 +92,24 @@ def carried(states: str, before: t.Sequence[Configuration], new: Configuration, 
         will_be = after.get(key)
         was = [one for servers in servers_before if (one := servers.get(key))]
         if will_be and key not in without and len(was) == len(before):
-            kept += [" ".join(told[name] for name in COLUMNS) + "\n" for told in _told(row, was, will_be)]
+            kept += [" ".join(state[name] for name in COLUMNS) + "\n" for state in _carried(row, was, will_be)]
     return "".join(kept)
 
 
-def _told(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[Row]:
+def _carried(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[Row]:
     if not all(_is_same_place(one, will_be) for one in was):
         return
     admin = int(row["srv_admin_state"])
-    told = {**row, **{name: value for name, value in _configured(will_be).items() if value != AS_FOUND}}
+    state = {**row, **{name: value for name, value in _configured(will_be).items() if value != AS_FOUND}}
     is_felt_anew = any(one != will_be and _feels(one) != _feels(will_be) for one in was)
     if is_felt_anew and not admin & HAND_BITS and row["srv_uweight"] in {str(one.weight) for one in was}:
         return
     if is_felt_anew or admin & STOPPED_BITS:
-        told.update(UNMEASURED)
+        state.update(UNMEASURED)
     # HAProxy takes a weight set by hand beside the weight of its configuration only. Beside 0 it drops drains.
     if any(one.weight != will_be.weight for one in was):
-        told["srv_iweight"] = "2" if will_be.weight == 1 else "1"
-    yield told
+        state["srv_iweight"] = "2" if will_be.weight == 1 else "1"
+    yield state
 
 
 def _configured(server: Server) -> Row:

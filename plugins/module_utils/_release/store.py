@@ -280,15 +280,15 @@ class ReleaseStore:
         return replace(journal, history=[name for name in journal.history if name in names])
 
     def begin(self, name: str, *, back: bool) -> None:
-        """Say that from now on, and until the proof, HAProxy may run something else than the disk holds."""
+        """Record that from now on, and until the proof, HAProxy may run something else than the disk holds."""
         self._note(replace(self.journal, pending=name, back=back))
 
     def finish(self, name: str, *, back: bool, runtime: Runtime | None) -> None:
-        """Say that HAProxy runs this release, and how it came to."""
+        """Record that HAProxy runs this release, and how it came to."""
         self._note(Journal(_with(self.journal.history, name, back), rolled_back=back, runtime=runtime))
 
     def give_up(self) -> None:
-        """Say that HAProxy runs what it ran before."""
+        """Record that HAProxy runs what it ran before."""
         self._note(replace(self.journal, pending=None, back=False))
 
     def _note(self, journal: Journal) -> None:

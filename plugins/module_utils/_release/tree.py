@@ -75,7 +75,7 @@ class Release:
 
 
 def name_problems(names: t.Iterable[str], option: str, reserved: t.Collection[str] = ()) -> list[Problem]:
-    """Say what is wrong with names of files in an option. They are flat, visible and printable."""
+    """The mistakes in names of files in an option. They are flat, visible and printable."""
     problems = []
     for name in names:
         path = f"{option}[{name!r}]"

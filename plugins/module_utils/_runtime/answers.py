@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell a refusal from a success. Pure; measured with 2.6 and 3.0.
+"""Distinguish a refusal from a success. Pure; measured with 2.6 and 3.0.
 
 HAProxy answers a command it did with an empty line or a sentence, and one it refused with a sentence too. Only
 severities help (``set severity-output number``), and they mislead twice: some setters answer with the same warning in

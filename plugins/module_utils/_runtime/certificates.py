@@ -221,7 +221,7 @@ def delete(session: Session, path: str, kind: str = CERTIFICATE) -> None:
 
 
 def obstacle(session: Session, path: str, pem: str, kind: str = CERTIFICATE) -> str | None:
-    """Say why a PEM cannot be loaded now: its size, or a transaction of somebody else.
+    """The reason why a PEM cannot be loaded now: its size, or a transaction of somebody else.
 
     A transaction for the same file with the same content is what an interrupted run left behind, and in nobody's way.
     """

@@ -100,7 +100,7 @@ def as_text(entries: t.Iterable[Entry]) -> str:
 
 
 def reload_reason(before: t.Sequence[Entry], after: t.Sequence[Entry]) -> str | None:
-    """Say why a change needs a reload; None when it can be made at run time, with new entries put at the end."""
+    """The reason why a change needs a reload; None when it can be made at run time, with new entries put at the end."""
     if before == after:
         return None
     if before[:1] != after[:1]:

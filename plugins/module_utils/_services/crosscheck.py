@@ -166,7 +166,7 @@ def surprise(bind: binds.Bind, other: binds.Bind) -> str:
 
 
 def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -> None:
-    """Says which of a wildcard's connections go elsewhere, where that may not be meant."""
+    """Warn of a wildcard's connections that go elsewhere, where that may not be meant."""
     if bind.takes_from(other):
         winner, loser, how = bind, other, f"takes {{}} from {whose} ({other})"
     elif other.takes_from(bind):

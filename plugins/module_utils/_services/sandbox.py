@@ -43,7 +43,7 @@ def looked_at(keys: t.Iterable[Key]) -> list[str]:
 
 
 def check(values: Data, names: t.Iterable[str], place: Place) -> None:
-    """Say what of these values the sandbox would not allow."""
+    """The parts of these values that the sandbox would not allow."""
     for name in names:
         value = values.get(name)
         if isinstance(value, str):

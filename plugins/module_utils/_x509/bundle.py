@@ -35,7 +35,7 @@ _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNE
 
 
 def bundle_problems(pem: str, hostnames: t.Iterable[str], now: datetime.datetime) -> list[str]:
-    """Say everything that is wrong with a certificate, its key and its chain."""
+    """All mistakes of a certificate, its key and its chain."""
     try:
         chain = certificates(pem)
     except PemError as error:
@@ -59,7 +59,7 @@ def bundle_problems(pem: str, hostnames: t.Iterable[str], now: datetime.datetime
 
 
 def ca_problems(pem: str) -> list[str]:
-    """Say everything that is wrong with a file of authorities. Old ones in it do no harm."""
+    """All mistakes of a file of authorities. Old ones in it do no harm."""
     try:
         found = [] if certificates(pem) else ["There is no certificate in PEM format in it."]
     except PemError as error:
@@ -68,7 +68,7 @@ def ca_problems(pem: str) -> list[str]:
 
 
 def crl_problems(pem: str, now: datetime.datetime) -> list[str]:
-    """Say everything that is wrong with a file of CRLs. With an old one HAProxy refuses every client."""
+    """All mistakes of a file of CRLs. With an old one HAProxy refuses every client."""
     try:
         lists = revocation_lists(pem)
     except PemError as error:

@@ -86,7 +86,7 @@ def load_key(pem: bytes, passphrase: bytes = b"") -> PrivateKey:
 
 
 def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
-    """Tell whether the numbers of an RSA key belong to each other (RFC 8017, 3.2)."""
+    """Whether the numbers of an RSA key belong to each other (RFC 8017, 3.2)."""
     public, below_p, below_q = key.public_numbers, key.p - 1, key.q - 1
     return (
         min(below_p, below_q) > 0
@@ -98,7 +98,7 @@ def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
 
 
 def is_encrypted(pem: bytes) -> bool:
-    """Tell whether a private key has a passphrase, in PKCS #8 or in the older form of OpenSSL."""
+    """Whether a private key has a passphrase, in PKCS #8 or in the older form of OpenSSL."""
     return b"ENCRYPTED" in _key_block(pem)
 
 
@@ -130,7 +130,7 @@ def belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Tell whether the issuer's key really made the signature, not only whether the names agree."""
+    """Whether the issuer's key really made the signature; names that agree are not enough."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
@@ -186,7 +186,7 @@ def differences(
     now: datetime.datetime,
     renew_before: datetime.timedelta | None = None,
 ) -> list[str]:
-    """Say by meaning why a certificate is not, or no longer, the one that is wanted."""
+    """The reason, by meaning, why a certificate is not, or no longer, the one that is wanted."""
     reasons = []
     subject = _subject(wanted)
     if certificate.subject != subject:
@@ -221,7 +221,7 @@ def facts(certificate: x509.Certificate) -> dict[str, t.Any]:
 
 
 def expiry_problem(certificate: x509.Certificate, now: datetime.datetime) -> str:
-    """Say why a certificate is not valid now, nothing if it is."""
+    """The reason why a certificate is not valid now; empty if it is."""
     if certificate.not_valid_after_utc <= now:
         return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
     if certificate.not_valid_before_utc > now:
@@ -342,7 +342,7 @@ def _subtree(kind: str, value: str) -> x509.GeneralName:
 
 
 def forbidden_names(above: t.Iterable[x509.Certificate], san: t.Iterable[tuple[str, str]]) -> list[str]:
-    """Say which names the constraints of the authorities above do not allow (RFC 5280, 4.2.1.10)."""
+    """The names that the constraints of the authorities above do not allow (RFC 5280, 4.2.1.10)."""
     problems = []
     for authority in above:
         constraints = _extension(authority, x509.NameConstraints)

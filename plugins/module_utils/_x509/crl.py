@@ -75,7 +75,7 @@ def sign_crl(
 def differences(
     wanted: Revocations, crl: x509.CertificateRevocationList, issuer: x509.Certificate, now: datetime.datetime
 ) -> list[str]:
-    """Say why a list is not, or no longer, the one that is wanted."""
+    """The reason why a list is not, or no longer, the one that is wanted."""
     reasons = []
     if crl.issuer != issuer.subject or not crl.is_signature_valid(t.cast("t.Any", issuer.public_key())):
         reasons.append("not signed by its authority")

@@ -49,7 +49,7 @@ def parse_anchors(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Anchor]:
 
 
 def is_in(anchor: Anchor, bundle: str) -> bool:
-    """Tell whether a bundle has an anchor's certificate, however its lines are folded."""
+    """Whether a bundle has an anchor's certificate, however its lines are folded."""
     return _bodies(anchor.content) <= _bodies(bundle)
 
 

@@ -64,5 +64,5 @@ class Certbot:
 def reason(output: str) -> str:
     """The lines in which certbot says why, without its advice."""
     noise = re.compile(r"Saving debug log|Renewing an existing|Requesting a certificate|^Ask for help|^See the logfile")
-    told = [line.strip() for line in output.splitlines() if line.strip(" -") and not noise.search(line.strip())]
-    return " ".join(told)[:2000]
+    kept = [line.strip() for line in output.splitlines() if line.strip(" -") and not noise.search(line.strip())]
+    return " ".join(kept)[:2000]

@@ -129,9 +129,9 @@ class Node:
     def forget_delivered(self, wanted: Wanted, own: Bundle, peers: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
         """A peer that was down may have got it elsewhere meanwhile, or be no peer any more."""
         before = self.store.status(wanted.name).get("undelivered", {})
-        told = {name: age_of(answer["certificates"].get(wanted.name, {})) for name, answer in peers.items()}
+        ages = {name: age_of(answer["certificates"].get(wanted.name, {})) for name, answer in peers.items()}
         mine = instant(own.not_before), own.serial
-        left = {name: why for name, why in before.items() if name in self.links and told.get(name, ("", "")) < mine}
+        left = {name: why for name, why in before.items() if name in self.links and ages.get(name, ("", "")) < mine}
         if left != before:
             self.store.tell(wanted, undelivered=left)
 
@@ -149,13 +149,13 @@ class Node:
         for wanted in self.settings.certificates:
             if newest := max(self._newer(wanted, peers), default=None):
                 missing.setdefault(newest[1], []).append(wanted)
-        for name, wishes in missing.items():
+        for name, lacking in missing.items():
             with contextlib.suppress(Refused, ValueError):
-                self.links[name].request([wanted.name for wanted in wishes])
+                self.links[name].request([wanted.name for wanted in lacking])
                 deadline = time.monotonic() + DELIVERY
                 while time.monotonic() < deadline:
                     self.inbox()
-                    if not any(any(self._newer(wanted, {name: peers[name]})) for wanted in wishes):
+                    if not any(any(self._newer(wanted, {name: peers[name]})) for wanted in lacking):
                         break
                     time.sleep(0.2)
 
@@ -210,9 +210,9 @@ class Node:
 
     # Sharing
 
-    def send(self, wishes: t.Sequence[Wanted], links: t.Mapping[str, Link]) -> None:
+    def send(self, lacking: t.Sequence[Wanted], links: t.Mapping[str, Link]) -> None:
         """Send certificates to peers, and see that they have them. One that is down asks for them when it returns."""
-        bundles = {wanted: bundle for wanted in wishes if (bundle := self.store.bundle(wanted.name))}
+        bundles = {wanted: bundle for wanted in lacking if (bundle := self.store.bundle(wanted.name))}
         if not bundles:
             return
         certificates = [

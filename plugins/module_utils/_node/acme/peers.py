@@ -79,21 +79,21 @@ def public(text: str) -> str:
 def trust(settings: Settings, identities: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
     """Know the peers by their keys. One that is silent today keeps those that it had."""
     names = {peer.name for peer in settings.peers}
-    told = {said["node"]: said for said in identities if said["node"] in names}
+    answers = {said["node"]: said for said in identities if said["node"] in names}
     hosts, keys = places.SETTINGS / "known_hosts", places.STATE / ".ssh" / "authorized_keys"
-    silent = names - told.keys()
+    silent = names - answers.keys()
     known = [line for line in lines(hosts) if line.partition(" ")[0] in silent]
-    known += [f"{name} {public(key)}" for name, said in told.items() for key in said["host_keys"]]
+    known += [f"{name} {public(key)}" for name, said in answers.items() for key in said["host_keys"]]
     allowed = [line for line in lines(keys) if line.rpartition("haproxy-acme@")[2] in silent]
     allowed += [
         f'restrict,command="{places.PROGRAM} receive {name}" {public(said["key"])} haproxy-acme@{name}'
-        for name, said in told.items()
+        for name, said in answers.items()
     ]
     for path, wanted in ((hosts, sorted(known)), (keys, sorted(allowed))):
         if lines(path) != wanted:
             disk.replace(path, "".join(f"{line}\n" for line in wanted).encode(), 0o644)
             disk.sync(path.parent)
-            yield f"{path}: knows {listed(names & told.keys() | silent)}"
+            yield f"{path}: knows {listed(names & answers.keys() | silent)}"
 
 
 def lines(path: pathlib.Path) -> list[str]:

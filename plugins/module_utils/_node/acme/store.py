@@ -55,7 +55,7 @@ class Store:
         disk.replace(places.STATE / "status" / f"{wanted.name}.json", text.encode(), 0o644)
 
     def forget(self, but: t.Iterable[str]) -> None:
-        """Say nothing more of others. They themselves stay, for they may be wanted again."""
+        """Drop the status of all others. Their certificates stay, for they may be wanted again."""
         for path in {*(places.STATE / "status").glob("*.json")} - {
             places.STATE / "status" / f"{name}.json" for name in but
         }:

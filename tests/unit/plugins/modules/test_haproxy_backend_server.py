@@ -114,7 +114,7 @@ def lab(haproxy: t.Callable[..., t.Any], origin: int, run_module: t.Callable[...
 
 
 @pytest.mark.parametrize(
-    ("server", "wish", "commands", "column", "value"),
+    ("server", "desired", "commands", "column", "value"),
     [
         ("app/web1", {"state": "drain"}, ["set server app/web1 state drain"], "srv_admin_state", "8"),
         ("app/web1", {"state": "maint"}, ["set server app/web1 state maint"], "srv_admin_state", "1"),
@@ -134,10 +134,10 @@ def lab(haproxy: t.Callable[..., t.Any], origin: int, run_module: t.Callable[...
     ],
 )
 def test_one_setting(
-    lab: Lab, server: str, wish: dict[str, t.Any], commands: list[str], column: str, value: str
+    lab: Lab, server: str, desired: dict[str, t.Any], commands: list[str], column: str, value: str
 ) -> None:
     backend, name = server.split("/")
-    done = lab.quartet({"backend": backend, "name": name, **wish})
+    done = lab.quartet({"backend": backend, "name": name, **desired})
     assert done["commands"] == commands
     assert lab.state(server)[column] == value
     assert done["servers"][0]["after"] == {**done["servers"][0]["before"], **done["servers"][0]["after"]}
@@ -151,8 +151,8 @@ def test_maxconn(lab: Lab) -> None:
 
 
 def test_all_of_a_server_in_an_order_without_harm(lab: Lab) -> None:
-    wish = {"address": "127.0.0.2", "port": 81, "weight": 5, "maxconn": 9, "check": False}
-    out = lab.quartet(backend="app", name="web1", state="drain", **wish)
+    desired = {"address": "127.0.0.2", "port": 81, "weight": 5, "maxconn": 9, "check": False}
+    out = lab.quartet(backend="app", name="web1", state="drain", **desired)
     assert out["commands"] == [
         "set server app/web1 state drain",
         "set server app/web1 addr 127.0.0.2 port 81",
@@ -475,13 +475,13 @@ def test_only_what_was_done_is_undone(lab: Lab) -> None:
     ledger = str(lab.running.home / "ledger")
 
     def bring(state: str) -> list[str]:
-        wishes = [{**item, "state": state} for item in items]
+        wanted = [{**item, "state": state} for item in items]
         before = lab.settings()
-        predicted = lab.check(*wishes, ledger=ledger)
+        predicted = lab.check(*wanted, ledger=ledger)
         assert lab.settings() == before
-        done = lab.run(*wishes, ledger=ledger)
+        done = lab.run(*wanted, ledger=ledger)
         assert (predicted["commands"], predicted.get("warnings")) == (done["commands"], done.get("warnings"))
-        assert lab.run(*wishes, ledger=ledger)["changed"] is False
+        assert lab.run(*wanted, ledger=ledger)["changed"] is False
         return [warning["event"]["msg"] for warning in done.get("warnings", [])]
 
     told = bring("drain")

@@ -310,8 +310,8 @@ def test_what_is_hurt_heals(
     assert all(mode & 0o077 == 0 for path, (mode, _content) in files(store).items() if "private" in path)
 
 
-# A change of wishes: of which entry, what is issued again because of it, and a part of the reason.
-WISHES: list[tuple[str, dict[str, t.Any], set[str], str]] = [
+# A change of what is wanted: of which entry, what is issued again because of it, and a part of the reason.
+CHANGES: list[tuple[str, dict[str, t.Any], set[str], str]] = [
     (ONE["name"], {"san": "DNS:lb1,DNS:new.example.org"}, {ONE["name"]}, "wanted DNS:lb1, DNS:new.example.org"),
     (ONE["name"], {"cn": "lb9"}, {ONE["name"]}, "subject is CN=lb1, wanted CN=lb9"),
     (ONE["name"], {"organization_name": "New"}, {ONE["name"]}, "wanted O=New, CN=lb1"),
@@ -332,7 +332,7 @@ WISHES: list[tuple[str, dict[str, t.Any], set[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "again", "reason"), WISHES)
+@pytest.mark.parametrize(("name", "change", "again", "reason"), CHANGES)
 def test_a_changed_wish_is_met(
     store: pathlib.Path, name: str, change: dict[str, t.Any], again: set[str], reason: str
 ) -> None:

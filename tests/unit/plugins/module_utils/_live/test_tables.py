@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables import (
     Change,
+    Desired,
     Entry,
     Table,
-    Wish,
     carry_out,
     clear,
     compare,
@@ -62,7 +62,7 @@ def session(running: t.Any) -> t.Iterator[Session]:
 def present(session: Session, table: str, key: str, **data: t.Any) -> str:
     """Set an entry; return why not."""
     found = find(session, table)
-    changes, problems = compare(session, found, [Wish("key", key, data)], "present")
+    changes, problems = compare(session, found, [Desired("key", key, data)], "present")
     return "; ".join(problem.why for problem in problems + carry_out(session, found, changes))
 
 
@@ -112,9 +112,9 @@ def test_there_and_back(session: Session, table: str, key: str) -> None:
     assert present(session, table, key, gpc0=5) == ""
     (entry,) = matching(session, find(session, table), [])
     assert (entry.key.lower(), entry.data["gpc0"]) == (key.lower(), 5)
-    wishes = [Wish("key", key, {"gpc0": "5"})]
-    assert compare(session, find(session, table), wishes, "present") == ([], [])
-    removal, _problems = compare(session, find(session, table), wishes, "absent")
+    wanted = [Desired("key", key, {"gpc0": "5"})]
+    assert compare(session, find(session, table), wanted, "present") == ([], [])
+    removal, _problems = compare(session, find(session, table), wanted, "absent")
     assert carry_out(session, find(session, table), removal) == []
     assert matching(session, find(session, table), []) == []
 
@@ -178,8 +178,12 @@ def test_large_numbers(session: Session) -> None:
 def test_changes_tell_what_matters(session: Session) -> None:
     table = find(session, "addresses")
     session.run("set table addresses key 192.0.2.1 data.gpc0 1 data.gpt0 7")
-    wishes = [Wish("a", "192.0.2.1", {"gpc0": 2}), Wish("b", "192.0.2.2", {}), Wish("c", "192.0.2.1", {"gpc0": 3})]
-    changes, problems = compare(session, table, wishes, "present")
+    wanted = [
+        Desired("a", "192.0.2.1", {"gpc0": 2}),
+        Desired("b", "192.0.2.2", {}),
+        Desired("c", "192.0.2.1", {"gpc0": 3}),
+    ]
+    changes, problems = compare(session, table, wanted, "present")
     assert changes == [Change("a", "192.0.2.1", {"gpc0": 1}, {"gpc0": 2}), Change("b", "192.0.2.2", None, {})]
     assert [(problem.path, problem.why) for problem in problems] == [("c", "it is listed twice")]
     assert carry_out(session, table, changes) == []

@@ -13,12 +13,12 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.pattern_changes import (
     Change,
+    desired_entries,
     line_of,
     lines_of,
     merged,
     steps,
     text_of,
-    wishes,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import Version
@@ -303,7 +303,7 @@ def test_few_commands(before: list[t.Any], after: list[t.Any], commands: list[st
     ],
 )
 def test_wishes(kind: str, state: str, given: t.Any, found: list[t.Any]) -> None:
-    assert wishes(kind, given, state) == (found, [])
+    assert desired_entries(kind, given, state) == (found, [])
 
 
 @pytest.mark.parametrize(
@@ -337,6 +337,6 @@ def test_wishes(kind: str, state: str, given: t.Any, found: list[t.Any]) -> None
     ],
 )
 def test_wishes_that_cannot_be(kind: str, state: str, given: t.Any, path: str, why: str) -> None:
-    _found, (problem,) = wishes(kind, given, state)
+    _found, (problem,) = desired_entries(kind, given, state)
     assert problem.path == path
     assert why in problem.why
