@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 from bench import MOLECULE, Bench, Node, ansible_playbook, changes
@@ -50,6 +51,17 @@ def test_journal_holds_no_secret(bench: Bench, balancer: Node) -> None:
 def test_haproxy_logs_requests_to_the_journal(bench: Bench) -> None:
     bench.fetch(f"http://{bench.external_vip}:8001/find-me-in-the-log")
     assert any("find-me-in-the-log" in node.run("journalctl --no-pager --since=-60s") for node in bench.balancers)
+
+
+def test_vrrp_comes_in_from_peers_alone(bench: Bench) -> None:
+    for node in bench.balancers:
+        rules = node.run("nft list table inet lbforge_vrrp")
+        peers = {peer.address for peer in bench.balancers if peer is not node}
+        assert peers <= set(re.findall(r"[0-9.]+", rules)) - {node.address}
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, 112) as stranger:
+            stranger.sendto(b"an advert of nobody", (node.address, 0))
+        counted = re.search(r"l4proto 112 counter packets (\d+)", node.run("nft list table inet lbforge_vrrp"))
+        assert counted and int(counted[1]) > 0, rules
 
 
 # The sandboxes of the units
