@@ -8,8 +8,13 @@ Figures and picture are .cache/bench/failover-NAME.json and .svg, whatever becom
 
 from __future__ import annotations
 
+import json
+import pathlib
+import time
+
 import pytest
-from cluster import Cluster
+from bench import MOLECULE, ansible_playbook
+from cluster import SERVED, Cluster
 from conftest import RESULTS
 from faults import FAULTS, Fault
 from trial import attempt
@@ -32,3 +37,32 @@ def test_clients_miss_no_more_than_promised(cluster: Cluster, fault: Fault) -> N
             break
     RESULTS.append(result)
     assert not result.too_much, result
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["server_link_down", "haproxy_hung"])
+def test_the_drill_moves_the_vips_and_measures_it(cluster: Cluster, fault: str, tmp_path: pathlib.Path) -> None:
+    """The playbook strikes the holder by itself; where the addresses went meanwhile is seen from outside."""
+    mine = [address for address, its in cluster.addresses.items() if its.instance == "external"]
+    holder = cluster.holder("external").name
+    settings = {
+        "keepalived_drill_consent": True,
+        "keepalived_drill_faults": [fault],
+        "keepalived_drill_vip": mine[0],
+        "keepalived_drill_report": str(tmp_path / "report.json"),
+        "keepalived_probe_port": SERVED,
+        "keepalived_probe_path": "/",
+    }
+    assert cluster.settled(), "the cluster has not recovered from what was before"
+    since = time.time()
+    drill = MOLECULE.parent / "playbooks" / "keepalived_drill.yml"
+    result = ansible_playbook(drill, f"--extra-vars={json.dumps(settings)}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = json.loads((tmp_path / "report.json").read_text())
+    assert {row["address"] for row in rows} == set(cluster.addresses)
+    for row in rows:
+        assert (row["fault"], row["node"], row["verdict"]) == (fault, holder, "ok"), rows
+    for address in mine:
+        elsewhere = [at for at, holders in cluster.watcher.history(address) if at > since and holders - {holder}]
+        assert elsewhere, f"{address} stayed on {holder}"
+    assert cluster.settled()

@@ -42,8 +42,8 @@ def until(question: t.Callable[[], T], seconds: float = 20) -> T:
 
 def ansible_playbook(playbook: pathlib.Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook with the inventory of the scenario, and with more variables in its environment."""
-    inventories = [f"--inventory={MOLECULE / 'shared' / 'inventory'}", f"--inventory={scenario() / 'inventory.yml'}"]
-    command = ["ansible-playbook", *inventories, *arguments, str(playbook)]
+    inventories = [MOLECULE / "shared" / "inventory", *scenario().glob("inventory*")]
+    command = ["ansible-playbook", *(f"--inventory={path}" for path in inventories), *arguments, str(playbook)]
     # Molecule forces colours, which stand between a word and the next.
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true", **environment}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
