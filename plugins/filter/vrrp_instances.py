@@ -123,7 +123,7 @@ from jinja2 import TemplateError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 Entries = dict[str, dict[str, t.Any]]
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -141,7 +141,7 @@ def vrrp_instances_filter(
     servers: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     try:
-        wanted = [vip for vip in map(vip_from_dict, vips) if vip]
+        wanted = moved(vips)
         nodes = [node_from_vars(name, hostvars[name]) for name in hosts] if wanted else []
         trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
         cluster = Cluster(wanted, nodes, trackers, spread, servers)

@@ -74,7 +74,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 Entries = dict[str, dict[str, t.Any]]
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -92,7 +92,7 @@ def vrrp_sync_groups_filter(
 ) -> Instances:
     variables = hostvars or {}
     try:
-        wanted = [vip for vip in map(vip_from_dict, vips) if vip]
+        wanted = moved(vips)
         # Most have no groups, and need not look at hosts for that.
         grouped = any(vip.sync_group for vip in wanted)
         nodes = [node_from_vars(name, variables[name]) for name in hosts] if grouped else []

@@ -19,7 +19,7 @@ COLLECTION = "ansible_collections.lbforge.haproxy"
 FLOORS = (
     ("errors", "hints", "mask"),
     ("_host", "_haproxy_cfg"),
-    ("_x509",),
+    ("_x509", "_vips"),
     ("_services", "_vrrp", "_runtime"),
     ("_release", "_inventory"),
     ("_live",),

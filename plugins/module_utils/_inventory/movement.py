@@ -9,8 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Moved, Movement
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import VIP_VARIABLES, carried
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import carried
+
+_WITH_ADDRESSES = ("address", "cidr", "vips", "vips_excluded", "raw")
 
 
 def movement(
@@ -25,10 +27,9 @@ def movement(
     the inventory says of VIPs for other load balancers.
     """
     addresses, mistakes = carried(without_marks(variables))
-    named = tuple(VIP_VARIABLES.values())
     others = [entry["address"] if isinstance(entry, dict) else entry for entry in elsewhere]
     return Movement(
-        [Moved(str(one.address.ip), *one.spot[:2], one.spot.path.startswith(named)) for one in addresses],
+        addresses,
         mistakes,
         frozenset(own_addresses),
         has_facts,
@@ -50,7 +51,7 @@ def without_marks(value: t.Any) -> t.Any:
 def hides_addresses(value: t.Any, key: str = "") -> bool:
     """Whether an address may stand where something could not be resolved: interfaces, say, are known by facts only."""
     if is_marked(value):
-        return key in ("", "cidr", "vips", "vips_excluded", "raw") or key.startswith(("haproxy_", "keepalived_"))
+        return key in ("", *_WITH_ADDRESSES) or key.startswith(("haproxy_", "keepalived_"))
     if isinstance(value, dict):
         return any(hides_addresses(item, str(name)) for name, item in value.items())
     return isinstance(value, (list, tuple)) and any(hides_addresses(item, key) for item in value)

@@ -7,19 +7,12 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address, UserCertificate, Vip
 
 Settings = t.Mapping[str, t.Any]
 Service = t.Mapping[str, t.Any]
-
-
-def is_ip(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True
 
 
 def endpoint(address: str, port: int) -> str:
@@ -27,60 +20,36 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-class UserCertificate(t.NamedTuple):
-    """A certificate that the user brings: paths on the setup host."""
-
-    cert: str
-    key: str
-    ca_cert: str = ""
-
-    @classmethod
-    def of(cls, entry: t.Mapping[str, t.Any], prefix: str = "") -> UserCertificate | None:
-        """Read it from keys of a bind, or from settings, which begin with C(haproxy_)."""
-        cert, key, ca_cert = (entry.get(f"{prefix}user_ssl_{name}") or "" for name in ("cert", "key", "ca_cert"))
-        return cls(cert, key, ca_cert) if cert and key else None
-
-
-@dataclasses.dataclass(frozen=True)
-class Vip:
-    """An address that services listen on, and the names it is known by."""
-
-    address: str
-    interface: str = ""
-    type: str = "external"
-    names: tuple[str, ...] = ()
-    user_certificate: UserCertificate | None = None
-    letsencrypt: str = ""
-
-    def subject_alternative_names(self) -> dict[str, list[str]]:
-        """The names a certificate of this VIP holds: its own, and no other VIP's."""
-        own = () if self.address == "*" else (self.address,)
-        names = list(dict.fromkeys((*own, *self.names)))
-        return {"dns": [name for name in names if not is_ip(name)], "ip": [name for name in names if is_ip(name)]}
-
-
 @dataclasses.dataclass(frozen=True)
 class Bind:
     """One listening socket of one frontend."""
 
     vip: Vip
+    address: str
     port: int
     tls: bool = False
     #: words at the end of the line
     options: tuple[str, ...] = ()
 
+    @classmethod
+    def of_address(
+        cls, address: str, port: int, interface: str = "", *, tls: bool = False, options: t.Iterable[str] = ()
+    ) -> Bind:
+        """A bind that belongs to no VIP of the inventory."""
+        return cls(local(address, interface, type="internal"), address, port, tls, tuple(options))
+
     def __str__(self) -> str:
-        interface = f" interface {self.vip.interface}" if self.vip.interface else ""
-        return f"{endpoint(self.vip.address, self.port)}{interface}"
+        interface = f" interface {self.vip.bind_interface}" if self.vip.bind_interface else ""
+        return f"{endpoint(self.address, self.port)}{interface}"
 
     def is_beside(self, other: Bind) -> bool:
         """Whether a connection could come to either, as far as port and interface tell."""
-        own, theirs = self.vip.interface, other.vip.interface
+        own, theirs = self.vip.bind_interface, other.vip.bind_interface
         return self.port == other.port and (own == theirs or not own or not theirs)
 
     def is_same(self, other: Bind) -> bool:
         """Whether the kernel would give connections to either at random, or to the one that was bound last."""
-        return self.is_beside(other) and self._address == other._address
+        return self.is_beside(other) and self._plain == other._plain
 
     def takes_from(self, other: Bind) -> bool:
         """Whether connections that both could have come to this one.
@@ -91,18 +60,18 @@ class Bind:
         return self.is_beside(other) and self._rank > other._rank and bool(self._families & other._families)
 
     @property
-    def _address(self) -> str:
-        return "*" if self.vip.address == "0.0.0.0" else self.vip.address
+    def _plain(self) -> str:
+        return "*" if self.address == "0.0.0.0" else self.address
 
     @property
     def _rank(self) -> int:
-        return {"::": 0, "*": 1}.get(self._address, 2)
+        return {"::": 0, "*": 1}.get(self._plain, 2)
 
     @property
     def _families(self) -> set[int]:
-        if self._address == "::" and not self.says("v6only"):
+        if self._plain == "::" and not self.says("v6only"):
             return {4, 6}
-        return {6} if ":" in self._address else {4}
+        return {6} if ":" in self._plain else {4}
 
     def says(self, word: str) -> bool:
         return any(word in option.split() for option in self.options)
@@ -110,61 +79,41 @@ class Bind:
 
 def vips(settings: Settings) -> list[Vip]:
     """Every VIP that services listen on, in the order of their frontends."""
-    return [*tls_vips(settings), *(Vip(address) for address in settings["extra_lb_vip_addresses"])]
+    return list(settings["haproxy_vips"])
 
 
 def tls_vips(settings: Settings) -> list[Vip]:
-    """The VIPs that may speak TLS: external, internal if it is another one, extra TLS VIPs."""
-    if settings["haproxy_vip_binds"]:
-        return [named_vip(entry, settings) for entry in settings["haproxy_vip_binds"]]
-    result: list[Vip] = []
-    for kind in ("external", "internal"):
-        address = settings[f"haproxy_bind_{kind}_lb_vip_address"] or settings[f"{kind}_lb_vip_address"]
-        interface = settings[f"haproxy_bind_{kind}_lb_vip_interface"] or ""
-        known = [(vip.address, vip.interface) for vip in result]
-        if (address, interface) not in known:
-            result.append(named_vip({"address": address, "interface": interface, "type": kind}, settings))
-    result += [Vip(address) for address in settings["extra_lb_tls_vip_addresses"]]
-    return result
+    """The VIPs that may speak TLS."""
+    return [vip for vip in vips(settings) if vip.tls is not False]
 
 
-def named_vip(entry: t.Mapping[str, t.Any], settings: Settings) -> Vip:
-    """A VIP from its entry, with the names that belong to it: its own records and its public name."""
-    kind = entry.get("type", "external")
-    names = list(entry.get("pki_san_records", ()))
-    public = settings[f"{kind}_lb_vip_address"]
-    if public != "*" and not is_ip(public):
-        names.insert(0, public)
-    if entry["address"] == "*" and not names:
-        # Something must be on the certificate of a wildcard; the node's own name is true at least.
-        names.append(settings["haproxy_host"])
-    chosen = entry.get("letsencrypt", "")
-    return Vip(entry["address"], entry.get("interface") or "", kind, tuple(names), UserCertificate.of(entry), chosen)
+def local(address: str, interface: str = "", **more: t.Any) -> Vip:
+    """What stands for an address that is no VIP of the inventory."""
+    return Vip((Address(address),), bind_interface=interface, is_moved=False, **more)
 
 
 def service_binds(service: Service, settings: Settings) -> list[Bind]:
     """The binds of a service's frontends; empty for one that is only a backend."""
     if service["haproxy_backend_only"]:
         return []
+    every = vips(settings)
     if service["haproxy_bind"] is not None:
-        known = {(vip.address, vip.interface): vip for vip in vips(settings)}
         wanted = [
-            (
-                known.get((entry["address"], entry.get("interface") or "")) or bound_vip(entry),
-                entry.get("options") or (),
-            )
-            for entry in service["haproxy_bind"]
+            (bound_vip(entry, every), entry["address"], entry.get("options") or ()) for entry in service["haproxy_bind"]
         ]
+        first = wanted[0][0] if wanted else None
     else:
-        wanted = [(vip, ()) for vip in vips(settings)]
+        wanted = [(vip, address, ()) for vip in every for address in vip.bound]
+        first = next((vip for vip in every if vip.tls is not False), None)
     return [
         Bind(
             vip,
+            address,
             service["haproxy_port"],
-            speaks_tls(service, vip, index == 0, settings),
+            speaks_tls(service, vip, vip is first),
             (*(service["haproxy_bind_options"] or ()), *options),
         )
-        for index, (vip, options) in enumerate(wanted)
+        for vip, address, options in wanted
     ]
 
 
@@ -176,24 +125,28 @@ def by_frontend(service: Service, settings: Settings) -> list[list[Bind]]:
     return [[bind] for bind in every]
 
 
-def bound_vip(entry: t.Mapping[str, t.Any]) -> Vip:
-    """An address that only one service listens on."""
-    return Vip(
-        entry["address"],
-        entry.get("interface") or "",
-        entry.get("type", "external"),
-        tuple(entry.get("pki_san_records", ())),
-        UserCertificate.of(entry),
+def bound_vip(entry: t.Mapping[str, t.Any], known: t.Sequence[Vip]) -> Vip:
+    """The VIP of an entry of C(haproxy_bind), or what stands for an address that only one service listens on."""
+    address, interface = entry["address"], entry.get("interface") or ""
+    same = [vip for vip in known if address in vip.bound]
+    for vip in same:
+        if vip.bind_interface == interface:
+            return vip
+    return local(
+        address,
+        interface,
+        type=entry.get("type", "external"),
+        names=tuple(entry.get("pki_san_records", ())),
+        certificate=UserCertificate.of(entry),
+        tls=same[0].tls if same else None,
     )
 
 
-def speaks_tls(service: Service, vip: Vip, is_first: bool, settings: Settings) -> bool:
-    """The first bind counts as external and takes TLS; the others only when asked."""
+def speaks_tls(service: Service, vip: Vip, is_first: bool) -> bool:
+    """The first VIP counts as external and takes TLS; the others when they, or the service, ask for it."""
     if not service["haproxy_ssl"]:
         return False
-    if is_first or vip.address in settings["extra_lb_tls_vip_addresses"]:
-        return True
-    return bool(service["haproxy_ssl_all_vips"]) and vip.address not in settings["extra_lb_vip_addresses"]
+    return is_first or bool(vip.tls) or (bool(service["haproxy_ssl_all_vips"]) and vip.tls is not False)
 
 
 def redirecting(service: Service, served: t.Iterable[Bind]) -> list[Bind]:
@@ -203,13 +156,13 @@ def redirecting(service: Service, served: t.Iterable[Bind]) -> list[Bind]:
 
 
 def stats_bind(settings: Settings) -> Bind:
-    vip = Vip(settings["haproxy_stats_bind_address"], type="internal")
-    return Bind(vip, settings["haproxy_stats_port"], settings["haproxy_stats_ssl"])
+    address, port = settings["haproxy_stats_bind_address"], settings["haproxy_stats_port"]
+    return Bind.of_address(address, port, tls=settings["haproxy_stats_ssl"])
 
 
 def certbot_bind(settings: Settings) -> Bind:
-    vip = Vip(settings["haproxy_ssl_letsencrypt_certbot_bind_address"], type="internal")
-    return Bind(vip, settings["haproxy_ssl_letsencrypt_certbot_backend_port"])
+    address = settings["haproxy_ssl_letsencrypt_certbot_bind_address"]
+    return Bind.of_address(address, settings["haproxy_ssl_letsencrypt_certbot_backend_port"])
 
 
 def is_certbot(service: Service, settings: Settings) -> bool:
@@ -223,27 +176,27 @@ def is_certbot(service: Service, settings: Settings) -> bool:
 
 def stats_certificate_vip(settings: Settings) -> Vip:
     """The VIP whose certificate the statistics page shows: the internal one, if there is one."""
-    own = tls_vips(settings)
+    own = tls_vips(settings) or vips(settings)
     return ([vip for vip in own if vip.type == "internal"] or own)[0]
 
 
 def certificate_name(vip: Vip, settings: Settings) -> str:
     """Name of a VIP's certificate, as the original's: haproxy_HOST-ADDRESS[-INTERFACE]."""
-    interface = f"-{vip.interface}" if vip.interface else ""
-    return f"haproxy_{settings['haproxy_host']}-{vip.address}{interface}"
+    interface = f"-{vip.bind_interface}" if vip.bind_interface else ""
+    return f"haproxy_{settings['haproxy_host']}-{vip.bound[0]}{interface}"
 
 
 def user_certificate(vip: Vip, settings: Settings) -> UserCertificate | None:
     """The user's certificate for a VIP: its own, or the one for all that have not chosen another."""
     if vip.letsencrypt:
         return None
-    return vip.user_certificate or UserCertificate.of(settings, "haproxy_")
+    return vip.certificate or UserCertificate.of(settings, "haproxy_user_ssl_")
 
 
 def asked_for(vip: Vip, settings: Settings) -> list[str]:
     """The names and addresses by which clients know a VIP: what stands in for it when nothing is said is none."""
     own = {settings[name] for name in ("haproxy_host", "inventory_hostname", "ansible_host")}
-    return [name for name in (*vip.names, vip.address) if name not in own and name != "*"]
+    return [name for name in (*vip.names, *vip.plain) if name not in own and name != "*"]
 
 
 def is_by_acme(vip: Vip, settings: Settings) -> bool:

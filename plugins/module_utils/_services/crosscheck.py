@@ -173,10 +173,10 @@ def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -
         winner, loser, how = other, bind, f"leaves {{}} to {whose} ({other})"
     else:
         return
-    are_wildcards = {winner.vip.address, loser.vip.address} <= {"*", "0.0.0.0", "::"}
+    are_wildcards = {winner.address, loser.address} <= {"*", "0.0.0.0", "::"}
     if are_wildcards and not loser.says("v4v6"):
         return
-    connections = "IPv4 connections" if are_wildcards else f"connections to {winner.vip.address}"
+    connections = "IPv4 connections" if are_wildcards else f"connections to {winner.address}"
     place.doubtful(
         str(bind),
         f"{how.format(connections)}, since Linux prefers the more exact address",

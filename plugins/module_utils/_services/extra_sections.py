@@ -138,9 +138,9 @@ def sockets(settings: Data, place: Place) -> t.Iterator[tuple[binds.Bind, Place]
             for endpoint in words[0].split(",") if first == "bind" and words else ():
                 if found := ENDPOINT.fullmatch(endpoint):
                     interface = words[words.index("interface") + 1] if "interface" in words[:-1] else ""
-                    vip = binds.Vip(found["address"].strip("[]") or "*", interface)
+                    address = found["address"].strip("[]") or "*"
                     here = place.key(VARIABLE).item(index).key("lines").item(number)
-                    yield binds.Bind(vip, int(found["port"]), options=tuple(words[1:])), here
+                    yield binds.Bind.of_address(address, int(found["port"]), interface, options=words[1:]), here
 
 
 def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data, place: Place) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import unwrapped
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -59,6 +59,7 @@ _BOUND = (
     "extra_lb_tls_vip_addresses",
     "haproxy_vip_binds",
     "haproxy_tls_vip_binds",
+    "haproxy_vips",
 )
 
 

@@ -26,6 +26,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds import has_backend
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import Checked, version_tuple
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import UserCertificate, Vip
 
 Data = dict[str, t.Any]
 
@@ -111,7 +112,8 @@ def build(checked: Checked) -> Model:
             else:
                 frontends.append(plain_frontend(number, served, service, settings))
     return Model(
-        settings=settings,
+        # The template lays out binds, not VIPs.
+        settings={name: value for name, value in settings.items() if name != "haproxy_vips"},
         log=log_target(settings["haproxy_log_socket"]),
         tuning=tuning(settings["haproxy_tuning_params"]),
         handshake_timeout=handshake_timeout(settings),
@@ -183,7 +185,7 @@ def bind_line(endpoint: str, bind: binds.Bind, service: Data, settings: Data) ->
     return " ".join([*words, *bind.options])
 
 
-def shown_certificates(path: str | None, vip: binds.Vip, settings: Data) -> list[str]:
+def shown_certificates(path: str | None, vip: Vip, settings: Data) -> list[str]:
     """What a bind shows: the certificate at a path, else those of its VIP."""
     paths = [path] if path else binds.certificate_paths(vip, settings)
     return ["ssl", *(word for each in paths for word in ("crt", quote(each)))]
@@ -376,9 +378,9 @@ def crt_list_line(entry: Data, settings: Data) -> str:
     return " ".join([path, *options, *(entry.get("hosts") or ())]) + "\n"
 
 
-def certified_vips(services: t.Iterable[Data], settings: Data) -> list[binds.Vip]:
+def certified_vips(services: t.Iterable[Data], settings: Data) -> list[Vip]:
     """The VIPs whose binds need a certificate that no path names."""
-    needed: dict[str, binds.Vip] = {}
+    needed: dict[str, Vip] = {}
     for service in services:
         for bind in binds.service_binds(service, settings):
             if bind.tls and not service["haproxy_ssl_path"]:
@@ -418,7 +420,7 @@ def user_certificates(services: t.Iterable[Data], settings: Data) -> list[Data]:
     shown = [
         (vip, user) for vip in certified_vips(services, settings) if (user := binds.user_certificate(vip, settings))
     ]
-    names: dict[binds.UserCertificate, dict[str, None]] = {}
+    names: dict[UserCertificate, dict[str, None]] = {}
     for vip, user in shown:
         names.setdefault(user, {}).update(dict.fromkeys(binds.asked_for(vip, settings)))
     return [
@@ -450,7 +452,7 @@ def client_authorities(services: t.Iterable[Data]) -> list[str]:
     return sorted(name for name in named if binds.names_authority(name))
 
 
-def subject(vip: binds.Vip, settings: Data) -> Data:
+def subject(vip: Vip, settings: Data) -> Data:
     """Whom a VIP's certificate names; the common name is there for people, clients read the alternative names."""
     san = vip.subject_alternative_names()
     names = [*san["dns"], *san["ip"], settings["haproxy_host"]]

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
 
 Data = dict[str, t.Any]
 
@@ -46,13 +47,13 @@ def with_peers(lines: list[str], settings: Data) -> list[str]:
 
 def unknown(settings: Data) -> list[str]:
     """The load balancers whose address is not known. A name will not do: HAProxy does not start with an unknown one."""
-    return [name for name, address in settings["haproxy_peers"].items() if not binds.is_ip(address)]
+    return [name for name, address in settings["haproxy_peers"].items() if not is_ip(address)]
 
 
 def own_bind(settings: Data) -> binds.Bind:
     """Where this load balancer listens for the others, or at least its old worker for the new one."""
     address = settings["haproxy_peers"].get(settings["inventory_hostname"], LOOPBACK)
-    return binds.Bind(binds.Vip(address if binds.is_ip(address) else LOOPBACK), settings["haproxy_peers_port"])
+    return binds.Bind.of_address(address if is_ip(address) else LOOPBACK, settings["haproxy_peers_port"])
 
 
 def section(services: t.Iterable[Data], settings: Data) -> Data:

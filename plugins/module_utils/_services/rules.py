@@ -26,7 +26,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds im
     has_backend,
     has_nodes,
     is_by_acme,
-    is_ip,
     names_authority,
     tls_vips,
     vips,
@@ -40,6 +39,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
     lines_in,
     milliseconds,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
@@ -183,11 +183,12 @@ def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | 
         for name, other in (("user_ssl_key", "user_ssl_cert"), ("user_ssl_cert", "user_ssl_key")):
             if entry.get(other) and not entry.get(name):
                 place.item(index).key(name).wrong(None, f"is missing, and {other} needs it", "Set both paths.")
-        if settings and entry.get("user_ssl_cert") and entry["address"] in {vip.address for vip in vips(settings)}:
+        if settings and entry.get("user_ssl_cert") and any(entry["address"] in vip.bound for vip in vips(settings)):
             place.item(index).key("user_ssl_cert").wrong(
                 entry["user_ssl_cert"],
                 f"would be for one service only, but all services show the certificate of the VIP {entry['address']}",
-                "Set it in haproxy_vip_binds, or use haproxy_ssl_path or haproxy_ssl_certificates in the service.",
+                "Set it in haproxy_vips or haproxy_vip_binds, or use haproxy_ssl_path or haproxy_ssl_certificates in"
+                " the service.",
             )
 
 
@@ -603,29 +604,27 @@ def acme_choices(settings: Data, place: Place) -> None:
     """The certificates that VIPs choose by name."""
     first = acme_name(first_acme_domains(settings))
     known = [first, *(entry["name"] for entry in settings["haproxy_ssl_letsencrypt_certificates"])]
-    for index, entry in enumerate(settings["haproxy_vip_binds"]):
-        here = place.key("haproxy_vip_binds").item(index)
-        chosen = entry.get("letsencrypt", first)
-        if chosen not in known:
+    choosing = [vip for vip in vips(settings) if vip.letsencrypt]
+    for vip in choosing:
+        here = place.key(vip.path)
+        if vip.letsencrypt not in known:
             here.key("letsencrypt").wrong(
-                chosen,
+                vip.letsencrypt,
                 "is not a certificate of haproxy_ssl_letsencrypt_certificates",
-                did_you_mean(chosen, known) or "Add it there.",
+                did_you_mean(vip.letsencrypt, known) or "Add it there.",
             )
-        if entry.get("letsencrypt") and entry.get("user_ssl_cert"):
+        if vip.certificate:
             here.key("user_ssl_cert").wrong(
-                entry["user_ssl_cert"],
+                vip.certificate.cert,
                 "is not used beside a certificate from Let's Encrypt",
                 "Keep one of the two keys.",
             )
-    if not settings["haproxy_ssl_letsencrypt_enable"]:
-        choosing = [entry["address"] for entry in settings["haproxy_vip_binds"] if entry.get("letsencrypt")]
-        if choosing:
-            place.key("haproxy_ssl_letsencrypt_enable").wrong(
-                False,
-                f"leaves {', '.join(choosing)} without the certificate that letsencrypt in haproxy_vip_binds names",
-                "Set it to true, or remove that key.",
-            )
+    if choosing and not settings["haproxy_ssl_letsencrypt_enable"]:
+        place.key("haproxy_ssl_letsencrypt_enable").wrong(
+            False,
+            f"leaves {', '.join(vip.plain[0] for vip in choosing)} without the certificate that letsencrypt names",
+            "Set it to true, or remove that key of the VIPs.",
+        )
 
 
 def domains(names: t.Sequence[str], place: Place, *, is_dns: bool) -> None:

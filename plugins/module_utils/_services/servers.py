@@ -20,6 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.serve
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import quote, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, checks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
 
 Data = dict[str, t.Any]
 
@@ -179,7 +180,7 @@ def check(server: Server) -> t.Iterator[str]:
 
 
 def lookup(node: Data) -> t.Iterator[str]:
-    if not binds.is_ip(node["ip_addr"]):
+    if not is_ip(node["ip_addr"]):
         # Every reload looks the name up. One that is not found keeps its last address, and HAProxy starts anyway.
         yield "init-addr libc,last,none"
 

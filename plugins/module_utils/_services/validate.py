@@ -23,6 +23,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems
     Invalid,
     Place,
     Problems,
+    ServiceProblem,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     SERVICE,
@@ -34,6 +35,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
     SETTINGS,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import Key, is_set
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read as read_vips
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip, twice
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]
@@ -103,12 +107,37 @@ def check(
 
 
 def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
-    """The settings with their defaults; a wrong one falls back to its default so that checking goes on."""
+    """The settings with their defaults, and the VIPs that they say.
+
+    A wrong one falls back to its default so that checking goes on.
+    """
     place = Place(problems, "")
-    read, _is_whole = SETTINGS.read_keys(undefined.told(dict(settings), place), place)
+    read, _is_whole = SETTINGS.read_keys(undefined.told(without_unknown_interfaces(settings), place), place)
     whole = {**SETTING_DEFAULTS, **read}
     check_versions(read, SETTINGS.keys, place, whole)
-    return whole
+    if read.get("haproxy_vips"):
+        found, mistakes = read_vips(read, needs_prefix=False)
+        mistakes += twice(found)
+        whole = {**whole, **public_names(found), **read}
+    else:
+        found, mistakes = read_vips(whole)
+    for mistake in mistakes:
+        problems.add_error(ServiceProblem(mistake.path, mistake.value, mistake.why, mistake.hint))
+    return {**whole, "haproxy_vips": found}
+
+
+def without_unknown_interfaces(settings: t.Mapping[str, t.Any]) -> Data:
+    """The settings; an interface of VIPs that only facts can tell is keepalived's, whose role asks again with facts."""
+    vips = settings.get("haproxy_vips")
+    if not isinstance(vips, (list, tuple)):
+        return dict(settings)
+    known = [
+        {key: value for key, value in vip.items() if key != "interface" or not undefined.is_marked(value)}
+        if isinstance(vip, dict)
+        else vip
+        for vip in vips
+    ]
+    return {**settings, "haproxy_vips": known}
 
 
 def read_services(
@@ -166,13 +195,13 @@ def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> lis
     result = []
     for index, node in enumerate(nodes):
         address = node.get("ip_addr") or hosts.get(node["name"])
-        if not address and binds.is_ip(node["name"]):
+        if not address and is_ip(node["name"]):
             address = node["name"]
         if not address:
             hint = did_you_mean(node["name"], hosts) or "Add the host, or set name and ip_addr."
             place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
             address = "0.0.0.0"
-        if not binds.is_ip(address):
+        if not is_ip(address):
             place.item(index).doubtful(
                 address,
                 "is a DNS name, which HAProxy resolves only when it starts or reloads",

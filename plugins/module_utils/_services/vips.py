@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems, ServiceProblem
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address, is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Data = dict[str, t.Any]
@@ -22,21 +23,10 @@ _WILDCARDS = {"*": (4,), "0.0.0.0": (4,), "::": (4, 6)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Moved:
-    """An address that moves between the load balancers: the variable that says so, and its text."""
-
-    address: str
-    path: str
-    text: str
-    for_haproxy: bool = True
-    """Whether the variable is about HAProxy's addresses and nothing else."""
-
-
-@dataclasses.dataclass(frozen=True)
 class Movement:
     """All addresses that move, and what is known of this load balancer and the others."""
 
-    moved: t.Sequence[Moved]
+    moved: t.Sequence[Address]
     mistakes: t.Sequence[Problem] = ()
     """What should be such an address and cannot."""
     own: t.Collection[str] = ()
@@ -86,8 +76,7 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
             one.place.doubtful(
                 one.address,
                 "is bound by several load balancers, and keepalived moves no address",
-                "Set haproxy_keepalived_external_vip_cidr or keepalived_vips, or haproxy_use_keepalived: false where"
-                " something else moves it.",
+                "List it in haproxy_vips, or set haproxy_use_keepalived: false where something else moves it.",
             )
     if not lost and not movement.others:
         check_idle(bound, movement, problems)
@@ -95,15 +84,16 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
 
 def check_idle(bound: t.Sequence[Bound], movement: Movement, problems: Problems) -> None:
     """Addresses that move although nothing listens on them; a name may stand for any address."""
-    if any(one.address not in _WILDCARDS and not binds.is_ip(one.address) for one in bound):
+    if any(one.address not in _WILDCARDS and not is_ip(one.address) for one in bound):
         return
     addresses = {one.address for one in bound}
     families = {family for address in addresses for family in _WILDCARDS.get(address, ())}
     for moved in movement.moved:
-        if moved.address in addresses or ipaddress.ip_address(moved.address).version in families:
+        if moved.plain in addresses or ipaddress.ip_address(moved.plain).version in families:
             continue
         place = Place(problems, moved.path)
-        tell = place.wrong if moved.for_haproxy else place.doubtful
+        # Others may be for something beside HAProxy.
+        tell = place.wrong if moved.path.startswith("haproxy_keepalived_") else place.doubtful
         named = [one for one in bound if one.is_vip] or list(bound)
         tell(
             moved.text,
@@ -115,23 +105,23 @@ def check_idle(bound: t.Sequence[Bound], movement: Movement, problems: Problems)
 
 def is_lost(one: Bound, movement: Movement) -> bool:
     """Whether it is certain that nobody brings the address to this load balancer."""
-    if not binds.is_ip(one.address) or one.address in _WILDCARDS:
+    if not is_ip(one.address) or one.address in _WILDCARDS:
         return False
     address = ipaddress.ip_address(one.address)
     if address.is_loopback or address.is_link_local:
         return False
-    if one.address in movement.own or any(one.address == moved.address for moved in movement.moved):
+    if one.address in movement.own or any(one.address == moved.plain for moved in movement.moved):
         return False
     return movement.own_is_whole or (one.is_vip and one.address in movement.elsewhere)
 
 
 def all_bound(items: t.Sequence[Item], settings: Data, problems: Problems) -> t.Iterator[Bound]:
     """Each address that a service or the statistics page binds, once."""
-    known = dict(vip_paths(settings))
+    known = {address: vip.path for vip in reversed(settings["haproxy_vips"]) for address in vip.bound}
     seen: set[str] = set()
     for item in items:
         for index, bind in enumerate(binds.service_binds(item.service, settings)):
-            address = bind.vip.address
+            address = bind.address
             if address in seen:
                 continue
             seen.add(address)
@@ -142,19 +132,6 @@ def all_bound(items: t.Sequence[Item], settings: Data, problems: Problems) -> t.
     address = settings["haproxy_stats_bind_address"]
     if settings["haproxy_stats_enabled"] and address not in seen:
         yield Bound(address, Place(problems, "haproxy_stats_bind_address"), is_vip=False)
-
-
-def vip_paths(settings: Data) -> t.Iterator[tuple[str, str]]:
-    """Each VIP with the variable that says it; of two that say the same the first one comes last."""
-    for name in ("extra_lb_vip_addresses", "extra_lb_tls_vip_addresses"):
-        for index, address in enumerate(settings[name]):
-            yield address, f"{name}[{index}]"
-    for index, entry in enumerate(settings["haproxy_vip_binds"]):
-        yield entry["address"], f"haproxy_vip_binds[{index}]"
-    for kind in ("internal", "external"):
-        public, chosen = settings[f"{kind}_lb_vip_address"], settings[f"haproxy_bind_{kind}_lb_vip_address"]
-        is_own = chosen and chosen != public
-        yield chosen or public, f"haproxy_bind_{kind}_lb_vip_address" if is_own else f"{kind}_lb_vip_address"
 
 
 def words(values: t.Sequence[tuple[str, str]]) -> str:

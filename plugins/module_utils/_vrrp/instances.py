@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Vip
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import (
     Node,
@@ -19,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.priorities import Ranking, ranking
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.spread import spread
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import Vip, mistakes, with_router_ids
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import mistakes, with_router_ids
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Entries = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -134,7 +135,7 @@ class Cluster:
 
     @cached_property
     def _taken(self) -> set[str]:
-        return {str(address.ip) for vip in self.vips for address in vip.addresses}
+        return {address for vip in self.vips for address in vip.plain}
 
     def _groups(self) -> dict[str, list[Vip]]:
         """The members by group. keepalived refuses a group of a single instance, and nobody misses it."""

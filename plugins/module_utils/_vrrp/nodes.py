@@ -10,8 +10,8 @@ import typing as t
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Interface, Vip
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import Interface, Vip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 HIGHEST_TTL = 255
@@ -80,7 +80,8 @@ def interface_of(vip: Vip, node: Node, nodes: t.Sequence[Node]) -> str:
     """
     if not node.links or vip.interface in node.links:
         return vip.interface
-    near = {address.network for address in vip.addresses if address.network.prefixlen < address.max_prefixlen}
+    own = [address.interface for address in vip.addresses]
+    near = {address.network for address in own if address.network.prefixlen < address.max_prefixlen}
     near |= {address.network for other in nodes for address in other.links.get(vip.interface, ())}
     for name, addresses in node.links.items():
         if any(address.ip in network for address in addresses for network in near):

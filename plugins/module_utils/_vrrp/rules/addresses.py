@@ -10,6 +10,7 @@ import typing as t
 from ipaddress import ip_interface
 from itertools import combinations
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import reserved
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Hit, rule
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import (
     Address,
@@ -19,7 +20,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject impo
     from_dict,
     to_address,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import reserved
 
 # Interfaces with these words are made by keepalived, so the addresses of their base are not theirs.
 _MADE = ("use_vmac", "use_ipvlan")

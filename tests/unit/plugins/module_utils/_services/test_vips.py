@@ -11,7 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Moved, Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Movement
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 VIP, OTHER = "10.212.2.150", "10.212.2.151"
@@ -24,8 +25,8 @@ WEB = {
 SHARED = frozenset({VIP, OTHER, "2001:db8::10"})
 
 
-def moved(*addresses: str, path: str = CIDR, for_haproxy: bool = True) -> list[Moved]:
-    return [Moved(address, path, f"{address}/24", for_haproxy) for address in addresses]
+def moved(*addresses: str, path: str = CIDR) -> list[Address]:
+    return [Address(f"{address}/24", path) for address in addresses]
 
 
 def said(
@@ -52,9 +53,7 @@ def test_an_address_that_moves_and_is_not_bound_names_both_too() -> None:
     assert list(errors) == [CIDR]
     assert f"{OTHER}/24" in errors[CIDR] and f"{VIP} (external_lb_vip_address)" in errors[CIDR]
     # keepalived may move addresses for others than HAProxy.
-    errors, doubts = said(
-        settings, Movement([*moved(VIP), *moved(OTHER, path="keepalived_vips[1].cidr", for_haproxy=False)])
-    )
+    errors, doubts = said(settings, Movement([*moved(VIP), *moved(OTHER, path="keepalived_vips[1].cidr")]))
     assert not errors and list(doubts) == ["keepalived_vips[1].cidr"]
 
 

@@ -10,14 +10,14 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import flaw
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import carried
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import flaw
 
 
 def places(**variables: t.Any) -> dict[str, str]:
     found, mistakes = carried(variables)
     assert not mistakes
-    return {one.spot.path: str(one.address.ip) for one in found}
+    return {one.path: one.plain for one in found}
 
 
 def test_each_way_to_name_an_address() -> None:

@@ -29,7 +29,7 @@ import yaml
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget import Bound, Settings, failover_budget
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import Node
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.pace import Pace
 
 KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
@@ -207,10 +207,9 @@ class Measured:
 
 
 def measure(case: Case, lan: Lan, rendered: t.Callable[..., str]) -> Measured:
-    vips = [
-        vip_from_dict({"name": name, "cidr": f"{address}/24", "interface": "eth0", **case.vip})
-        for name, address in VIPS.items()
-    ]
+    vips = moved(
+        [{"name": name, "cidr": f"{address}/24", "interface": "eth0", **case.vip} for name, address in VIPS.items()]
+    )
     nodes = [Node(name, chosen_addresses=(address,)) for name, address in NODES.items()]
 
     def cluster(name: str) -> tuple[Cluster, Settings]:
@@ -227,7 +226,7 @@ def measure(case: Case, lan: Lan, rendered: t.Callable[..., str]) -> Measured:
             {key.replace(" ", "_"): script for key, script in scripts.items() if key in case.trackers},
             {key: file for key, file in files.items() if key in case.trackers},
         )
-        made = Cluster([vip for vip in vips if vip], nodes, tracked)
+        made = Cluster(vips, nodes, tracked)
         return made, Settings(tracked.scripts, tracked.track_files, sync_groups=made.sync_groups())
 
     instances = {}

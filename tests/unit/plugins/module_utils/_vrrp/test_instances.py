@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 Vars = dict[str, t.Any]
 
@@ -46,9 +46,8 @@ def vip(**changes: t.Any) -> Vars:
 def cluster(
     vips: list[Vars], hostvars: dict[str, Vars], spread: bool = False, servers: t.Sequence[str] = (), **trackers: t.Any
 ) -> Cluster:
-    wanted = [found for found in map(vip_from_dict, vips) if found]
     nodes = [node_from_vars(name, variables) for name, variables in hostvars.items()]
-    return Cluster(wanted, nodes, Trackers(**trackers), spread, servers)
+    return Cluster(moved(vips), nodes, Trackers(**trackers), spread, servers)
 
 
 def instances(vips: list[Vars], hostvars: dict[str, Vars], this: str = "lb1", **trackers: t.Any) -> dict[str, Vars]:
@@ -482,7 +481,7 @@ def test_single_node_has_no_peers() -> None:
 
 @pytest.mark.parametrize("cidr", ["", [], None])
 def test_vip_without_address(cidr: t.Any) -> None:
-    assert vip_from_dict(vip(cidr=cidr, interface="")) is None
+    assert moved([vip(cidr=cidr, interface="")]) == []
 
 
 @pytest.mark.parametrize(

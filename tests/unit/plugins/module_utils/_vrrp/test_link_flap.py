@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import Node
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._vrrp.test_failover import (
     KEEPALIVED,
     NODES,
@@ -58,11 +58,10 @@ def test_an_ipv6_vip_has_one_holder_after_its_interface_was_down(lan: Lan, rende
                 return found == holders
             time.sleep(0.05)
 
-    vip = vip_from_dict({"name": "external", "cidr": f"{VIP}/64", "interface": "eth0"})
-    assert vip
+    vips = moved([{"name": "external", "cidr": f"{VIP}/64", "interface": "eth0"}])
     nodes = [Node(name, chosen_addresses=(f"2001:db8::{number}",)) for number, name in enumerate(NODES, 1)]
     for name in NODES:
-        instances = Cluster([vip], nodes, Trackers()).instances(name)
+        instances = Cluster(vips, nodes, Trackers()).instances(name)
         lan.start(name, rendered(global_defs=global_defs(), instances=instances))
     assert until("lb1")
 

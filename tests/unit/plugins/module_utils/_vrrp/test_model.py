@@ -13,7 +13,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import Block, keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 INSTANCE = {"interface": "eth0", "state": "BACKUP", "virtual_router_id": 10, "priority": 100, "vips": ["192.0.2.10/24"]}
 SCRIPT = {"check_script": "/usr/bin/true"}
@@ -291,10 +291,8 @@ def test_keepalived_accepts_the_default_instances(
     (tmp_path / "ready").write_text("0\n", encoding="ascii")
     scripts = {"haproxy": {**SCRIPT, "weight": 0}, "ping": {**SCRIPT, "weight": -100}}
     track_files = {"ready": {"file": str(tmp_path / "ready"), "weight": 0}}
-    vip = vip_from_dict(
-        {"name": "external", "cidr": ["192.0.2.99/24", "2001:db8::99/64"], "interface": "eth0", "virtual_router_id": 10}
-    )
-    assert vip
+    cidr = ["192.0.2.99/24", "2001:db8::99/64"]
+    vip = {"name": "external", "cidr": cidr, "interface": "eth0", "virtual_router_id": 10}
     nodes = [
         node_from_vars(f"lb{n}", {"keepalived_unicast_address": [f"192.0.2.{n}", f"2001:db8::{n}"]})
         for n in range(1, count + 1)
@@ -303,7 +301,7 @@ def test_keepalived_accepts_the_default_instances(
         global_defs=["vrrp_version 3", "enable_script_security", "script_user root"],
         scripts=scripts,
         track_files=track_files,
-        instances=Cluster([vip], nodes, Trackers(scripts, track_files)).instances("lb1"),
+        instances=Cluster(moved([vip]), nodes, Trackers(scripts, track_files)).instances("lb1"),
     )
 
     assert keepalived_says(text) == (0, "")

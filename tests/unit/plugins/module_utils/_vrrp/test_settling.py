@@ -27,7 +27,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client im
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget import Settings, failover_budget
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster, Instances, Trackers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import node_from_vars
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._vrrp.test_failover import (
@@ -138,7 +138,7 @@ class Site:
         self, rendered: t.Callable[..., str], answer: str = "default_backend servers", settle_time: float = SETTLE_TIME
     ) -> float:
         """Both nodes; the seconds that the budget allows for the loss of the link to the server."""
-        vips = [vip_from_dict({"name": "external", "cidr": f"{VIP}/24", "interface": "eth0"})]
+        vips = moved([{"name": "external", "cidr": f"{VIP}/24", "interface": "eth0"}])
         facts = {
             name: {
                 "ansible_host": address,
@@ -158,7 +158,7 @@ class Site:
         for name in NODES:
             files = {"haproxy_ready": {"file": f"{self.home}/{name}.ready", "weight": 0}}
             files |= {"haproxy_settled": {"file": f"{self.home}/{name}.settled", "soft": True}}
-            cluster = Cluster([vip for vip in vips if vip], nodes, Trackers(track_files=files), servers=[SERVER])
+            cluster = Cluster(vips, nodes, Trackers(track_files=files), servers=[SERVER])
             settings = Settings(track_files=files)
             instances[name] = cluster.instances(name)
             text = rendered(global_defs=global_defs(), instances=instances[name], track_files=files)

@@ -30,7 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall imp
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import Node
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import vip_from_dict
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
 ROUTER_ID = 77
@@ -208,14 +208,12 @@ CASES = {(name, family): attack for name, attack in {**HARMLESS, **HARMFUL}.item
 def measure(attack: Attack, family: int, lan: Lan, rendered: t.Callable[..., str]) -> Harm:
     cidr = f"{address(family, 100)}/{24 if family == 4 else 64}"
     # A busy machine does not make a node miss three adverts that are a second apart.
-    vip = vip_from_dict(
-        {"name": "web", "cidr": cidr, "interface": "eth0", "virtual_router_id": ROUTER_ID, "advert_int": 1}
-    )
+    vip = {"name": "web", "cidr": cidr, "interface": "eth0", "virtual_router_id": ROUTER_ID, "advert_int": 1}
     nodes = [Node(f"lb{n}", (address(4, n), address(6, n)), links=links(n)) for n in (1, 2)]
     with lan:
         lan.build()
         for node in nodes:
-            made = Cluster([vip] if vip else [], nodes).instances(node.name)
+            made = Cluster(moved([vip]), nodes).instances(node.name)
             instances = {name: {**entry, **attack.keys} for name, entry in made.items()}
             text = rendered(global_defs=GLOBAL_DEFS, instances=instances)
             if attack.is_filtered:
