@@ -27,6 +27,8 @@ from ansible.plugins.filter.core import comment
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema import kinds
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import values
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import node_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import build
@@ -250,7 +252,7 @@ LIKELY = (
 TOLD = re.compile("does nothing in tcp mode|needs HTTP, and the service is tcp|does nothing with(out)? option")
 
 
-def of_record(record: values.Record) -> Strategy:
+def of_record(record: Record) -> Strategy:
     """Dictionaries with some of the record's keys. None means not set."""
     keys = {key.name: of_key(key) for key in record.keys}
     sure = {key.name: keys[key.name] for key in record.keys if key.required}
@@ -263,18 +265,18 @@ def mostly(values_of_key: Strategy) -> Strategy:
     return st.one_of(*[values_of_key] * 9, st.none())
 
 
-def of_key(key: values.Key) -> Strategy:
+def of_key(key: Key) -> Strategy:
     return WHOLE[key.name] if key.name in WHOLE else of_kind(key.kind, key.name)
 
 
-def of_kind(kind: values.Kind, name: str) -> Strategy:
+def of_kind(kind: kinds.Kind, name: str) -> Strategy:
     """Values of a kind, right as far as the kind alone can tell."""
-    if isinstance(kind, values.Record):
+    if isinstance(kind, Record):
         return of_record(kind)
-    if isinstance(kind, values.ListOf):
+    if isinstance(kind, kinds.ListOf):
         item = of_kind(kind.of, name)
         return st.lists(item, min_size=1, max_size=3, unique_by=repr) | item | st.just([])
-    if isinstance(kind, values.DictOf):
+    if isinstance(kind, kinds.DictOf):
         return st.dictionaries(of_kind(kind.names, f"names in {name}"), of_kind(kind.of, name), max_size=3)
     if name in WORDS:
         words: Strategy = st.sampled_from(WORDS[name])
@@ -289,11 +291,11 @@ def of_kind(kind: values.Kind, name: str) -> Strategy:
 
 PRINTABLE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 SMALL = st.integers(1, 9)
-SCALARS: dict[type[values.Kind], t.Callable[[t.Any], Strategy]] = {
-    values.Boolean: lambda _kind: st.booleans(),
-    values.Integer: lambda kind: st.integers(kind.minimum, kind.maximum),
-    values.Choice: lambda kind: st.sampled_from([*kind.choices, *dict(kind.synonyms)]),
-    values.Text: lambda kind: st.from_regex(kind.pattern, fullmatch=True, alphabet=PRINTABLE),
+SCALARS: dict[type[kinds.Kind], t.Callable[[t.Any], Strategy]] = {
+    kinds.Boolean: lambda _kind: st.booleans(),
+    kinds.Integer: lambda kind: st.integers(kind.minimum, kind.maximum),
+    kinds.Choice: lambda kind: st.sampled_from([*kind.choices, *dict(kind.synonyms)]),
+    kinds.Text: lambda kind: st.from_regex(kind.pattern, fullmatch=True, alphabet=PRINTABLE),
     values.Duration: lambda _kind: (
         st.integers(1, values.LONGEST_DURATION_MS) | st.from_regex(r"[1-9][0-9]{0,2}(us|ms|s|m|h)?", fullmatch=True)
     ),
@@ -410,12 +412,12 @@ def haproxy_says(home: pathlib.Path, text: str, model: Data) -> tuple[int, list[
 
 
 def test_every_word_belongs_to_a_key() -> None:
-    def names(kind: values.Kind) -> t.Iterator[str]:
-        if isinstance(kind, values.Record):
+    def names(kind: kinds.Kind) -> t.Iterator[str]:
+        if isinstance(kind, Record):
             for key in kind.keys:
                 yield key.name
                 yield from names(key.kind)
-        elif isinstance(kind, (values.ListOf, values.DictOf)):
+        elif isinstance(kind, (kinds.ListOf, kinds.DictOf)):
             yield from names(kind.of)
 
     assert {*WORDS, *WHOLE, *LIKELY} <= {*names(SERVICE), *names(SETTINGS)}

@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 COLLECTION = "ansible_collections.lbforge.haproxy"
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
-    ("errors", "hints", "mask"),
-    ("_host", "_haproxy_cfg"),
+    ("characters", "errors", "hints", "mask"),
+    ("_host", "_haproxy_cfg", "_schema"),
     ("_x509", "_vips"),
     ("_services", "_vrrp", "_runtime"),
     ("_release", "_inventory"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 Words = tuple[str, ...]
@@ -19,7 +20,6 @@ Words = tuple[str, ...]
 #: HAProxy refuses a line with more (MAX_LINE_ARGS in its defaults.h). The length of a line has no limit.
 MOST_WORDS = 64
 BLANKS = " \t\v\f\r"  # of C's isspace; nothing else divides words
-CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%+=*?!^~()\[\]{}|<>&-]+")
 # What quotes, escapes or begins a comment, and what Python's split() could take for a blank.
 _UNUSUAL = re.compile(r"""[\\#'"\x1c-\x1f\x80-\U0010ffff]""")

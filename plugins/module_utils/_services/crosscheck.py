@@ -46,7 +46,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        return self.place.service
+        return self.place.name
 
     def nodes(self) -> t.Iterator[tuple[Place, Data]]:
         """The servers, each with its place."""
@@ -122,9 +122,9 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
 
     def claim(bind: binds.Bind, place: Place) -> None:
         for other, owner in by_port.setdefault(bind.port, []):
-            whose = f'service "{owner.service}"' if owner.service else owner.path
+            whose = f'service "{owner.name}"' if owner.name else owner.path
             # Of what is no service nobody expects to share a port, and certbot could not.
-            is_taken = not owner.service and (bind.takes_from(other) or other.takes_from(bind))
+            is_taken = not owner.name and (bind.takes_from(other) or other.takes_from(bind))
             if bind.is_same(other) or is_taken:
                 place.wrong(
                     str(bind),
@@ -132,7 +132,7 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
                     "Choose another port or haproxy_bind.",
                 )
                 return
-            if owner.service != place.service:
+            if owner.name != place.name:
                 shared_port(bind, other, whose, place)
         by_port[bind.port].append((bind, place))
 
@@ -292,7 +292,7 @@ def in_raw_lines(lines: t.Iterable[tuple[str, Place]], wanted: t.Sequence[Item],
         for number, (before, word) in enumerate(zip(words, words[1:])):
             section = BACKEND.fullmatch(word)
             if section and number == 0 and before in CHOOSES_BACKEND:
-                backends.refer(section[1], place, modes.get(place.service, "tcp"))
+                backends.refer(section[1], place, modes.get(place.name, "tcp"))
             elif section and before == "table":
                 backends.refer(section[1], place, "tcp")
         for name in dict.fromkeys(name for word in words for name in MAP_FILE.findall(word)):

@@ -17,7 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words
     quote,
     read,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 
 # What counts for the whole file: configuration manual, section 2.4.
 DIRECTIVES = (".if", ".elif", ".else", ".endif", ".diag", ".notice", ".warning", ".alert")

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import MOST_WORDS, split
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import ListOf
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     checks,
     clients,
@@ -33,12 +34,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds im
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
-    HOSTNAME,
-    ListOf,
-    lines_in,
-    milliseconds,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import HOSTNAME, lines_in, milliseconds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -195,9 +191,9 @@ def user_certificates(entries: t.Sequence[Data], place: Place, settings: Data | 
 def tls(service: Data, place: Place, settings: Data) -> None:
     if service["haproxy_accept_both_protocols"] and not service["haproxy_ssl"]:
         place.key("haproxy_accept_both_protocols").idle(None, "haproxy_ssl")
-    if service["haproxy_accept_both_protocols"] and len(place.service) > LONGEST_INNER_NAME:
+    if service["haproxy_accept_both_protocols"] and len(place.name) > LONGEST_INNER_NAME:
         place.key("haproxy_service_name").wrong(
-            place.service,
+            place.name,
             "is too long for haproxy_accept_both_protocols, which derives socket names from it",
             f"Use at most {LONGEST_INNER_NAME} characters.",
         )

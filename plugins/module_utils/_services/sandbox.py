@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
     NAME_OR_PATH,
     PATH,
     BooleanOrPath,
-    Key,
     Line,
     Lines,
 )

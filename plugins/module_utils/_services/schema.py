@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Boolean, Choice, DictOf, ListOf, Text
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
     CONNECTIONS,
     COUNT,
@@ -26,18 +28,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
     WEIGHT,
     Address,
     Balance,
-    Boolean,
     BooleanOrPath,
-    Choice,
-    DictOf,
     Duration,
-    Key,
     Line,
     Lines,
-    ListOf,
     Network,
-    Record,
-    Text,
 )
 
 LINES = Lines()
@@ -57,8 +52,13 @@ SNI = Line(
     "Write a name such as api.example.org, or ssl_fc_sni.",
     before=1,
 )
-# The words of conditions cannot be names in them.
-ACL_NAME = Text(r"(?!or$)[A-Za-z0-9_.:-]+", "a name of an ACL", "Use letters, digits, '-', '_', '.' and ':' only.")
+ACL_NAME = Text(
+    r"[A-Za-z0-9_.:-]+",
+    "a name of an ACL",
+    "Use letters, digits, '-', '_', '.' and ':' only.",
+    # The only word of conditions that could be a name (configuration manual, section 7.2).
+    reserved=(("or", "in conditions it stands between ACLs"),),
+)
 RETRY_CONDITIONS = Choice(
     (
         *("none", "conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected"),

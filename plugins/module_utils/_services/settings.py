@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    Anything,
+    Boolean,
+    Choice,
+    DictOf,
+    Integer,
+    ListOf,
+    Text,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.extra_sections import SECTION
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     KEEPALIVE_MODES,
     LINES,
@@ -29,18 +38,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
     SOURCE_CONNECTIONS,
     TIMEOUT,
     Address,
-    Boolean,
-    Choice,
-    DictOf,
     Duration,
-    Integer,
-    Key,
-    Kind,
     Line,
-    ListOf,
     Network,
-    Record,
-    Text,
 )
 
 # The status codes whose page can be replaced: configuration manual, keyword `errorfile`.
@@ -62,19 +62,6 @@ ERROR_FILE = Record(
         Key("path", PATH, "File with a whole HTTP answer; one of `haproxy_static_files` or any other.", required=True),
     ),
 )
-
-
-class Anything(Kind):
-    """A value whose form is somebody else's matter."""
-
-    def read(self, value: t.Any, place: Place) -> t.Any:  # noqa: ARG002 - the interface of all kinds
-        return value
-
-    def words(self) -> str:
-        return "anything"
-
-    def json_schema(self) -> dict[str, t.Any]:
-        return {}
 
 
 # Like all files of a release, these lie flat beside haproxy.cfg.
@@ -135,7 +122,7 @@ SETTINGS = Record(
         Key("haproxy_backend_h2", Boolean(), "HTTP/2 to servers.", False),
         Key("haproxy_stick_table", LINES, "Stick lines of every http backend.", []),
         Key("haproxy_system_ca", PATH, "The system's CA bundle.", "/etc/ssl/certs/ca-certificates.crt"),
-        Key("haproxy_peers", DictOf(Address()), "Load balancers that share stick tables, with addresses.", {}),
+        Key("haproxy_peers", DictOf(Address(), NAME), "Load balancers that share stick tables, with addresses.", {}),
         Key("haproxy_peers_port", PORT, "Where they listen for each other.", 1024),
         # Frontends.
         Key("haproxy_frontend_h2", Boolean(), "HTTP/2 on TLS binds.", True),

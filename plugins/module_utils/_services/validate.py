@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import is_set
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, homes
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     binds,
     crosscheck,
@@ -34,11 +36,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
     SETTING_DEFAULTS,
     SETTINGS,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import Key, is_set
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read as read_vips
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip, twice
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
+
+HOMES = homes({"A service": SERVICE, "The role": SETTINGS})
 
 Data = dict[str, t.Any]
 
@@ -72,7 +75,7 @@ def check(
     inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads,
     ``secrets`` what no message may show, ``movement`` the addresses that keepalived moves, if it does.
     """
-    problems = Problems(secrets=secrets)
+    problems = Problems(secrets=secrets, homes=HOMES)
     read_settings = read_all_settings(settings, problems)
     variables.check(variable_names, known_variables, problems)
     place = Place(problems, "")
@@ -159,7 +162,7 @@ def read_services(
 
 def read_item(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
     name = given.get("haproxy_service_name") if isinstance(given, dict) else ""
-    place = place.of_service(str(name) if isinstance(name, (str, int)) else "")
+    place = place.named(str(name) if isinstance(name, (str, int)) else "")
     service = undefined.told(given, place)
     if isinstance(service, dict):
         yield read_service(service, place, settings, hosts)

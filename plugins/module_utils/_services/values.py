@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of value a key can have.
-
-Each kind reads what the user wrote, notes what is wrong with it at its place and returns it in one
-normal form; each kind also describes itself, in words and as JSON Schema (draft 2020-12).
-"""
+"""The kinds of value that HAProxy has, beside those that belong to nobody."""
 
 from __future__ import annotations
 
@@ -16,163 +12,56 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.sections import SECTIONS
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import CONTROL
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    INVALID,
+    Boolean,
+    DictOf,
+    Form,
+    Integer,
+    JsonSchema,
+    Kind,
+    ListOf,
+    Text,
+    one_line,
+    one_of,
+    unsupported,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import AnyPlace, Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import raw_lines
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
-
-JsonSchema = dict[str, t.Any]
-
-# What a value becomes when it is wrong; the mistake is already noted, nobody looks at it again.
-INVALID: t.Any = object()
 
 # A label of a DNS name (RFC 1123 section 2.1), underscores included since people use them.
 HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+
 # HAProxy stores durations as signed 32-bit milliseconds (configuration manual, section 2.5).
 LONGEST_DURATION_MS = 2**31 - 1
+
 DURATION = re.compile(r"([0-9]{1,15})(us|ms|s|m|h|d)?")
+
 MS_PER_UNIT = {"us": 0.001, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, None: 1}
-
-
-class Kind:
-    """A kind of value."""
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        """The value in its normal form, or INVALID once the mistake is noted at its place."""
-        raise NotImplementedError
-
-    def words(self) -> str:
-        """What the documentation calls this kind."""
-        raise NotImplementedError
-
-    def json_schema(self) -> JsonSchema:
-        raise NotImplementedError
-
-
-# Editors see what stands before Jinja has run, so a template is welcome wherever a value is.
-TEMPLATE: JsonSchema = {"type": "string", "pattern": r"\{[{%]"}
-
-
-# A key that is set to nothing is not set.
-NOTHING: JsonSchema = {"enum": [None, ""]}
-
-
-def or_template(schema: JsonSchema) -> JsonSchema:
-    return {"anyOf": [schema, TEMPLATE]}
-
-
-def is_set(value: t.Any) -> bool:
-    """Whether a key has a value: nothing and '' mean that it is not set, whatever its kind."""
-    return value is not None and not (isinstance(value, str) and not value.strip())
-
-
-def one_of(words: t.Sequence[str]) -> str:
-    """A hint that lists all valid words."""
-    return f"Use {', '.join(words[:-1])} or {words[-1]}." if len(words) > 1 else f"Use {words[0]}."
-
-
-class Form(t.NamedTuple):
-    """A form of value that HAProxy understands and this collection does not."""
-
-    pattern: str
-    why: str
-    hint: str
-
-
-def unsupported(value: t.Any, forms: t.Iterable[Form]) -> tuple[str, str] | None:
-    """Why a value of such a form cannot be used, and what to write instead."""
-    text = value.strip() if isinstance(value, str) else ""
-    return next(((form.why, form.hint) for form in forms if re.fullmatch(form.pattern, text)), None)
-
-
-def one_line(value: t.Any, place: Place) -> t.Any:
-    """The value as text if it is a scalar on one line."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        place.wrong(value, "is not text", "Write a single line of text.")
-        return INVALID
-    text = str(value)
-    if CONTROL.search(text):
-        place.wrong(value, "contains a newline or control character", "Write a single line without control characters.")
-        return INVALID
-    return text
-
-
-@dataclasses.dataclass(frozen=True)
-class Text(Kind):
-    """One line of text, whole words of it checked by a pattern."""
-
-    pattern: str = r".+"
-    what: str = "text"
-    hint: str = "Write a single line of text."
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        text = one_line(value, place)
-        if text is INVALID:
-            return INVALID
-        text = text.strip()
-        if not re.fullmatch(self.pattern, text):
-            place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
-            return INVALID
-        return text
-
-    def words(self) -> str:
-        return self.what
-
-    def json_schema(self) -> JsonSchema:
-        # Numbers are text where digits are.
-        types = ["string", "number"] if re.fullmatch(self.pattern, "10") else "string"
-        return {"type": types, "pattern": rf"^\s*({self.pattern})\s*$|\{{[{{%]"}
-
 
 # The character set of proxy and server names: configuration manual, section 2.2 and "server".
 NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' and ':' only.")
+
 # A file of the release lies flat in the configuration directory, so its name is no path.
 FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
+
 PATH = Text(
     r"/[^\s'\"#\\]*",
     "an absolute path",
     "Start the path with '/', and use neither blanks nor quotes, backslashes or '#'.",
 )
+
 # What the authority calls its own, or where something else lies.
 NAME_OR_PATH = Text(r"/[^\s'\"\[\]#\\]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
+
 INTERFACE = Text(
     r"[A-Za-z0-9_.@+-]{1,15}",
     "an interface name",
     "Linux allows 15 characters; use letters, digits, '-', '_', '.', '@' and '+'.",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Integer(Kind):
-    """A whole number within bounds; digits in a string count, since templates make strings."""
-
-    minimum: int
-    maximum: int
-    what: str = "a whole number"
-    unsupported: tuple[Form, ...] = ()
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip())):
-            why, hint = unsupported(value, self.unsupported) or (
-                f"is not {self.what}",
-                f"Use a number from {self.minimum} to {self.maximum}.",
-            )
-            place.wrong(value, why, hint)
-            return INVALID
-        number = int(value)
-        if not self.minimum <= number <= self.maximum:
-            place.wrong(value, f"is out of range for {self.what}", f"Use {self.minimum} to {self.maximum}.")
-            return INVALID
-        return number
-
-    def words(self) -> str:
-        return f"{self.what}, {self.minimum}–{self.maximum}"
-
-    def json_schema(self) -> JsonSchema:
-        number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
-        return or_template({"anyOf": [number, {"type": "string", "pattern": r"^\s*-?[0-9]{1,15}\s*$"}]})
-
 
 PORT = Integer(
     1,
@@ -180,45 +69,15 @@ PORT = Integer(
     "a port",
     (Form(r"[0-9]+\s*-\s*[0-9]+", "is a port range, which is not supported", "Write one service for each port."),),
 )
+
 COUNT = Integer(1, 1_000, "a count")
+
 # HAProxy's own bound for maxconn values on one process.
 CONNECTIONS = Integer(1, 2_000_000, "a number of connections")
+
 SOURCE_CONNECTIONS = Integer(0, 2_000_000, "a number of connections")
+
 WEIGHT = Integer(0, 256, "a weight")
-
-
-@dataclasses.dataclass(frozen=True)
-class Boolean(Kind):
-    """Yes or no, in YAML's spellings too when they arrive as strings."""
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        if isinstance(value, bool):
-            return value
-        known = {
-            "true": True,
-            "yes": True,
-            "on": True,
-            "1": True,
-            "false": False,
-            "no": False,
-            "off": False,
-            "0": False,
-        }
-        text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
-        if text not in known:
-            place.wrong(value, "is neither true nor false", "Use true or false.")
-            return INVALID
-        return known[text]
-
-    def words(self) -> str:
-        return "true or false"
-
-    def json_schema(self) -> JsonSchema:
-        words = {
-            "type": "string",
-            "pattern": r"^\s*([Tt]rue|TRUE|[Yy]es|YES|[Oo]n|ON|1|[Ff]alse|FALSE|[Nn]o|NO|[Oo]ff|OFF|0)\s*$",
-        }
-        return or_template({"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, words]})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -351,31 +210,6 @@ class Network(Kind):
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice(Kind):
-    """One of a few words; ``synonyms`` are old words and what they mean today."""
-
-    choices: tuple[str, ...]
-    synonyms: tuple[tuple[str, str], ...] = ()
-    #: words that were choices once, and what to tell whoever still uses them
-    gone: tuple[tuple[str, str], ...] = ()
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        text = dict(self.synonyms).get(str(value), str(value)) if isinstance(value, (str, int)) else ""
-        if text not in self.choices:
-            hint = dict(self.gone).get(text) or did_you_mean(text, self.choices) or one_of(self.choices)
-            place.wrong(value, "is not a valid value", hint)
-            return INVALID
-        return text
-
-    def words(self) -> str:
-        return ", ".join(f"`{choice}`" for choice in self.choices)
-
-    def json_schema(self) -> JsonSchema:
-        numbers = [int(choice) for choice in self.choices if choice.isdigit()]
-        return or_template({"enum": [*self.choices, *numbers, *(old for old, new in self.synonyms)]})
-
-
-@dataclasses.dataclass(frozen=True)
 class Balance(Kind):
     """A load balancing algorithm: configuration manual, keyword `balance`."""
 
@@ -413,30 +247,6 @@ class Balance(Kind):
     def json_schema(self) -> JsonSchema:
         words = r"roundrobin|static-rr|leastconn|first|source|random|uri|url_param|hdr|hash|rdp-cookie"
         return {"type": "string", "pattern": rf"^\s*({words})\b|\{{[{{%]"}
-
-
-@dataclasses.dataclass(frozen=True)
-class ListOf(Kind):
-    """A list; one bare value counts as a list of one, since templates like groups['x'][0] make those."""
-
-    of: Kind
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        if isinstance(value, (str, dict)):
-            items = [self.of.read(value, place)]
-        elif isinstance(value, (list, tuple)):
-            items = [self.of.read(item, place.item(index)) for index, item in enumerate(value)]
-        else:
-            place.wrong(value, "is not a list", f"Write a list; each item is: {self.of.words()}.")
-            return INVALID
-        return INVALID if any(item is INVALID for item in items) else items
-
-    def words(self) -> str:
-        return f"list of: {self.of.words()}"
-
-    def json_schema(self) -> JsonSchema:
-        item = or_template(self.of.json_schema())
-        return {"anyOf": [{"type": "array", "items": item}, *item["anyOf"]]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -525,7 +335,7 @@ def holds_lines(kind: Kind) -> bool:
     return holds_lines(kind.of) if isinstance(kind, (ListOf, DictOf)) else isinstance(kind, Line)
 
 
-def lines_in(kind: Kind, value: t.Any, place: Place) -> t.Iterator[tuple[str, Place]]:
+def lines_in(kind: Kind, value: t.Any, place: AnyPlace) -> t.Iterator[tuple[str, AnyPlace]]:
     """Every raw line in a value that has been read, with its place."""
     if isinstance(kind, Line):
         yield value, place
@@ -539,34 +349,6 @@ def lines_in(kind: Kind, value: t.Any, place: Place) -> t.Iterator[tuple[str, Pl
         for key in kind.keys:
             if value.get(key.name) is not None:
                 yield from lines_in(key.kind, value[key.name], place.key(key.name))
-
-
-@dataclasses.dataclass(frozen=True)
-class DictOf(Kind):
-    """Named things of one kind."""
-
-    of: Kind
-    names: Text = NAME
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        if not isinstance(value, dict):
-            place.wrong(value, "is not a dictionary", f"Write a dictionary of names; each value is: {self.of.words()}.")
-            return INVALID
-        result = {}
-        for name, item in value.items():
-            if not is_set(item):
-                continue
-            read_name = self.names.read(name, place.key(str(name)))
-            result[read_name] = self.of.read(item, place.key(str(name)))
-        return INVALID if any(INVALID in pair for pair in result.items()) else result
-
-    def words(self) -> str:
-        return f"dictionary of names; each value is: {self.of.words()}"
-
-    def json_schema(self) -> JsonSchema:
-        return or_template(
-            {"type": "object", "additionalProperties": {"anyOf": [self.of.json_schema(), TEMPLATE, NOTHING]}}
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -591,105 +373,3 @@ class BooleanOrPath(Kind):
 
     def json_schema(self) -> JsonSchema:
         return {"type": ["boolean", "string"]}
-
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    """A row of a table: everything there is to know about one key of a dictionary."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    default: t.Any = None
-    #: the role variable whose value is the default
-    follows: str = ""
-    aliases: tuple[str, ...] = ()
-    #: first HAProxy that can do it, where somebody may still have an older one
-    since: str = ""
-    required: bool = False
-    secret: bool = False
-    #: it restricts who may connect or where the service is, so that '' must not stand for "everybody"
-    restricts: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Record(Kind):
-    """A dictionary with known keys."""
-
-    keys: tuple[Key, ...]
-    what: str
-    #: names that other tools or older versions use, and what to tell whoever brings them
-    gone: tuple[tuple[str, str], ...] = ()
-    #: the key that a bare string stands for; empty where only a dictionary will do
-    short_for: str = ""
-
-    def read(self, value: t.Any, place: Place) -> t.Any:
-        if self.short_for and not isinstance(value, dict):
-            key = next(key for key in self.keys if key.name == self.short_for)
-            read = key.kind.read(value, place)
-            return INVALID if read is INVALID else {key.name: read}
-        if not isinstance(value, dict):
-            place.wrong(value, f"is not {self.what}", "Write a dictionary.")
-            return INVALID
-        result, is_valid = self.read_keys(value, place)
-        return result if is_valid else INVALID
-
-    def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
-        """The keys that are right, and whether all are."""
-        by_name = {name: key for key in self.keys for name in (key.name, *key.aliases)}
-        result: dict[str, t.Any] = {}
-        given_as: dict[str, str] = {}
-        is_valid = True
-        for name, item in value.items():
-            key = by_name.get(name)
-            if key is None:
-                hint = dict(self.gone).get(name) or did_you_mean(str(name), by_name)
-                place.key(str(name)).wrong(None, f"is not a key of {self.what}", hint)
-                is_valid = False
-                continue
-            here = dataclasses.replace(place.key(str(name)), secret=key.secret)
-            if key.restricts and not is_set(item):
-                none = "Write [] to allow none, or remove" if isinstance(key.kind, ListOf) else "Remove"
-                here.wrong(item, "is empty, which could mean none or all", f"{none} the key to allow all.")
-                is_valid = False
-            elif not is_set(item):
-                continue
-            elif key.name in result:
-                other = given_as[key.name]
-                why = f"is given twice: {other}, another name of the same key, is {here.shown(value[other])}"
-                here.wrong(item, why, f"Keep {key.name} only.")
-                is_valid = False
-            else:
-                result[key.name] = key.kind.read(item, here)
-                given_as[key.name] = name
-        for key in self.keys:
-            if key.required and key.name not in result:
-                place.key(key.name).wrong(None, "is missing", f"Add it; its value is: {key.kind.words()}.")
-                is_valid = False
-        right = {name: item for name, item in result.items() if item is not INVALID}
-        return right, is_valid and len(right) == len(result)
-
-    def words(self) -> str:
-        text = f"{self.what} {{{', '.join(key.name for key in self.keys)}}}"
-        return f"{text} or just its {self.short_for}" if self.short_for else text
-
-    def json_schema(self) -> JsonSchema:
-        properties = {}
-        for key in self.keys:
-            value = key.kind.json_schema()
-            unset = [] if key.required or key.restricts else [NOTHING]
-            described: JsonSchema = {
-                "anyOf": [value, TEMPLATE, *unset],
-                "description": key.meaning,
-            }
-            if key.default is not None:
-                described["default"] = key.default
-            properties[key.name] = described
-            for alias in key.aliases:
-                properties[alias] = {**described, "description": f"Other name of {key.name}. {key.meaning}"}
-        schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
-        # An aliased key may stand under its other name, so only plain ones can be demanded.
-        required = [key.name for key in self.keys if key.required and not key.aliases]
-        if required:
-            schema["required"] = required
-        return {"anyOf": [schema, {"type": ["string", "number"]}]} if self.short_for else schema

@@ -15,10 +15,10 @@ import urllib.request
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import schema
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import Record
 
 from .conftest import NODES, VIPS, WEB, Rendered
 

@@ -1,0 +1,280 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of value a key can have, as far as they belong to nobody.
+
+Each kind reads what the user wrote, notes what is wrong with it at its place and returns it in one
+normal form; each kind also describes itself, in words and as JSON Schema (draft 2020-12).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
+
+JsonSchema = dict[str, t.Any]
+
+# What a value becomes when it is wrong; the mistake is already noted, nobody looks at it again.
+INVALID: t.Any = object()
+
+# Editors see what stands before Jinja has run, so a template is welcome wherever a value is.
+TEMPLATE: JsonSchema = {"type": "string", "pattern": r"\{[{%]"}
+
+# A key that is set to nothing is not set.
+NOTHING: JsonSchema = {"enum": [None, ""]}
+
+
+class Kind:
+    """A kind of value."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        """The value in its normal form, or INVALID once the mistake is noted at its place."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """What the documentation calls this kind."""
+        raise NotImplementedError
+
+    def json_schema(self) -> JsonSchema:
+        raise NotImplementedError
+
+
+def or_template(schema: JsonSchema) -> JsonSchema:
+    return {"anyOf": [schema, TEMPLATE]}
+
+
+def is_set(value: t.Any) -> bool:
+    """Whether a key has a value: nothing and '' mean that it is not set, whatever its kind."""
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def one_of(words: t.Sequence[str]) -> str:
+    """A hint that lists all valid words."""
+    return f"Use {', '.join(words[:-1])} or {words[-1]}." if len(words) > 1 else f"Use {words[0]}."
+
+
+class Form(t.NamedTuple):
+    """A form of value that HAProxy understands and this collection does not."""
+
+    pattern: str
+    why: str
+    hint: str
+
+
+def unsupported(value: t.Any, forms: t.Iterable[Form]) -> tuple[str, str] | None:
+    """Why a value of such a form cannot be used, and what to write instead."""
+    text = value.strip() if isinstance(value, str) else ""
+    return next(((form.why, form.hint) for form in forms if re.fullmatch(form.pattern, text)), None)
+
+
+def one_line(value: t.Any, place: Place) -> t.Any:
+    """The value as text if it is a scalar on one line."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        place.wrong(value, "is not text", "Write a single line of text.")
+        return INVALID
+    text = str(value)
+    if CONTROL.search(text):
+        place.wrong(value, "contains a newline or control character", "Write a single line without control characters.")
+        return INVALID
+    return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Text(Kind):
+    """One line of text, whole words of it checked by a pattern."""
+
+    pattern: str = r".+"
+    what: str = "text"
+    hint: str = "Write a single line of text."
+    #: words that mean something else where this stands, and what that is
+    reserved: tuple[tuple[str, str], ...] = ()
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = one_line(value, place)
+        if text is INVALID:
+            return INVALID
+        text = text.strip()
+        if meaning := dict(self.reserved).get(text):
+            place.wrong(value, f"is not {self.what}, but a reserved word: {meaning}", "Choose another name.")
+            return INVALID
+        if not re.fullmatch(self.pattern, text):
+            place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return self.what
+
+    def json_schema(self) -> JsonSchema:
+        # Numbers are text where digits are.
+        types = ["string", "number"] if re.fullmatch(self.pattern, "10") else "string"
+        others = "".join(rf"(?!\s*{re.escape(word)}\s*$)" for word, _meaning in self.reserved)
+        return {"type": types, "pattern": rf"^{others}\s*({self.pattern})\s*$|\{{[{{%]"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number within bounds; digits in a string count, since templates make strings."""
+
+    minimum: int
+    maximum: int
+    what: str = "a whole number"
+    unsupported: tuple[Form, ...] = ()
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip())):
+            why, hint = unsupported(value, self.unsupported) or (
+                f"is not {self.what}",
+                f"Use a number from {self.minimum} to {self.maximum}.",
+            )
+            place.wrong(value, why, hint)
+            return INVALID
+        number = int(value)
+        if not self.minimum <= number <= self.maximum:
+            place.wrong(value, f"is out of range for {self.what}", f"Use {self.minimum} to {self.maximum}.")
+            return INVALID
+        return number
+
+    def words(self) -> str:
+        return f"{self.what}, {self.minimum}–{self.maximum}"
+
+    def json_schema(self) -> JsonSchema:
+        number = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return or_template({"anyOf": [number, {"type": "string", "pattern": r"^\s*-?[0-9]{1,15}\s*$"}]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Boolean(Kind):
+    """Yes or no, in YAML's spellings too when they arrive as strings."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, bool):
+            return value
+        known = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
+        if text not in known:
+            self.refuse(value, place)
+            return INVALID
+        return known[text]
+
+    def refuse(self, value: t.Any, place: Place) -> None:
+        place.wrong(value, "is neither true nor false", "Use true or false.")
+
+    def words(self) -> str:
+        return "true or false"
+
+    def json_schema(self) -> JsonSchema:
+        words = {
+            "type": "string",
+            "pattern": r"^\s*([Tt]rue|TRUE|[Yy]es|YES|[Oo]n|ON|1|[Ff]alse|FALSE|[Nn]o|NO|[Oo]ff|OFF|0)\s*$",
+        }
+        return or_template({"anyOf": [{"type": "boolean"}, {"enum": [0, 1]}, words]})
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words; ``synonyms`` are old words and what they mean today."""
+
+    choices: tuple[str, ...]
+    synonyms: tuple[tuple[str, str], ...] = ()
+    #: words that were choices once, and what to tell whoever still uses them
+    gone: tuple[tuple[str, str], ...] = ()
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        text = dict(self.synonyms).get(str(value), str(value)) if isinstance(value, (str, int)) else ""
+        if text not in self.choices:
+            self.refuse(value, text, place)
+            return INVALID
+        return text
+
+    def refuse(self, value: t.Any, text: str, place: Place) -> None:
+        hint = dict(self.gone).get(text) or did_you_mean(text, self.choices) or one_of(self.choices)
+        place.wrong(value, "is not a valid value", hint)
+
+    def words(self) -> str:
+        return ", ".join(f"`{choice}`" for choice in self.choices)
+
+    def json_schema(self) -> JsonSchema:
+        numbers = [int(choice) for choice in self.choices if choice.isdigit()]
+        return or_template({"enum": [*self.choices, *numbers, *(old for old, new in self.synonyms)]})
+
+
+@dataclasses.dataclass(frozen=True)
+class ListOf(Kind):
+    """A list; one bare value counts as a list of one, since templates like groups['x'][0] make those."""
+
+    of: Kind
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if isinstance(value, (str, dict)):
+            items = [self.of.read(value, place)]
+        elif isinstance(value, (list, tuple)):
+            items = [self.of.read(item, place.item(index)) for index, item in enumerate(value)]
+        else:
+            place.wrong(value, "is not a list", f"Write a list; each item is: {self.of.words()}.")
+            return INVALID
+        return INVALID if any(item is INVALID for item in items) else items
+
+    def words(self) -> str:
+        return f"list of: {self.of.words()}"
+
+    def json_schema(self) -> JsonSchema:
+        item = or_template(self.of.json_schema())
+        return {"anyOf": [{"type": "array", "items": item}, *item["anyOf"]]}
+
+
+@dataclasses.dataclass(frozen=True)
+class DictOf(Kind):
+    """Named things of one kind."""
+
+    of: Kind
+    names: Text = Text()
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if not isinstance(value, dict):
+            place.wrong(value, "is not a dictionary", f"Write a dictionary of names; each value is: {self.of.words()}.")
+            return INVALID
+        result = {}
+        for name, item in value.items():
+            if not is_set(item):
+                continue
+            read_name = self.names.read(name, place.key(str(name)))
+            result[read_name] = self.of.read(item, place.key(str(name)))
+        return INVALID if any(INVALID in pair for pair in result.items()) else result
+
+    def words(self) -> str:
+        return f"dictionary of names; each value is: {self.of.words()}"
+
+    def json_schema(self) -> JsonSchema:
+        return or_template(
+            {"type": "object", "additionalProperties": {"anyOf": [self.of.json_schema(), TEMPLATE, NOTHING]}}
+        )
+
+
+class Anything(Kind):
+    """A value whose form is somebody else's matter."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:  # noqa: ARG002 - the interface of all kinds
+        return value
+
+    def words(self) -> str:
+        return "anything"
+
+    def json_schema(self) -> JsonSchema:
+        return {}

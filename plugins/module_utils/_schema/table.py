@@ -1,0 +1,198 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tables of keys: a row is all that there is to know about a key, and a table is what a dictionary may hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    INVALID,
+    NOTHING,
+    TEMPLATE,
+    DictOf,
+    JsonSchema,
+    Kind,
+    ListOf,
+    is_set,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
+
+MOST_OWNERS_SHOWN = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A row of a table: everything there is to know about one key of a dictionary."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: t.Any = None
+    #: the role variable whose value is the default
+    follows: str = ""
+    aliases: tuple[str, ...] = ()
+    #: first version of the program that can do it, where somebody may still have an older one
+    since: str = ""
+    required: bool = False
+    secret: bool = False
+    #: it restricts who may connect or where the service is, so that '' must not stand for "everybody"
+    restricts: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Record(Kind):
+    """A dictionary with known keys."""
+
+    keys: tuple[Key, ...]
+    what: str
+    #: names that other tools or older versions use, and what to tell whoever brings them
+    gone: tuple[tuple[str, str], ...] = ()
+    #: the key that a bare string stands for; empty where only a dictionary will do
+    short_for: str = ""
+    #: keys of which exactly one is needed
+    one_of: tuple[str, ...] = ()
+    #: what the names of all keys begin with in the user's data
+    prefix: str = ""
+    #: what means that a key is not set
+    nothing: t.ClassVar[JsonSchema] = NOTHING
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if self.short_for and not isinstance(value, dict):
+            key = next(key for key in self.keys if key.name == self.short_for)
+            read = key.kind.read(value, place)
+            return INVALID if read is INVALID else {key.name: read}
+        if not isinstance(value, dict):
+            self.refuse(value, place)
+            return INVALID
+        result, is_valid = self.read_keys(value, place)
+        return result if is_valid else INVALID
+
+    def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
+        """The keys that are right, and whether all are."""
+        by_name = {name: key for key in self.keys for name in (key.name, *key.aliases)}
+        result: dict[str, t.Any] = {}
+        given_as: dict[str, str] = {}
+        is_valid = True
+        for name, item in value.items():
+            key = by_name.get(name)
+            if key is None:
+                self.refuse_key(str(name), self.place_of(name, place))
+                is_valid = False
+                continue
+            here = dataclasses.replace(self.place_of(name, place), secret=key.secret)
+            if key.restricts and not self.is_given(item):
+                none = "Write [] to allow none, or remove" if isinstance(key.kind, ListOf) else "Remove"
+                here.wrong(item, "is empty, which could mean none or all", f"{none} the key to allow all.")
+                is_valid = False
+            elif not self.is_given(item):
+                continue
+            elif key.name in result:
+                other = given_as[key.name]
+                why = f"is given twice: {other}, another name of the same key, is {here.shown(value[other])}"
+                here.wrong(item, why, f"Keep {key.name} only.")
+                is_valid = False
+            else:
+                result[key.name] = key.kind.read(item, here)
+                given_as[key.name] = name
+        for key in self.keys:
+            if key.required and key.name not in result:
+                self.place_of(key.name, place).wrong(None, "is missing", self.how_to_add(key))
+                is_valid = False
+        is_valid = self.has_one(result, place) and is_valid
+        right = {name: item for name, item in result.items() if item is not INVALID}
+        return right, is_valid and len(right) == len(result)
+
+    def place_of(self, name: str, place: Place) -> Place:
+        return place.key(f"{self.prefix}{name}")
+
+    def is_given(self, item: t.Any) -> bool:
+        """Whether a key with such a value is set at all."""
+        return is_set(item)
+
+    def has_one(self, given: t.Collection[str], place: Place) -> bool:
+        """Whether exactly one is there of those that are needed."""
+        found = [name for name in self.one_of if name in given]
+        if self.one_of and not found:
+            others = "".join(f" (or {name})" for name in self.one_of[1:])
+            self.place_of(self.one_of[0], place).wrong(None, f"is missing{others}")
+        elif len(found) > 1:
+            why = f"cannot stand beside {found[0]}; keep one of the two"
+            self.place_of(found[1], place).wrong(None, why)
+        return len(found) == bool(self.one_of)
+
+    def refuse(self, value: t.Any, place: Place) -> None:
+        place.wrong(value, f"is not {self.what}", "Write a dictionary.")
+
+    def refuse_key(self, name: str, place: Place) -> None:
+        place.wrong(None, f"is not a key of {self.what}", self.meant(name, place))
+
+    def meant(self, name: str, place: Place) -> str:
+        """What whoever wrote an unknown name may have meant; empty if nobody can tell."""
+        known = [name for key in self.keys for name in (key.name, *key.aliases)]
+        return dict(self.gone).get(name) or place.problems.homes.get(name) or did_you_mean(name, known)
+
+    def how_to_add(self, key: Key) -> str:
+        return f"Add it; its value is: {key.kind.words()}."
+
+    def words(self) -> str:
+        text = f"{self.what} {{{', '.join(key.name for key in self.keys)}}}"
+        return f"{text} or just its {self.short_for}" if self.short_for else text
+
+    def json_schema(self) -> JsonSchema:
+        properties = {}
+        for key in self.keys:
+            value = key.kind.json_schema()
+            unset = [] if key.required or key.restricts else [self.nothing]
+            described: JsonSchema = {
+                "anyOf": [value, TEMPLATE, *unset],
+                "description": key.meaning,
+            }
+            if key.default is not None:
+                described["default"] = key.default
+            properties[f"{self.prefix}{key.name}"] = described
+            for alias in key.aliases:
+                properties[alias] = {**described, "description": f"Other name of {key.name}. {key.meaning}"}
+        schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
+        # An aliased key may stand under its other name, so only plain ones can be demanded.
+        required = [key.name for key in self.keys if key.required and not key.aliases]
+        if required:
+            schema["required"] = required
+        if self.one_of:
+            schema["oneOf"] = [
+                {"required": [name], "properties": {name: {"not": self.nothing}}} for name in self.one_of
+            ]
+        return {"anyOf": [schema, {"type": ["string", "number"]}]} if self.short_for else schema
+
+
+def record_of(kind: Kind) -> Record | None:
+    """The dictionary that values of this kind are, or are made of."""
+    if isinstance(kind, (ListOf, DictOf)):
+        return record_of(kind.of)
+    return kind if isinstance(kind, Record) else None
+
+
+def homes(tables: t.Mapping[str, Record]) -> dict[str, str]:
+    """Hints for keys that stand in a wrong place: where each name belongs. The tables are given by their names."""
+    owners: dict[str, dict[str, None]] = {}
+
+    def collect(record: Record, owner: str) -> None:
+        for key in record.keys:
+            for name in (key.name, *key.aliases):
+                owners.setdefault(name, {})[owner] = None
+            if inner := record_of(key.kind):
+                collect(inner, f"{record.prefix}{key.name}")
+
+    for name, table in tables.items():
+        collect(table, name)
+    return {name: _home(list(found)) for name, found in owners.items()}
+
+
+def _home(owners: t.Sequence[str]) -> str:
+    shown = owners if len(owners) <= MOST_OWNERS_SHOWN + 1 else owners[:MOST_OWNERS_SHOWN]
+    more = f" and {len(owners) - len(shown)} more" if len(owners) > len(shown) else ""
+    return f"{', '.join(shown)}{more} {'has' if len(owners) == 1 else 'have'} it; write it there."
