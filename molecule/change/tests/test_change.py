@@ -165,9 +165,11 @@ def again(cluster: Cluster, change: Change, early: Answers) -> Played:
 # What is left of them
 
 
-def test_no_request_is_lost(clients: Clients) -> None:
+def test_no_request_is_lost(bench: Bench, clients: Clients) -> None:
     report = clients.finish()
-    assert report["losses"] == 0, report
+    # A VIP that moves resets its connections, which is not the fault of a change.
+    moves = [node.run("journalctl --unit=keepalived --no-pager --grep=Entering") for node in bench.balancers]
+    assert report["losses"] == 0, (report, *moves)
     assert report["requests"] >= REQUESTS
     assert len(report["asked"]) == 3 and min(report["asked"].values()) > REQUESTS // 10, "over HTTP and HTTPS"
     assert len(report["answered_by"]) >= 12, "the clients have seen the pools change"
