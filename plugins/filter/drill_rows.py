@@ -43,7 +43,7 @@ EXAMPLES = r"""
 - name: Judge the measured outage
   ansible.builtin.debug:
     msg: >-
-      {{ haproxy_vips | lbforge.haproxy.drill_rows(probed=probed, budget=keepalived_failover_budget,
+      {{ haproxy_vip_holders | lbforge.haproxy.drill_rows(probed=probed, budget=keepalived_failover_budget,
                                                    fault='haproxy_hung', node='lb1') }}
 """
 

@@ -48,7 +48,7 @@ EXAMPLES = r"""
 - name: Choose the node of the fault
   ansible.builtin.set_fact:
     struck: >-
-      {{ haproxy_vips | lbforge.haproxy.drill_target(views=views, cluster=keepalived_cluster,
+      {{ haproxy_vip_holders | lbforge.haproxy.drill_target(views=views, cluster=keepalived_cluster,
                                                      budget=keepalived_failover_budget, fault='haproxy_hung') }}
 """
 

@@ -24,14 +24,14 @@ positional: _input
 options:
   _input:
     description:
-      - The virtual addresses. Each has the keys C(name), C(cidr) (one address with prefix length, or a list with any
-        number of IPv4 and IPv6 addresses), C(interface), and, all optional, C(virtual_router_id), C(advert_int)
-        (seconds, 0.25 if missing), C(hosts) (those that are to have it before all others, the preferred one first) and
-        C(sync_group) (the name of a group whose members move together).
+      - The virtual addresses. Each has the keys C(name), C(address) or C(cidr) (one address with prefix length, or a
+        list with any number of IPv4 and IPv6 addresses), C(interface), and, all optional, C(virtual_router_id),
+        C(advert_int) (seconds, 0.25 if missing), C(hosts) (those that are to have it before all others, the preferred
+        one first) and C(sync_group) (the name of a group whose members move together).
       - Without a C(virtual_router_id) it gets one that follows from its name and that no other of them has.
       - An entry with an empty C(cidr) makes no instance.
-    type: list
-    elements: dict
+      - Instead of a list, a dictionary of the variables that say them, C(haproxy_vips) or the older ones, by name.
+    type: raw
     required: true
   host:
     description:
@@ -50,8 +50,8 @@ options:
     required: true
   scripts:
     description:
-      - The value of C(keepalived_scripts). Scripts with the key C(instance) are tracked by the VIP of that name, others
-        by all.
+      - The value of C(keepalived_scripts). Scripts with the key C(instance) are tracked by the VIPs of that name or
+        type, others by all.
       - With the key C(soft) a script weighs as little as puts its host behind all others, and nothing where the
         priorities have no room for it.
     type: dict
@@ -126,11 +126,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 Entries = dict[str, dict[str, t.Any]]
+Vips = t.Union[list[dict[str, t.Any]], dict[str, t.Any]]
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def vrrp_instances_filter(
-    vips: list[dict[str, t.Any]],
+    vips: Vips,
     hosts: list[str],
     hostvars: HostVars,
     host: str | None = None,

@@ -19,8 +19,7 @@ positional: _input
 options:
   _input:
     description: The virtual addresses, as for P(lbforge.haproxy.vrrp_instances#filter).
-    type: list
-    elements: dict
+    type: raw
     required: true
   scripts:
     description: The value of C(keepalived_scripts).
@@ -77,11 +76,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
 
 Entries = dict[str, dict[str, t.Any]]
+Vips = t.Union[list[dict[str, t.Any]], dict[str, t.Any]]
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def vrrp_sync_groups_filter(
-    vips: list[dict[str, t.Any]],
+    vips: Vips,
     scripts: Entries | None = None,
     track_files: Entries | None = None,
     track_processs: Entries | None = None,

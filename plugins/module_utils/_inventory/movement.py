@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked, without_marks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Movement
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import carried
 
-_WITH_ADDRESSES = ("address", "cidr", "vips", "vips_excluded", "raw")
+_WITH_ADDRESSES = ("", "address", "cidr", "vips", "vips_excluded", "raw")
+_OF_ROLES = ("haproxy_", "keepalived_")
+_WITHOUT_ADDRESSES = ("_interface", "_virtual_router_id")
 
 
 def movement(
@@ -39,19 +41,10 @@ def movement(
     )
 
 
-def without_marks(value: t.Any) -> t.Any:
-    """What could be resolved, with nothing in the place of the rest."""
-    if is_marked(value):
-        return None
-    if isinstance(value, dict):
-        return {name: without_marks(item) for name, item in value.items()}
-    return [without_marks(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
 def hides_addresses(value: t.Any, key: str = "") -> bool:
     """Whether an address may stand where something could not be resolved: interfaces, say, are known by facts only."""
     if is_marked(value):
-        return key in ("", *_WITH_ADDRESSES) or key.startswith(("haproxy_", "keepalived_"))
+        return key in _WITH_ADDRESSES or (key.startswith(_OF_ROLES) and not key.endswith(_WITHOUT_ADDRESSES))
     if isinstance(value, dict):
         return any(hides_addresses(item, str(name)) for name, item in value.items())
     return isinstance(value, (list, tuple)) and any(hides_addresses(item, key) for item in value)

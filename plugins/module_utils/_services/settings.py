@@ -99,7 +99,7 @@ SETTINGS = Record(
         Key("ansible_host", Text(r"\S+", "a name or an address", "Leave out blanks."), "Where Ansible finds it."),
         Key("haproxy_version", VERSION, "HAProxy of the target, major and minor.", "2.6"),
         # Addresses.
-        Key("haproxy_vips", Anything(), "All VIPs, whose keys `_vips/entries.py` reads."),
+        Key("haproxy_vips", Anything(), "All VIPs; the room `_vips` reads them.", []),
         Key("external_lb_vip_address", Address(wildcard=True), "External VIP, address or DNS name.", "*"),
         Key("internal_lb_vip_address", Address(wildcard=True), "Internal VIP, address or DNS name.", "*"),
         Key("haproxy_bind_external_lb_vip_address", Address(wildcard=True), "Address bound for the external VIP."),

@@ -25,6 +25,15 @@ def is_marked(value: t.Any) -> bool:
     return isinstance(value, dict) and set(value) == {MARK}
 
 
+def without_marks(value: t.Any) -> t.Any:
+    """What could be resolved, with nothing in the place of the rest."""
+    if is_marked(value):
+        return None
+    if isinstance(value, dict):
+        return {name: without_marks(item) for name, item in value.items()}
+    return [without_marks(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def told(value: t.Any, place: Place) -> t.Any:
     """The value with nothing where it is undefined, once each of these places is noted as a mistake."""
     if is_marked(value):

@@ -34,7 +34,7 @@ _NO_HOSTS = (
 
 @dataclass(frozen=True)
 class Trackers:
-    """What is tracked; an entry with the key ``instance`` belongs to the VIP of that name, others to all."""
+    """What is tracked; an entry with the key ``instance`` belongs to the VIPs of that name or type, others to all."""
 
     scripts: Entries = field(default_factory=dict)
     track_files: Entries = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Trackers:
 
     def of(self, *vips: Vip) -> Trackers:
         """Those that belong to any of these VIPs."""
-        owners = (None, "", *(vip.name for vip in vips))
+        owners = (None, "", *(owner for vip in vips for owner in (vip.name, vip.type)))
 
         def own(entries: Entries) -> Entries:
             return {name: entry for name, entry in entries.items() if entry.get("instance") in owners}

@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.filter.plain_addresses import p
 from ansible_collections.lbforge.haproxy.plugins.filter.release_files import release_files
 from ansible_collections.lbforge.haproxy.plugins.filter.servers_of_host import servers_of_host
 from ansible_collections.lbforge.haproxy.plugins.filter.static_sources import static_sources
+from ansible_collections.lbforge.haproxy.plugins.filter.vip_of_type import vip_of_type
 
 BUNDLES = [{"name": "vip.pem", "content": "KEY1"}, {"name": "shop.pem", "content": "KEY2"}]
 CA_FILES = [{"name": "Clients.ca.pem", "content": "CA"}, {"name": "Clients.crl.pem", "content": "CRL"}]
@@ -189,3 +190,18 @@ def test_a_director_has_the_vips_and_real_servers_of_all_services() -> None:
     nat = {"ip": "192.0.2.11", "real_servers": [{"ip": "10.0.0.3", "lvs_method": "NAT"}]}
     assert lvs_director([nat])["uses_nat"] is True
     assert lvs_director([]) == {"vips": [], "real_servers": [], "uses_nat": False}
+
+
+def test_the_first_vip_of_a_type() -> None:
+    vips = [
+        {"name": "mgmt", "type": "internal", "address": "10.0.0.10/24", "virtual_router_id": 52},
+        {"name": "web", "address": ["203.0.113.10/24"], "names": ["www.example.org"], "bind_address": "*"},
+        {"name": "more", "address": "203.0.113.11/24"},
+    ]
+    web = vip_of_type(vips, "external")
+    assert (web["name"], web["known_as"], web["bind_address"]) == ("web", "www.example.org", "*")
+    mgmt = vip_of_type(vips, "internal")
+    assert (mgmt["known_as"], mgmt["bind_address"], mgmt["virtual_router_id"]) == ("10.0.0.10", "10.0.0.10", 52)
+    # One that is alone is both, and one that is wrong is the validation's.
+    assert vip_of_type(vips[1:], "internal") == web
+    assert vip_of_type([{"name": "web"}], "external") == vip_of_type([], "external") == {}

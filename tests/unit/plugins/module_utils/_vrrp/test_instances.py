@@ -532,3 +532,14 @@ def test_all_mistakes_at_once() -> None:
         instances([vip(), vip(name="b", virtual_router_id=0)], {"lb1": {}, "lb2": {}})
 
     assert len(caught.value.details["errors"]) == 4
+
+
+def test_a_tracker_of_a_type_belongs_to_all_vips_of_it() -> None:
+    entries = [
+        {"name": "web", "address": "10.0.0.100/24", "interface": "eth0"},
+        {"name": "mgmt", "address": "10.0.0.101/24", "interface": "eth0", "type": "internal"},
+    ]
+    ping = {"check_script": "/usr/bin/true", "weight": -100, "instance": "external"}
+    nodes = [node_from_vars(name, variables) for name, variables in INVENTORY_ONLY.items()]
+    found = Cluster(moved({"haproxy_vips": entries}), nodes, Trackers({"ping": ping})).instances("lb1")
+    assert {name: entry["track_scripts"] for name, entry in found.items()} == {"web": ["ping"], "mgmt": []}
