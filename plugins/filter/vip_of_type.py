@@ -45,6 +45,10 @@ _value:
     known_as:
       description: The first of its C(names), or else its first address.
       type: str
+    names:
+      description: All of its C(names).
+      type: list
+      elements: str
     bind_address:
       description: The address that frontends bind, the first of several.
       type: str
@@ -76,6 +80,7 @@ def vip_of_type(vips: t.Any, kind: str) -> dict[str, t.Any]:
     return {
         "name": vip.name,
         "known_as": vip.known_as,
+        "names": list(vip.names),
         "bind_address": vip.bound[0],
         "bind_interface": vip.bind_interface,
         "interface": vip.interface,

@@ -88,7 +88,7 @@ NODE = Record(
 BIND = Record(
     what="a bind",
     short_for="address",
-    gone=(("letsencrypt", "It is for VIPs, in haproxy_vip_binds; a service has haproxy_ssl_certificates."),),
+    gone=(("letsencrypt", "It is for VIPs, in haproxy_vips or haproxy_vip_binds; a service has haproxy_ssl_certificates."),),
     keys=(
         Key("address", Address(wildcard=True), "Address to listen on.", required=True),
         Key("interface", INTERFACE, "Interface to listen on; combined with address `*` it serves all its addresses."),
@@ -258,13 +258,13 @@ SERVICE = Record(
         Key(
             "haproxy_ssl",
             Boolean(),
-            "TLS on the first bind and on `extra_lb_tls_vip_addresses`, in http and in tcp mode.",
+            "TLS on the first VIP and on those with `tls: true`, in http and in tcp mode.",
             False,
         ),
         Key(
             "haproxy_ssl_all_vips",
             Boolean(),
-            "With `haproxy_ssl`: TLS on all VIPs except `extra_lb_vip_addresses`.",
+            "With `haproxy_ssl`: TLS on all VIPs except those with `tls: false`.",
             follows="haproxy_ssl_all_vips",
         ),
         Key("haproxy_ssl_path", PATH, "Certificate file or directory, instead of the VIP's own certificate."),
