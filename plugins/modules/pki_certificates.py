@@ -580,6 +580,7 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import report
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import issue
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import (
@@ -587,6 +588,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request impo
     PkiError,
     parse_request,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.schema import TABLES, module_options
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.store import (
     Store,
     authority_place,
@@ -605,59 +607,6 @@ except ImportError:
     CRYPTOGRAPHY_VERSION = 0
 
 MINIMAL_CRYPTOGRAPHY = 42
-
-SUBJECT_OPTIONS: dict[str, t.Any] = {
-    "cn": {"type": "str", "aliases": ["common_name"]},
-    "country_name": {"type": "str", "aliases": ["country"]},
-    "state_or_province_name": {"type": "str", "aliases": ["state"]},
-    "locality_name": {"type": "str", "aliases": ["locality"]},
-    "organization_name": {"type": "str", "aliases": ["organization"]},
-    "organizational_unit_name": {"type": "str", "aliases": ["organizational_unit"]},
-    "email_address": {"type": "str", "aliases": ["email"]},
-}
-# Nothing here is required or has choices: parse_request reports all mistakes at once, AnsibleModule only the first.
-ENTRY_OPTIONS: dict[str, t.Any] = {"name": {"type": "str"}, "condition": {"type": "bool", "default": True}}
-SIGNED_OPTIONS: dict[str, t.Any] = {
-    **ENTRY_OPTIONS,
-    **SUBJECT_OPTIONS,
-    "provider": {"type": "str"},
-    "signed_by": {"type": "str"},
-    "key_usage": {"type": "list", "elements": "str", "no_log": False},
-    "ttl": {"type": "str", "aliases": ["not_after"]},
-    "key_type": {"type": "str", "no_log": False},
-    "key_size": {"type": "int", "no_log": False},
-}
-REVOKED_OPTIONS = {"serial": {"type": "str"}, "reason": {"type": "str"}}
-AUTHORITY_OPTIONS: dict[str, t.Any] = {
-    **SIGNED_OPTIONS,
-    "basic_constraints": {"type": "list", "elements": "str"},
-    "name_constraints_permitted": {"type": "list", "elements": "str"},
-    "name_constraints_excluded": {"type": "list", "elements": "str"},
-    "key_passphrase": {"type": "str", "no_log": True},
-    "revoked": {"type": "list", "elements": "dict", "options": REVOKED_OPTIONS},
-    "crl_ttl": {"type": "str"},
-}
-CERTIFICATE_OPTIONS: dict[str, t.Any] = {
-    **SIGNED_OPTIONS,
-    "san": {"type": "raw"},
-    "extended_key_usage": {"type": "list", "elements": "str", "no_log": False},
-}
-FILE_OPTIONS: dict[str, t.Any] = {
-    **ENTRY_OPTIONS,
-    "type": {"type": "str"},
-    "src": {"type": "str"},
-    "dest": {"type": "str"},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "mode": {"type": "str"},
-}
-USER_CERTIFICATE_OPTIONS: dict[str, t.Any] = {
-    **ENTRY_OPTIONS,
-    "cert": {"type": "str"},
-    "key": {"type": "str", "no_log": False},
-    "ca_cert": {"type": "str"},
-    "names": {"type": "list", "elements": "str"},
-}
 
 
 def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
@@ -711,18 +660,14 @@ def run_now(module: Module) -> dict[str, t.Any]:
 
 
 def main() -> t.NoReturn:
-    def entries(options: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {"type": "list", "elements": "dict", "default": [], "options": options}
+    def entries(table: Record) -> dict[str, t.Any]:
+        return {"type": "list", "elements": "dict", "default": [], "options": module_options(table)}
 
     Module(
         argument_spec={
             "directory": {"type": "path", "required": True},
-            "authorities": entries(AUTHORITY_OPTIONS),
-            "certificates": entries(CERTIFICATE_OPTIONS),
-            "user_certificates": entries(USER_CERTIFICATE_OPTIONS),
+            **{option: entries(table) for option, table in TABLES.items()},
             "bundles": {"type": "list", "elements": "str", "default": []},
-            "files": entries(FILE_OPTIONS),
-            "anchors": entries(ENTRY_OPTIONS),
             "ca_files": {"type": "list", "elements": "str", "default": []},
             "regen_ca": {"type": "str", "default": ""},
             "regen_cert": {"type": "str", "default": ""},

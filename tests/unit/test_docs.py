@@ -18,6 +18,9 @@ import jsonschema
 import pytest
 import yaml
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.document import places
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
+
 ROOT = pathlib.Path(__file__).parents[2]
 WEB = {
     "haproxy_service_name": "web",
@@ -38,6 +41,23 @@ def test_documentation_is_not_stale() -> None:
         [sys.executable, ROOT / "scripts" / "docs", "--check"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_every_key_of_keepalived_has_a_row() -> None:
+    """Each dictionary has a chapter that names every place where it stands, and a row for each of its keys."""
+    page = (ROOT / "docs" / "keepalived-keys.md").read_text()
+    chapters = {
+        place: set(re.findall(r"(?m)^\| `([\w-]+)`", chapter))
+        for chapter in page.split("\n## ")[1:]
+        for place in re.findall(r"`([\w.]+)`", chapter.splitlines()[2])
+    }
+    expected = {
+        path: {key.name for key in section.keys if key.name != "raw" and not key.name.startswith(("src_", "dest_"))}
+        for section, paths in places(FILE)
+        for path in paths
+    }
+    assert chapters == expected
+    assert sum(map(len, chapters.values())) > 650
 
 
 def services_in(document: t.Any) -> t.Iterator[dict[str, t.Any]]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The recipes of the keepalived role's README give what keepalived takes, and its keys are those of the tables."""
+"""The recipes of the keepalived role's README give what keepalived takes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, Section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "roles" / "keepalived" / "README.md").read_text(encoding="utf-8")
@@ -134,17 +132,3 @@ def test_keepalived_takes_a_recipe(title: str, directory: Path, namespace: str) 
 
 def test_there_are_recipes() -> None:
     assert len(RECIPES) == 11
-
-
-def rows(section: Section) -> t.Iterator[str]:
-    for row in section.own_rows:
-        yield row.name
-        if isinstance(row, Section):
-            yield from rows(row)
-
-
-def test_the_keys_are_those_of_the_tables() -> None:
-    told = {name for name in re.findall(r"`([\w-]+)`", chapter("Keys")) if not name.startswith("keepalived_")}
-    words = {"raw", "src_KEY", "dest_KEY", "KEY"}
-
-    assert told - words == {name for row in FILE.own_rows if isinstance(row, Section) for name in rows(row)}

@@ -24,10 +24,10 @@ JsonSchema = dict[str, t.Any]
 INVALID: t.Any = object()
 
 # Editors see what stands before Jinja has run, so a template is welcome wherever a value is.
-TEMPLATE: JsonSchema = {"type": "string", "pattern": r"\{[{%]"}
+TEMPLATE: JsonSchema = {"title": "a template", "type": "string", "pattern": r"\{[{%]"}
 
 # A key that is set to nothing is not set.
-NOTHING: JsonSchema = {"enum": [None, ""]}
+NOTHING: JsonSchema = {"title": "nothing", "type": ["null", "string"], "pattern": r"^\s*$"}
 
 
 class Kind:
@@ -47,6 +47,11 @@ class Kind:
 
 def or_template(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, TEMPLATE]}
+
+
+def in_any_case(word: str) -> str:
+    """A pattern of a word in capitals or not; those of JSON Schema are of ECMA-262, which has no flag for it."""
+    return "".join(f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else letter for letter in word)
 
 
 def is_set(value: t.Any) -> bool:
@@ -94,6 +99,8 @@ class Text(Kind):
     hint: str = "Write a single line of text."
     #: words that mean something else where this stands, and what that is
     reserved: tuple[tuple[str, str], ...] = ()
+    #: characters that fit; 0 is without a limit
+    longest: int = 0
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = one_line(value, place)
@@ -103,10 +110,16 @@ class Text(Kind):
         if meaning := dict(self.reserved).get(text):
             place.wrong(value, f"is not {self.what}, but a reserved word: {meaning}", "Choose another name.")
             return INVALID
+        if self.longest and len(text) > self.longest:
+            place.wrong(value, f"is {len(text)} characters long, {self.longest} are allowed")
+            return INVALID
         if not re.fullmatch(self.pattern, text):
-            place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
+            self.refuse(value, text, place)
             return INVALID
         return text
+
+    def refuse(self, value: t.Any, text: str, place: Place) -> None:
+        place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
 
     def words(self) -> str:
         return self.what
@@ -115,6 +128,9 @@ class Text(Kind):
         # Numbers are text where digits are.
         types = ["string", "number"] if re.fullmatch(self.pattern, "10") else "string"
         others = "".join(rf"(?!\s*{re.escape(word)}\s*$)" for word, _meaning in self.reserved)
+        others += r"(?![\s\S]*[\x00-\x1f\x7f])"
+        if self.longest:
+            others += rf"(?=\s*.{{0,{self.longest}}}\s*$)"
         return {"type": types, "pattern": rf"^{others}\s*({self.pattern})\s*$|\{{[{{%]"}
 
 
@@ -236,7 +252,7 @@ class ListOf(Kind):
 
     def json_schema(self) -> JsonSchema:
         item = or_template(self.of.json_schema())
-        return {"anyOf": [{"type": "array", "items": item}, *item["anyOf"]]}
+        return {"anyOf": [{"type": "array", "items": item}, {"type": ["string", "object"], **item}]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,9 +278,9 @@ class DictOf(Kind):
         return f"dictionary of names; each value is: {self.of.words()}"
 
     def json_schema(self) -> JsonSchema:
-        return or_template(
-            {"type": "object", "additionalProperties": {"anyOf": [self.of.json_schema(), TEMPLATE, NOTHING]}}
-        )
+        value = {"anyOf": [self.of.json_schema(), TEMPLATE, NOTHING]}
+        names = self.names.json_schema()
+        return or_template({"type": "object", "additionalProperties": value, "propertyNames": names})
 
 
 class Anything(Kind):

@@ -22,7 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
-MOST_OWNERS_SHOWN = 2
+MOST_OWNERS_SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,26 +147,42 @@ class Record(Kind):
         properties = {}
         for key in self.keys:
             value = key.kind.json_schema()
-            unset = [] if key.required or key.restricts else [self.nothing]
-            described: JsonSchema = {
-                "anyOf": [value, TEMPLATE, *unset],
-                "description": key.meaning,
-            }
+            if value and not record_of(key.kind):
+                value = {"title": key.kind.words(), **value}
+            described: JsonSchema = {"anyOf": [value, TEMPLATE, self.nothing], "description": key.meaning}
+            # An aliased key may stand under its other name.
+            if (key.required and not key.aliases) or key.restricts:
+                described.update({"anyOf": [value, TEMPLATE], "not": self.nothing})
             if key.default is not None:
                 described["default"] = key.default
             properties[f"{self.prefix}{key.name}"] = described
             for alias in key.aliases:
                 properties[alias] = {**described, "description": f"Other name of {key.name}. {key.meaning}"}
-        schema: JsonSchema = {"type": "object", "properties": properties, "additionalProperties": False}
-        # An aliased key may stand under its other name, so only plain ones can be demanded.
-        required = [key.name for key in self.keys if key.required and not key.aliases]
-        if required:
+        schema: JsonSchema = {
+            "title": self.what,
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+        }
+        if required := [f"{self.prefix}{key.name}" for key in self.keys if key.required and not key.aliases]:
             schema["required"] = required
         if self.one_of:
-            schema["oneOf"] = [
-                {"required": [name], "properties": {name: {"not": self.nothing}}} for name in self.one_of
-            ]
-        return {"anyOf": [schema, {"type": ["string", "number"]}]} if self.short_for else schema
+            schema["oneOf"] = [self._given(name) for name in self.one_of]
+        if rules := list(self._rules_of_aliases()):
+            schema["allOf"] = rules
+        if not self.short_for:
+            return schema
+        short = next(key.kind.json_schema() for key in self.keys if key.name == self.short_for)
+        return {"anyOf": [schema, short]}
+
+    def _rules_of_aliases(self) -> t.Iterator[JsonSchema]:
+        for key in self.keys:
+            yield from ({"not": self._given(key.name, alias)} for alias in key.aliases)
+            if key.required and key.aliases:
+                yield {"anyOf": [self._given(name) for name in (key.name, *key.aliases)]}
+
+    def _given(self, *names: str) -> JsonSchema:
+        return {"required": list(names), "properties": {name: {"not": self.nothing} for name in names}}
 
 
 def record_of(kind: Kind) -> Record | None:
@@ -174,6 +190,26 @@ def record_of(kind: Kind) -> Record | None:
     if isinstance(kind, (ListOf, DictOf)):
         return record_of(kind.of)
     return kind if isinstance(kind, Record) else None
+
+
+def entries(record: Record, value: t.Any, path: str = "") -> t.Iterator[tuple[str, Record, t.Mapping[str, t.Any]]]:
+    """Every dictionary of a value as the user wrote it: path, table and keys. What is none of its kind is left out."""
+    if not isinstance(value, t.Mapping):
+        return
+    yield path, record, value
+    for key in record.keys:
+        inner, held = record_of(key.kind), value.get(key.name)
+        where = f"{path}.{key.name}" if path else f"{record.prefix}{key.name}"
+        if not inner or not held:
+            continue
+        if isinstance(key.kind, ListOf) and isinstance(held, t.Sequence):
+            for index, item in enumerate(held):
+                yield from entries(inner, item, f"{where}[{index}]")
+        elif isinstance(key.kind, DictOf) and isinstance(held, t.Mapping):
+            for name, item in held.items():
+                yield from entries(inner, item, f"{where}.{name}")
+        elif isinstance(key.kind, Record):
+            yield from entries(inner, held, where)
 
 
 def homes(tables: t.Mapping[str, Record]) -> dict[str, str]:
@@ -189,10 +225,11 @@ def homes(tables: t.Mapping[str, Record]) -> dict[str, str]:
 
     for name, table in tables.items():
         collect(table, name)
-    return {name: _home(list(found)) for name, found in owners.items()}
+    return {name: f"It belongs to {_few(list(found))}; write it there." for name, found in owners.items()}
 
 
-def _home(owners: t.Sequence[str]) -> str:
-    shown = owners if len(owners) <= MOST_OWNERS_SHOWN + 1 else owners[:MOST_OWNERS_SHOWN]
-    more = f" and {len(owners) - len(shown)} more" if len(owners) > len(shown) else ""
-    return f"{', '.join(shown)}{more} {'has' if len(owners) == 1 else 'have'} it; write it there."
+def _few(names: t.Sequence[str]) -> str:
+    shown = list(names if len(names) <= MOST_OWNERS_SHOWN else names[: MOST_OWNERS_SHOWN - 1])
+    if len(shown) < len(names):
+        shown.append(f"{len(names) - len(shown)} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))

@@ -156,7 +156,7 @@ CERTIFICATE = Record(
         Key(
             "options",
             Text(
-                r"[^\[\]\n'\"\\]+",
+                "[^\\[\\]\\n'\"\\\\]+",
                 "options of a crt-list without brackets and quotes",
                 "Leave out brackets, quotes and backslashes; a crt-list knows no quoting.",
             ),

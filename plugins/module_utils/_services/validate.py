@@ -41,7 +41,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip, twice
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
-HOMES = homes({"A service": SERVICE, "The role": SETTINGS})
+HOMES = homes({"a service": SERVICE, "the variables of the role": SETTINGS})
 
 Data = dict[str, t.Any]
 

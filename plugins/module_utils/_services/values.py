@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     Kind,
     ListOf,
     Text,
+    in_any_case,
     one_line,
     one_of,
     unsupported,
@@ -35,6 +36,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_y
 # A label of a DNS name (RFC 1123 section 2.1), underscores included since people use them.
 HOSTNAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
+# For JSON Schema, which can only look at the form of an address.
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+IPV4 = rf"({_OCTET}\.){{3}}{_OCTET}"
+IPV6 = r"[0-9a-fA-F:]*:[0-9a-fA-F:.]*"
+LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # HAProxy stores durations as signed 32-bit milliseconds (configuration manual, section 2.5).
 LONGEST_DURATION_MS = 2**31 - 1
 
@@ -49,13 +55,13 @@ NAME = Text(r"[A-Za-z0-9_.:-]+", "a name", "Use letters, digits, '-', '_', '.' a
 FILE_NAME = Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file name", "Use letters, digits, '-', '_' and '.' only.")
 
 PATH = Text(
-    r"/[^\s'\"#\\]*",
+    "/[^\\s'\"#\\\\]*",
     "an absolute path",
     "Start the path with '/', and use neither blanks nor quotes, backslashes or '#'.",
 )
 
 # What the authority calls its own, or where something else lies.
-NAME_OR_PATH = Text(r"/[^\s'\"\[\]#\\]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
+NAME_OR_PATH = Text("/[^\\s'\"\\[\\]#\\\\]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
 
 INTERFACE = Text(
     r"[A-Za-z0-9_.@+-]{1,15}",
@@ -107,7 +113,7 @@ class Duration(Kind):
         return {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": LONGEST_DURATION_MS},
-                {"type": "string", "pattern": r"^\s*\d+(us|ms|s|m|h|d)?\s*$|\{[{%]"},
+                {"type": "string", "pattern": r"^\s*(?=0*[1-9])[0-9]{1,15}(us|ms|s|m|h|d)?\s*$|\{[{%]"},
             ]
         }
 
@@ -180,7 +186,9 @@ class Address(Kind):
         return "IPv4 or IPv6 address, DNS name" + (" or `*`" if self.wildcard else "")
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "minLength": 1}
+        name = rf"(?=[^ ]*[^0-9. ]){LABEL}(\.{LABEL})*\.?"
+        forms = [IPV4, IPV6, rf"\[{IPV6}\]", name, *([r"\*"] if self.wildcard else [])]
+        return {"type": "string", "pattern": rf"^ *({'|'.join(forms)}) *$|\{{[{{%]"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +214,9 @@ class Network(Kind):
         return "network in CIDR notation"
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": r"^\s*[0-9a-fA-F:.]+(/[\d.]+)?\s*$|\{[{%]"}
+        lengths = {IPV4: rf"3[0-2]|[12]?[0-9]|{IPV4}", IPV6: "12[0-8]|1[01][0-9]|[1-9]?[0-9]"}
+        forms = "|".join(f"{address}(/({length}))?" for address, length in lengths.items())
+        return {"type": "string", "pattern": rf"^ *({forms}) *$|\{{[{{%]"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,8 +255,8 @@ class Balance(Kind):
         return "balance algorithm with its arguments"
 
     def json_schema(self) -> JsonSchema:
-        words = r"roundrobin|static-rr|leastconn|first|source|random|uri|url_param|hdr|hash|rdp-cookie"
-        return {"type": "string", "pattern": rf"^\s*({words})\b|\{{[{{%]"}
+        forms = "|".join([*self.plain, *(pattern for pattern, _example in self.with_arguments.values())])
+        return {"type": "string", "pattern": rf"^ *({forms}) *$|\{{[{{%]"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -372,4 +382,13 @@ class BooleanOrPath(Kind):
         return "true, false or absolute path"
 
     def json_schema(self) -> JsonSchema:
-        return {"type": ["boolean", "string"]}
+        words = "|".join(map(in_any_case, ("true", "false", "yes", "no")))
+        others = [{"enum": [self.also_true]}] if self.also_true else []
+        return {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "string", "pattern": rf"^\s*({words})\s*$"},
+                PATH.json_schema(),
+                *others,
+            ]
+        }

@@ -2,303 +2,252 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every key of the ``keepalived_*`` variables: its type, its bounds and the word keepalived has for it.
+"""Every key of the ``keepalived_*`` variables: its kind, its bounds, its meaning and the word keepalived has for it.
 
-The model, its error messages and the order of the lines come from these tables: a new key is a new row. A table
-within a table is a block within a block. The last table, ``FILE``, is the whole keepalived.conf, and its keys are the
-variables without their prefix.
+The model, its error messages and the order of the lines come from these tables, as do docs/keepalived-keys.md and
+docs/keepalived.schema.json: a new key is a new row. A table within a table is a block within a block. The last table,
+``FILE``, is the whole keepalived.conf, and its keys are the variables without their prefix. Meanings follow
+keepalived.conf(5); they may use Markdown's backticks.
 """
 
 from __future__ import annotations
 
-import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-Kind = t.Literal[
-    "integer",
-    "number",
-    "seconds",
-    "weight",
-    "address",
-    "word",
-    "words",
-    "text",
-    "script",
-    "flag",
-    "flag_or_word",
-    "switch",
-    "list",
-    "lines",
-    "raw",
-    "map",
-]
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import homes, record_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import (
+    ADDRESS,
+    ADDRESSES,
+    AT_LEAST_ONE,
+    BLOCK,
+    COUNT,
+    FLAG,
+    FLAG_OR_WORDS,
+    RAW,
+    SCRIPT,
+    SWITCH,
+    TEXT,
+    WORD,
+    WORDS,
+    Lines,
+    Many,
+    Named,
+    Number,
+    Numbered,
+    Quoted,
+    Row,
+    Section,
+    Unwritten,
+    Weight,
+    Words,
+    number,
+    seconds,
+    section,
+    word,
+)
 
-Version = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of a section.
-
-    ``word`` is one token, ``words`` are several, ``text`` is put in quotes, and so is the command of a ``script``.
-    ``flag`` stands without a value or not at all, ``switch`` says true or false. ``weight`` is a whole number that
-    ``reverse`` may follow. ``list`` is a block with one entry a line; ``lines`` and ``raw`` are such lines without a
-    block, and only ``raw`` may hold braces. ``map`` is a line for each entry of a dictionary.
-    """
-
-    name: str
-    kind: Kind
-    keyword: str = ""
-    low: float = 0
-    high: float = 2**31 - 1
-    longest: int = 0
-    """Characters of the value that keepalived uses; 0 is without a limit."""
-    choices: tuple[str, ...] = ()
-    """What the (first) word may be."""
-    required: bool = False
-    default: str = ""
-    """What is written where nothing is set."""
-    default_beside: tuple[str, ...] = ()
-    """The default is only written beside one of these keys."""
-    block: str = ""
-    """The block that a single setting is written into."""
-    title: bool = False
-    """Stands in the title of the block."""
-    behind: tuple[str, ...] = ()
-    """The keys whose every line this is written behind."""
-    item: tuple[str, ...] = ()
-    """The keys of a line that is given as a dictionary, in the order in which their values are written."""
-    addresses: bool = False
-    """Every entry begins with an address."""
-    secret: bool = False
-    """Messages do not quote the value."""
-    since: Version = ()
-    """The keepalived that introduced it, where that matters: 2.2.7 and older ones of the 2.2 series know the rest."""
-    fractions_since: Version = ()
-    """The keepalived that introduced parts of a second."""
-
-    @property
-    def written(self) -> str:
-        return self.keyword or ("" if self.title or self.behind else self.name)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A kind of block of keepalived.conf, and the key that holds its dictionaries."""
-
-    name: str
-    keyword: str
-    shape: t.Literal["named", "list", "single"]
-    """A dictionary by name, a list of dictionaries, or one dictionary."""
-    own_rows: tuple[Key | Section, ...]
-    also: tuple[str, ...] = ()
-    """Keys that mean something to the role and nothing to keepalived."""
-    one_of: tuple[str, ...] = ()
-    """Keys of which exactly one is needed."""
-    required: bool = False
-    partial: bool = False
-    """Another section of the same variable knows all keys."""
-    since: Version = ()
-
-    @property
-    def rows(self) -> tuple[Key | Section, ...]:
-        return (*self.own_rows, RAW)
-
-    @property
-    def scripts(self) -> tuple[Key, ...]:
-        """The commands, each of which may come with a file: ``src_KEY``, and ``dest_KEY`` where it goes to."""
-        return tuple(row for row in self.own_rows if isinstance(row, Key) and row.kind == "script")
-
-
-RAW = Key("raw", "raw")
-"""The last resort, a key of every section: lines that are written as they are."""
-
+UINT16 = Number(0, 65535)
+TIMES = seconds(high=1000)
+SMTP_ALERT = Row("smtp_alert", SWITCH, "Whether mails tell of changes of state.")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # global_defs
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _process(name: str) -> tuple[Key, ...]:
+def _process(name: str, what: str) -> tuple[Row, ...]:
     """How one of keepalived's processes is scheduled."""
     return (
-        Key(f"{name}_priority", "integer", low=-20, high=19),
-        Key(f"{name}_rt_priority", "integer", low=1, high=99),
-        Key(f"{name}_rlimit_rttime", "integer", low=2),
-        Key(f"{name}_no_swap", "flag"),
-        Key(f"{name}_cpu_affinity", "words"),
+        Row(f"{name}_priority", Number(-20, 19), f"Nice value of the {what} process."),
+        Row(f"{name}_rt_priority", Number(1, 99), f"Realtime priority of the {what} process."),
+        Row(f"{name}_rlimit_rttime", Number(2), f"Microseconds that the realtime {what} process may run at a stretch."),
+        Row(f"{name}_no_swap", FLAG, f"The {what} process stays in memory."),
+        Row(f"{name}_cpu_affinity", WORDS, f"Processors that the {what} process runs on."),
     )
 
 
-GLOBAL = Section(
-    "global_settings",
-    "global_defs",
-    "single",
-    (
-        Key("router_id", "word"),
-        Key("default_interface", "word"),
-        Key("dynamic_interfaces", "flag_or_word"),
-        # Mail
-        Key("notification_email", "list"),
-        Key("notification_email_from", "word"),
-        Key("smtp_server", "words"),
-        Key("smtp_helo_name", "word"),
-        Key("smtp_connect_timeout", "integer", low=1),
-        Key("smtp_alert", "switch"),
-        Key("smtp_alert_vrrp", "switch"),
-        Key("smtp_alert_checker", "switch"),
-        Key("no_email_faults", "flag"),
-        Key("no_checker_emails", "flag"),
-        # Scripts and pipes
-        Key("script_user", "words"),
-        Key("enable_script_security", "flag"),
-        Key("use_symlink_paths", "switch", since=(2, 3, 0)),
-        Key("startup_script", "script"),
-        Key("startup_script_timeout", "integer", low=1, high=1000),
-        Key("shutdown_script", "script"),
-        Key("shutdown_script_timeout", "integer", low=1, high=1000),
-        Key("notify_fifo", "words"),
-        Key("notify_fifo_script", "script"),
-        Key("vrrp_notify_fifo", "words"),
-        Key("vrrp_notify_fifo_script", "script"),
-        Key("lvs_notify_fifo", "words"),
-        Key("lvs_notify_fifo_script", "script"),
-        Key("vrrp_notify_priority_changes", "switch"),
-        Key("fifo_write_vrrp_states_on_reload", "flag", since=(2, 2, 5)),
-        # Adverts
-        Key("vrrp_version", "integer", low=2, high=3),
-        Key("vrrp_mcast_group4", "address"),
-        Key("vrrp_mcast_group6", "address"),
-        Key("vrrp_check_unicast_src", "flag"),
-        Key("vrrp_skip_check_adv_addr", "flag"),
-        Key("vrrp_strict", "flag"),
-        Key("vrrp_startup_delay", "seconds", high=1000),
-        Key("vrrp_down_timer_adverts", "integer", low=1, high=100),
-        Key("vrrp_lower_prio_no_advert", "switch"),
-        Key("vrrp_higher_prio_send_advert", "switch"),
-        Key("v3_checksum_as_v2", "switch", since=(2, 2, 8)),
-        Key("log_unknown_vrids", "flag"),
-        # Gratuitous ARP and neighbour advertisements
-        Key("vrrp_garp_master_delay", "integer"),
-        Key("vrrp_garp_master_repeat", "integer", low=1),
-        Key("vrrp_garp_master_refresh", "integer"),
-        Key("vrrp_garp_master_refresh_repeat", "integer", low=1),
-        Key("vrrp_garp_lower_prio_delay", "integer"),
-        Key("vrrp_garp_lower_prio_repeat", "integer"),
-        Key("vrrp_garp_interval", "seconds", high=1),
-        Key("vrrp_gna_interval", "seconds", high=1),
-        Key("vrrp_garp_extra_if", "words"),
-        Key("vrrp_min_garp", "switch"),
-        # Interfaces that keepalived makes, and the packet filter it keeps for them
-        Key("vmac_prefix", "word"),
-        Key("vmac_addr_prefix", "word"),
-        Key("nftables", "flag_or_word"),
-        Key("nftables_ipvs", "flag_or_word"),
-        # The processes
-        Key("max_auto_priority", "integer", low=-1, high=99),
-        *_process("vrrp"),
-        *_process("checker"),
-        *_process("bfd"),
-        # Reloads
-        Key("reload_check_config", "flag_or_word"),
-        Key("reload_file", "flag_or_word"),
-        Key("reload_time_file", "word"),
-        # LVS
-        Key("lvs_sync_daemon", "words"),
-        Key("lvs_timeouts", "words"),
-        Key("lvs_flush", "flag"),
-        Key("lvs_flush_on_stop", "flag_or_word"),
-        Key("checker_log_all_failures", "switch"),
-        Key("rs_init_notifies", "flag"),
-        # Management
-        Key("enable_traps", "flag"),
-        Key("enable_snmp_vrrp", "flag"),
-        Key("enable_snmp_checker", "flag"),
-        Key("snmp_socket", "word"),
-        Key("enable_dbus", "flag"),
+GLOBAL = section(
+    "global settings",
+    Row("router_id", WORD, "Name of this node in mails and for SNMP; the default is its host name."),
+    Row("default_interface", WORD, "Interface of addresses that name none."),
+    Row("dynamic_interfaces", FLAG_OR_WORDS, "Interfaces may be missing at the start; `allow_if_changes`: or change."),
+    # Mail
+    Row("notification_email", BLOCK, "Addresses that mails go to."),
+    Row("notification_email_from", WORD, "Sender of mails."),
+    Row("smtp_server", WORDS, "Mail server, and its port."),
+    Row("smtp_helo_name", WORD, "Name of this node for the mail server."),
+    Row("smtp_connect_timeout", AT_LEAST_ONE, "Seconds to wait for the mail server."),
+    Row("smtp_alert", SWITCH, "Default of all keys `smtp_alert`."),
+    Row("smtp_alert_vrrp", SWITCH, "Default of `smtp_alert` of instances and groups."),
+    Row("smtp_alert_checker", SWITCH, "Default of `smtp_alert` of virtual and real servers."),
+    Row("no_email_faults", FLAG, "No mail for the state FAULT."),
+    Row("no_checker_emails", FLAG, "Mails of checkers only when a quorum is lost or won."),
+    # Scripts and pipes
+    Row("script_user", WORDS, "User, and group, that scripts run as."),
+    Row("enable_script_security", FLAG, "Scripts of root do not run where others may write to their path."),
+    Row(
+        "use_symlink_paths",
+        SWITCH,
+        "Whether scripts are called by their links rather than by what these lead to.",
+        since="2.3.0",
     ),
+    Row("startup_script", SCRIPT, "Runs before keepalived begins."),
+    Row("startup_script_timeout", Number(1, 1000), "Seconds that `startup_script` may take."),
+    Row("shutdown_script", SCRIPT, "Runs after keepalived has ended."),
+    Row("shutdown_script_timeout", Number(1, 1000), "Seconds that `shutdown_script` may take."),
+    Row("notify_fifo", WORDS, "Named pipe, and its owner, that changes of all states are written to."),
+    Row("notify_fifo_script", SCRIPT, "Reads `notify_fifo`."),
+    Row("vrrp_notify_fifo", WORDS, "Named pipe, and its owner, that changes of VRRP states are written to."),
+    Row("vrrp_notify_fifo_script", SCRIPT, "Reads `vrrp_notify_fifo`."),
+    Row("lvs_notify_fifo", WORDS, "Named pipe, and its owner, that changes of servers are written to."),
+    Row("lvs_notify_fifo_script", SCRIPT, "Reads `lvs_notify_fifo`."),
+    Row("vrrp_notify_priority_changes", SWITCH, "Whether pipes are told changes of priority too."),
+    Row("fifo_write_vrrp_states_on_reload", FLAG, "A reload writes all states to the pipes again.", since="2.2.5"),
+    # Adverts
+    Row("vrrp_version", Number(2, 3), "Version of VRRP of instances that name none."),
+    Row("vrrp_mcast_group4", ADDRESS, "Multicast group of IPv4 adverts."),
+    Row("vrrp_mcast_group6", ADDRESS, "Multicast group of IPv6 adverts."),
+    Row("vrrp_check_unicast_src", FLAG, "Unicast adverts of others than the peers are not heard."),
+    Row("vrrp_skip_check_adv_addr", FLAG, "The addresses in an advert are only checked when its sender changes."),
+    Row("vrrp_strict", FLAG, "What RFC 5798 does not know is refused."),
+    Row("vrrp_startup_delay", TIMES, "Seconds before VRRP begins."),
+    Row("vrrp_down_timer_adverts", Number(1, 100), "Adverts that may be missing before a backup takes over."),
+    Row("vrrp_lower_prio_no_advert", SWITCH, "Whether adverts of a lower priority are left without an answer."),
+    Row("vrrp_higher_prio_send_advert", SWITCH, "Whether a last advert is sent when a higher priority takes over."),
+    Row("v3_checksum_as_v2", SWITCH, "Whether VRRPv3 has the checksum of VRRPv2 in IPv4.", since="2.2.8"),
+    Row("log_unknown_vrids", FLAG, "Adverts of unknown router ids are logged."),
+    # Gratuitous ARP and neighbour advertisements
+    Row("vrrp_garp_master_delay", COUNT, "Seconds until the second set of gratuitous ARP after taking over."),
+    Row("vrrp_garp_master_repeat", AT_LEAST_ONE, "Gratuitous ARP messages of one set after taking over."),
+    Row("vrrp_garp_master_refresh", COUNT, "Seconds between sets of gratuitous ARP while holding; 0 sends none."),
+    Row("vrrp_garp_master_refresh_repeat", AT_LEAST_ONE, "Gratuitous ARP messages of one such set."),
+    Row("vrrp_garp_lower_prio_delay", COUNT, "Seconds until the second set after an advert of a lower priority."),
+    Row("vrrp_garp_lower_prio_repeat", COUNT, "Gratuitous ARP messages after an advert of a lower priority."),
+    Row("vrrp_garp_interval", seconds(high=1), "Pause between gratuitous ARP messages on an interface."),
+    Row("vrrp_gna_interval", seconds(high=1), "Pause between neighbour advertisements on an interface."),
+    Row("vrrp_garp_extra_if", WORDS, "Interval of gratuitous ARP on other interfaces; `all` before it takes all."),
+    Row("vrrp_min_garp", SWITCH, "Whether one message is sent where there would be several."),
+    # Interfaces that keepalived makes, and the packet filter it keeps for them
+    Row("vmac_prefix", WORD, "Beginning of the names of virtual MAC interfaces."),
+    Row("vmac_addr_prefix", WORD, "Beginning of the names of virtual MAC interfaces of single addresses."),
+    Row("nftables", FLAG_OR_WORDS, "nftables table of VRRP, with another name than the default."),
+    Row("nftables_ipvs", FLAG_OR_WORDS, "nftables table of IPVS, with another name than the default."),
+    # The processes
+    Row("max_auto_priority", Number(-1, 99), "Highest realtime priority that a process gives itself when it is late."),
+    *_process("vrrp", "VRRP"),
+    *_process("checker", "checker"),
+    *_process("bfd", "BFD"),
+    # Reloads
+    Row("reload_check_config", FLAG_OR_WORDS, "A reload checks the text first; the path is the log of the check."),
+    Row("reload_file", FLAG_OR_WORDS, "A file that is there while a text is still to be read."),
+    Row("reload_time_file", WORD, "A file with the time of the next reload."),
+    # LVS
+    Row("lvs_sync_daemon", WORDS, "Interface, instance and options of the synchronisation of IPVS connections."),
+    Row("lvs_timeouts", WORDS, "Timeouts of IPVS, such as `tcp 900 tcpfin 120 udp 300`."),
+    Row("lvs_flush", FLAG, "IPVS is emptied at the start."),
+    Row("lvs_flush_on_stop", FLAG_OR_WORDS, "IPVS is emptied at the end; `VS` removes the virtual servers alone."),
+    Row("checker_log_all_failures", SWITCH, "Whether each failed check is logged."),
+    Row("rs_init_notifies", FLAG, "Real servers notify of their first state too."),
+    # Management
+    Row("enable_traps", FLAG, "SNMP traps are sent."),
+    Row("enable_snmp_vrrp", FLAG, "SNMP tells of VRRP."),
+    Row("enable_snmp_checker", FLAG, "SNMP tells of checkers."),
+    Row("snmp_socket", WORD, "Where the SNMP master agent listens."),
+    Row("enable_dbus", FLAG, "D-Bus tells of VRRP."),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is tracked
 # ---------------------------------------------------------------------------------------------------------------------
 
-BFD_INSTANCE = Section(
-    "bfd_instances",
-    "bfd_instance",
-    "named",
-    (
-        Key("neighbor_ip", "address", required=True),
-        Key("source_ip", "address"),
-        # Milliseconds
-        Key("min_rx", "number", low=1, high=1000),
-        Key("min_tx", "number", low=1, high=1000),
-        Key("idle_tx", "number", low=1000, high=10000),
-        Key("multiplier", "integer", low=1, high=255),
-        Key("passive", "flag"),
-        Key("ttl", "integer", low=1, high=255),
-        Key("hoplimit", "integer", low=1, high=255),
-        Key("max_hops", "integer", low=0, high=255),
-        Key("multihop", "switch", since=(2, 2, 8)),
-        Key("weight", "weight", low=-253, high=253),
-        Key("vrrp", "flag"),
-        Key("checker", "flag"),
-    ),
+TRACKED_WEIGHT = "What is added to the priority; 0 makes a failure a fault of the instance."
+
+BFD_INSTANCE = section(
+    "a BFD instance",
+    Row("neighbor_ip", ADDRESS, "Address of the neighbour.", required=True),
+    Row("source_ip", ADDRESS, "Own address."),
+    # Milliseconds
+    Row("min_rx", number(1, 1000), "Shortest interval in milliseconds at which packets are received."),
+    Row("min_tx", number(1, 1000), "Shortest interval in milliseconds at which packets are sent."),
+    Row("idle_tx", number(1000, 10000), "Interval in milliseconds while the session is down."),
+    Row("multiplier", Number(1, 255), "Packets that may be missing."),
+    Row("passive", FLAG, "The neighbour begins the session."),
+    Row("ttl", Number(1, 255), "Hop limit of packets in IPv4."),
+    Row("hoplimit", Number(1, 255), "Hop limit of packets in IPv6."),
+    Row("max_hops", Number(0, 255), "Hops that a packet may have made."),
+    Row("multihop", SWITCH, "Whether the neighbour is behind routers.", since="2.2.8"),
+    Row("weight", Weight(-253, 253), TRACKED_WEIGHT),
+    Row("vrrp", FLAG, "VRRP tracks it."),
+    Row("checker", FLAG, "Checkers track it."),
 )
 
-SCRIPT = Section(
-    "scripts",
-    "vrrp_script",
-    "named",
-    (
-        Key("check_script", "script", "script", required=True),
-        Key("interval", "seconds", low=0.001, high=86400, fractions_since=(2, 3, 2)),
-        Key("timeout", "seconds", low=0.001, high=86400, fractions_since=(2, 3, 2)),
-        Key("fall", "integer", low=1),
-        Key("rise", "integer", low=1),
-        Key("weight", "weight", low=-253, high=253),
-        Key("user", "words"),
-        Key("init_fail", "flag"),
-    ),
-    also=("instance", "soft"),
+# Of a tracker of any kind.
+_ROLE = (
+    Row("instance", Unwritten(), "The instance that tracks it, by the role; without it, all of them."),
+    Row("soft", Unwritten(), "Whether the role gives it a weight that only puts a node behind the others."),
 )
 
-TRACK_FILE = Section(
-    "track_files",
-    "track_file",
-    "named",
-    (
-        Key("file", "text", required=True),
-        Key("weight", "weight", low=-254, high=254),
-        Key("init_file", "flag_or_word"),
-    ),
-    also=("instance", "soft"),
+TRACK_SCRIPT = section(
+    "a script",
+    Row("check_script", SCRIPT, "Command whose exit code says whether all is well.", keyword="script", required=True),
+    Row("interval", seconds(0.001, 86400), "Seconds between two runs.", fractions_since="2.3.2"),
+    Row("timeout", seconds(0.001, 86400), "Seconds that a run may take.", fractions_since="2.3.2"),
+    Row("fall", AT_LEAST_ONE, "Failures until it counts as failed."),
+    Row("rise", AT_LEAST_ONE, "Successes until it counts as well."),
+    Row("weight", Weight(-253, 253), TRACKED_WEIGHT),
+    Row("user", WORDS, "User, and group, that it runs as."),
+    Row("init_fail", FLAG, "It counts as failed until it has run."),
+    *_ROLE,
 )
 
-TRACK_PROCESS = Section(
-    "track_processs",
-    "vrrp_track_process",
-    "named",
-    (
-        Key("process", "words", required=True),
-        Key("param_match", "word", choices=("initial", "partial")),
-        Key("weight", "weight", low=-254, high=254),
-        Key("quorum", "integer", low=1, high=65535),
-        Key("quorum_max", "integer", low=0, high=65535),
-        Key("fork_delay", "seconds", high=3600),
-        Key("terminate_delay", "seconds", high=3600),
-        Key("delay", "seconds", high=3600),
-        Key("full_command", "flag"),
-    ),
-    also=("instance", "soft"),
+TRACK_FILE = section(
+    "a file to track",
+    Row("file", TEXT, "Path of the file; the number in it, times the weight, is added to the priority.", required=True),
+    Row("weight", Weight(-254, 254), TRACKED_WEIGHT),
+    Row("init_file", FLAG_OR_WORDS, "The file is made at the start, with this number; `overwrite` replaces it."),
+    *_ROLE,
+)
+
+TRACK_PROCESS = section(
+    "a process to track",
+    Row("process", WORDS, "Name of the program, and its arguments.", required=True),
+    Row("param_match", word("initial", "partial"), "How its arguments are compared; by default all of them."),
+    Row("weight", Weight(-254, 254), TRACKED_WEIGHT),
+    Row("quorum", Number(1, 65535), "Fewest processes that have to run."),
+    Row("quorum_max", UINT16, "Most processes that may run."),
+    Row("fork_delay", seconds(high=3600), "Seconds until a new process counts."),
+    Row("terminate_delay", seconds(high=3600), "Seconds until the end of a process counts."),
+    Row("delay", seconds(high=3600), "Both of these delays."),
+    Row("full_command", FLAG, "The whole command line is compared."),
+    *_ROLE,
 )
 
 _TRACKERS = (
-    Key("track_interfaces", "list", "track_interface"),
-    Key("track_scripts", "list", "track_script"),
-    Key("track_files", "list", "track_file"),
-    Key("track_processs", "list", "track_process"),
-    Key("track_bfds", "list", "track_bfd"),
+    Row("track_interfaces", BLOCK, "Interfaces, each perhaps with `weight NUMBER`.", keyword="track_interface"),
+    Row(
+        "track_scripts",
+        BLOCK,
+        "Names of `keepalived_scripts`, each perhaps with `weight NUMBER`.",
+        keyword="track_script",
+    ),
+    Row(
+        "track_files",
+        BLOCK,
+        "Names of `keepalived_track_files`, each perhaps with `weight NUMBER`.",
+        keyword="track_file",
+    ),
+    Row(
+        "track_processs",
+        BLOCK,
+        "Names of `keepalived_track_processs`, each perhaps with `weight NUMBER`.",
+        keyword="track_process",
+    ),
+    Row(
+        "track_bfds",
+        BLOCK,
+        "Names of `keepalived_bfd_instances`, each perhaps with `weight NUMBER`.",
+        keyword="track_bfd",
+    ),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -306,144 +255,178 @@ _TRACKERS = (
 # ---------------------------------------------------------------------------------------------------------------------
 
 _NOTIFIERS = (
-    Key("notify_script", "script", "notify"),
-    Key("notify_master", "script"),
-    Key("notify_backup", "script"),
-    Key("notify_fault", "script"),
-    Key("notify_stop", "script"),
-    Key("notify_priority_changes", "switch"),
-    Key("smtp_alert", "switch"),
+    Row("notify_script", SCRIPT, "Runs on every change of state, with what changed.", keyword="notify"),
+    Row("notify_master", SCRIPT, "Runs when the state becomes MASTER."),
+    Row("notify_backup", SCRIPT, "Runs when the state becomes BACKUP."),
+    Row("notify_fault", SCRIPT, "Runs when the state becomes FAULT."),
+    Row("notify_stop", SCRIPT, "Runs when keepalived ends."),
+    Row("notify_priority_changes", SWITCH, "Whether scripts and pipes are told changes of priority too."),
+    SMTP_ALERT,
 )
 
 
-def _run_as(*scripts: str) -> Key:
+def _run_as(*scripts: str) -> Row:
     """The user, and perhaps the group, that runs these scripts instead of ``script_user``."""
-    return Key("notify_user", "words", behind=scripts)
+    return Row("notify_user", WORDS, "User, and group, that the notify scripts beside it run as.", behind=scripts)
 
 
-SYNC_GROUP = Section(
-    "sync_groups",
-    "vrrp_sync_group",
-    "named",
-    (
-        Key("instances", "list", "group", required=True),
-        *_TRACKERS,
-        *_NOTIFIERS,
-        _run_as("notify_script", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
-        Key("sync_group_tracking_weight", "flag"),
-    ),
+SYNC_GROUP = section(
+    "a sync group",
+    Row("instances", BLOCK, "Names of the instances that change together.", keyword="group", required=True),
+    *_TRACKERS,
+    *_NOTIFIERS,
+    _run_as("notify_script", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
+    Row("sync_group_tracking_weight", FLAG, "The weights of what its instances track count for all of them."),
 )
 
-AUTH_HMAC = Section(
-    "auth_hmac",
-    "auth_hmac",
-    "single",
-    (
-        # By number: 32 to 64 bytes as text, hex:… or file:PATH
-        Key("key", "map", low=1, high=255, required=True, secret=True),
-        Key("active_key", "integer", low=1, high=255, required=True),
-        Key("anti_replay", "word", choices=("time", "monotonic")),
-        Key("time_window", "integer", low=1, high=300),
-        Key("mode", "word", choices=("enforce", "permissive")),
+AUTH_HMAC = section(
+    "an authentication by HMAC",
+    # By number: 32 to 64 bytes as text, hex:… or file:PATH
+    Row(
+        "key",
+        Numbered(Number(1, 255)),
+        "Keys by number: 32 to 64 bytes as text, `hex:…` or `file:PATH`.",
+        required=True,
+        secret=True,
     ),
-    since=(2, 4, 0),
+    Row("active_key", Number(1, 255), "Number of the key that own adverts are signed with.", required=True),
+    Row("anti_replay", word("time", "monotonic"), "How old adverts are known."),
+    Row("time_window", Number(1, 300), "Seconds that an advert may be old."),
+    Row("mode", word("enforce", "permissive"), "Whether adverts without a signature are refused."),
 )
 
-INSTANCE = Section(
-    "instances",
-    "vrrp_instance",
-    "named",
-    (
-        Key("interface", "word", required=True),
-        Key("state", "word", choices=("MASTER", "BACKUP"), required=True),
-        Key("virtual_router_id", "integer", low=1, high=255, required=True),
-        Key("priority", "integer", low=1, high=255, required=True),
-        Key("version", "integer", low=2, high=3),
-        Key("advert_int", "seconds", low=0.01, high=255),
-        Key("down_timer_adverts", "integer", low=1, high=100),
-        # A virtual MAC address
-        Key("use_vmac", "flag_or_word"),
-        Key("use_vmac_addr", "flag"),
-        Key("vmac_xmit_base", "flag"),
-        Key("use_ipvlan", "flag_or_word"),
-        # Who takes over
-        Key("nopreempt", "flag"),
-        Key("preempt_delay", "seconds", high=1000),
-        Key("timer_expired_backup", "flag_or_word", since=(2, 2, 8)),
-        # Without it each advert that a holder hears, also one that it refuses, puts its own off by an interval: whoever
-        # sends often enough silences it, and the next node takes over beside it.
-        Key("lower_prio_no_advert", "switch", default="true", default_beside=("unicast_peers",)),
-        Key("higher_prio_send_advert", "switch"),
-        Key("dont_track_primary", "flag"),
-        Key("accept", "flag"),
-        Key("no_accept", "flag"),
-        Key("native_ipv6", "flag"),
-        Key("strict_mode", "switch"),
-        # Who talks to whom
-        Key("authentication_type", "word", "auth_type", choices=("PASS", "AH"), block="authentication"),
-        Key("authentication_password", "text", "auth_pass", longest=8, block="authentication", secret=True),
-        Key("mcast_src_ip", "address"),
-        Key("mcast_dst_ip", "address"),
-        Key("unicast_src_ip", "address"),
-        Key("track_src_ip", "flag"),
-        # keepalived's own default in IPv4; in IPv6 it would be the kernel's.
-        Key("unicast_ttl", "integer", low=0, high=255, default="255", default_beside=("unicast_peers",)),
-        Key("unicast_fault_no_peer", "flag", since=(2, 2, 5)),
-        # Adverts of others than the peers, which anybody can send, are not heard.
-        Key("check_unicast_src", "flag", default="true", default_beside=("unicast_peers",)),
-        Key("old_unicast_checksum", "flag_or_word"),
-        Key("v3_checksum_as_v2", "switch", since=(2, 2, 8)),
-        Key("skip_check_adv_addr", "switch"),
-        Key("kernel_rx_buf_size", "integer"),
-        Key("unicast_peers", "list", "unicast_peer", addresses=True),
-        Key("unicast_min_ttl", "integer", "min_ttl", low=0, high=255, behind=("unicast_peers",)),
-        Key("unicast_max_ttl", "integer", "max_ttl", low=0, high=255, behind=("unicast_peers",)),
-        # Gratuitous ARP and neighbour advertisements
-        Key("garp_master_delay", "integer"),
-        Key("garp_master_repeat", "integer", low=1),
-        Key("garp_master_refresh", "integer"),
-        Key("garp_master_refresh_repeat", "integer", low=1),
-        Key("garp_lower_prio_delay", "integer"),
-        Key("garp_lower_prio_repeat", "integer"),
-        Key("garp_extra_if", "words"),
-        # What moves
-        Key("vips", "list", "virtual_ipaddress", addresses=True),
-        Key("vips_excluded", "list", "virtual_ipaddress_excluded", addresses=True),
-        Key("no_virtual_ipaddress", "flag", since=(2, 2, 8)),
-        Key("virtual_routes", "list"),
-        Key("virtual_rules", "list"),
-        Key("promote_secondaries", "flag"),
-        *_TRACKERS,
-        *_NOTIFIERS,
-        Key("notify_deleted", "script"),
-        Key("notify_master_rx_lower_pri", "script"),
-        _run_as(
-            *("notify_script", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
-            *("notify_deleted", "notify_master_rx_lower_pri"),
-        ),
-        AUTH_HMAC,
+INSTANCE = section(
+    "an instance",
+    Row("interface", WORD, "Interface that adverts are sent on.", required=True),
+    Row("state", word("MASTER", "BACKUP"), "State at the start.", required=True),
+    Row("virtual_router_id", Number(1, 255), "Router id, the same on all nodes of the instance.", required=True),
+    Row("priority", Number(1, 255), "The highest of all nodes holds the addresses; 255 owns them.", required=True),
+    Row("version", Number(2, 3), "Version of VRRP."),
+    Row("advert_int", seconds(0.01, 255), "Seconds between two adverts, the same on all nodes."),
+    Row("down_timer_adverts", Number(1, 100), "Adverts that may be missing before a backup takes over."),
+    # A virtual MAC address
+    Row("use_vmac", FLAG_OR_WORDS, "The addresses move with a virtual MAC; the word is the name of its interface."),
+    Row("use_vmac_addr", FLAG, "Addresses on other interfaces have a virtual MAC too."),
+    Row("vmac_xmit_base", FLAG, "Adverts are sent on the interface itself, not on that of the virtual MAC."),
+    Row("use_ipvlan", FLAG_OR_WORDS, "The addresses are on an ipvlan; the words are its name, address and mode."),
+    # Who takes over
+    Row("nopreempt", FLAG, "A node with a higher priority does not take over from one that works."),
+    Row("preempt_delay", TIMES, "Seconds before a node with a higher priority takes over."),
+    Row(
+        "timer_expired_backup",
+        FLAG_OR_WORDS,
+        "A node that heard no advert is a backup first, for this many milliseconds.",
+        since="2.2.8",
     ),
+    # Without it each advert that a holder hears, also one that it refuses, puts its own off by an interval: whoever
+    # sends often enough silences it, and the next node takes over beside it.
+    Row(
+        "lower_prio_no_advert",
+        SWITCH,
+        "Whether adverts of a lower priority are left without an answer.",
+        True,
+        default_beside=("unicast_peers",),
+    ),
+    Row("higher_prio_send_advert", SWITCH, "Whether a last advert is sent when a higher priority takes over."),
+    Row("dont_track_primary", FLAG, "The instance goes on when its interface is down."),
+    Row("accept", FLAG, "A holder that does not own the addresses takes packets to them."),
+    Row("no_accept", FLAG, "It does not take them."),
+    Row("native_ipv6", FLAG, "The instance is one of IPv6, also where its first address does not say so."),
+    Row("strict_mode", SWITCH, "Whether what RFC 5798 does not know is refused."),
+    # Who talks to whom
+    Row(
+        "authentication_type",
+        word("PASS", "AH"),
+        "Kind of authentication, in VRRPv2 only.",
+        keyword="auth_type",
+        block="authentication",
+    ),
+    Row(
+        "authentication_password",
+        Quoted(longest=8),
+        "Password, in VRRPv2 only.",
+        keyword="auth_pass",
+        block="authentication",
+        secret=True,
+    ),
+    Row("mcast_src_ip", ADDRESS, "Own address of multicast adverts."),
+    Row("mcast_dst_ip", ADDRESS, "Multicast group of adverts."),
+    Row("unicast_src_ip", ADDRESS, "Own address of unicast adverts."),
+    Row("track_src_ip", FLAG, "It is a fault when the own address is gone."),
+    # keepalived's own default in IPv4; in IPv6 it would be the kernel's.
+    Row("unicast_ttl", Number(0, 255), "Hop limit of unicast adverts.", 255, default_beside=("unicast_peers",)),
+    Row("unicast_fault_no_peer", FLAG, "It is a fault when no peer can be reached.", since="2.2.5"),
+    # Adverts of others than the peers, which anybody can send, are not heard.
+    Row(
+        "check_unicast_src",
+        FLAG,
+        "Unicast adverts of others than the peers are not heard.",
+        True,
+        default_beside=("unicast_peers",),
+    ),
+    Row("old_unicast_checksum", FLAG_OR_WORDS, "The checksum is that of keepalived before 1.3.7, or `never` is."),
+    Row("v3_checksum_as_v2", SWITCH, "Whether VRRPv3 has the checksum of VRRPv2 in IPv4.", since="2.2.8"),
+    Row("skip_check_adv_addr", SWITCH, "Whether the addresses in an advert are only checked when its sender changes."),
+    Row("kernel_rx_buf_size", COUNT, "Bytes of the buffer of adverts that are received."),
+    Row("unicast_peers", ADDRESSES, "Addresses of the other nodes, which adverts go to.", keyword="unicast_peer"),
+    Row(
+        "unicast_min_ttl",
+        Number(0, 255),
+        "Lowest hop limit of adverts of every peer.",
+        keyword="min_ttl",
+        behind=("unicast_peers",),
+    ),
+    Row(
+        "unicast_max_ttl",
+        Number(0, 255),
+        "Highest hop limit of adverts of every peer.",
+        keyword="max_ttl",
+        behind=("unicast_peers",),
+    ),
+    # Gratuitous ARP and neighbour advertisements
+    Row("garp_master_delay", COUNT, "Seconds until the second set of gratuitous ARP after taking over."),
+    Row("garp_master_repeat", AT_LEAST_ONE, "Gratuitous ARP messages of one set after taking over."),
+    Row("garp_master_refresh", COUNT, "Seconds between sets of gratuitous ARP while holding; 0 sends none."),
+    Row("garp_master_refresh_repeat", AT_LEAST_ONE, "Gratuitous ARP messages of one such set."),
+    Row("garp_lower_prio_delay", COUNT, "Seconds until the second set after an advert of a lower priority."),
+    Row("garp_lower_prio_repeat", COUNT, "Gratuitous ARP messages after an advert of a lower priority."),
+    Row("garp_extra_if", WORDS, "Interval of gratuitous ARP on other interfaces; `all` before it takes all."),
+    # What moves
+    Row("vips", ADDRESSES, "Addresses that move, as `ip address add` takes them.", keyword="virtual_ipaddress"),
+    Row(
+        "vips_excluded",
+        ADDRESSES,
+        "Addresses that move and that adverts do not hold, such as of the other family.",
+        keyword="virtual_ipaddress_excluded",
+    ),
+    Row("no_virtual_ipaddress", FLAG, "There are no addresses, on purpose.", since="2.2.8"),
+    Row("virtual_routes", BLOCK, "Routes that move, as `ip route add` takes them."),
+    Row("virtual_rules", BLOCK, "Routing rules that move, as `ip rule add` takes them."),
+    Row("promote_secondaries", FLAG, "The next address of an interface stays when the first one goes."),
+    *_TRACKERS,
+    *_NOTIFIERS,
+    Row("notify_deleted", SCRIPT, "Runs when a reload removes the instance."),
+    Row("notify_master_rx_lower_pri", SCRIPT, "Runs when a holder hears an advert of a lower priority."),
+    _run_as(
+        *("notify_script", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
+        *("notify_deleted", "notify_master_rx_lower_pri"),
+    ),
+    Row("auth_hmac", AUTH_HMAC, "Authentication by HMAC.", since="2.4.0"),
     one_of=("vips", "no_virtual_ipaddress"),
 )
 
-GARP_GROUP = Section(
-    "garp_groups",
-    "garp_group",
-    "list",
-    (
-        Key("garp_interval", "seconds", high=1),
-        Key("gna_interval", "seconds", high=1),
-        Key("interface", "word"),
-        Key("interfaces", "list"),
-    ),
+GARP_GROUP = section(
+    "a group of interfaces",
+    Row("garp_interval", seconds(high=1), "Pause between gratuitous ARP messages."),
+    Row("gna_interval", seconds(high=1), "Pause between neighbour advertisements."),
+    Row("interface", WORD, "The interface, if it is one."),
+    Row("interfaces", BLOCK, "The interfaces, which share the pause."),
     one_of=("interface", "interfaces"),
 )
 
-TRACK_GROUP = Section(
-    "track_groups",
-    "track_group",
-    "named",
-    (Key("instances", "list", "group", required=True),),
+TRACK_GROUP = section(
+    "a track group",
+    Row("instances", BLOCK, "Names of the instances that share their trackers.", keyword="group", required=True),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -451,42 +434,42 @@ TRACK_GROUP = Section(
 # ---------------------------------------------------------------------------------------------------------------------
 
 _PATIENCE = (
-    Key("retry", "integer"),
-    Key("delay_before_retry", "seconds"),
-    Key("warmup", "seconds"),
-    Key("delay_loop", "seconds"),
+    Row("retry", COUNT, "Checks that are repeated before a server counts as down."),
+    Row("delay_before_retry", seconds(), "Seconds before such a check."),
+    Row("warmup", seconds(), "Longest random delay of the first check, in seconds."),
+    Row("delay_loop", seconds(), "Seconds between two checks."),
 )
 
 _CHECK = (
     *_PATIENCE,
-    Key("alpha", "switch"),
-    Key("log_all_failures", "switch"),
+    Row("alpha", SWITCH, "Whether the server counts as down until its first check."),
+    Row("log_all_failures", SWITCH, "Whether each failed check is logged."),
 )
 
-_CONNECT_TIMEOUT = Key("connect_timeout", "seconds")
+_CONNECT_TIMEOUT = Row("connect_timeout", seconds(), "Seconds to wait for a connection.")
 
 _CONNECTION = (
-    Key("connect_ip", "address"),
-    Key("connect_port", "integer", low=1, high=65535),
+    Row("connect_ip", ADDRESS, "Address to check; by default that of the real server."),
+    Row("connect_port", Number(1, 65535), "Port to check; by default that of the real server."),
     _CONNECT_TIMEOUT,
-    Key("bindto", "address"),
-    Key("bind_if", "word"),
-    Key("bind_port", "integer", low=1, high=65535),
-    Key("fwmark", "integer"),
+    Row("bindto", ADDRESS, "Own address of checks."),
+    Row("bind_if", WORD, "Own interface of checks."),
+    Row("bind_port", Number(1, 65535), "Own port of checks."),
+    Row("fwmark", COUNT, "Mark of the packets of checks."),
     *_CHECK,
 )
 
 _URL = (
-    Key("path", "word", required=True),
-    Key("digest", "word"),
-    Key("status_code", "words"),
-    Key("virtualhost", "word"),
-    Key("regex", "text"),
-    Key("regex_no_match", "flag"),
-    Key("regex_options", "words"),
-    Key("regex_stack", "words"),
-    Key("regex_min_offset", "integer"),
-    Key("regex_max_offset", "integer"),
+    Row("path", WORD, "Path of the page.", required=True),
+    Row("digest", WORD, "MD5 of the page, as genhash shows it."),
+    Row("status_code", WORDS, "Status codes that are right, such as `200-299 401`."),
+    Row("virtualhost", WORD, "Host to ask for."),
+    Row("regex", TEXT, "Expression that has to be found in the page."),
+    Row("regex_no_match", FLAG, "The expression must not be found."),
+    Row("regex_options", WORDS, "Options of PCRE2, such as `caseless multiline`."),
+    Row("regex_stack", WORDS, "First and largest size of the stack of PCRE2."),
+    Row("regex_min_offset", COUNT, "Byte of the answer at which the search begins."),
+    Row("regex_max_offset", COUNT, "Byte of the answer at which the search ends."),
 )
 
 # One page may be described in the check itself, and then has these names.
@@ -495,212 +478,200 @@ _ONE_URL = tuple(
     replace(key, name=_RENAMED.get(key.name, key.name), keyword=key.name, block="url", required=False) for key in _URL
 )
 
-_GET: tuple[Key | Section, ...] = (
+_GET = (
     *_CONNECTION,
-    # The older name of retry
-    Key("nb_get_retry", "integer", "retry"),
-    Key("http_protocol", "word", choices=("1.0", "1.0C", "1.0c", "1.1")),
-    Key("fast_recovery", "switch"),
+    Row("nb_get_retry", COUNT, "The older name of `retry`.", keyword="retry"),
+    Row("http_protocol", word("1.0", "1.0C", "1.0c", "1.1"), "Version of HTTP; `C` closes the connection."),
+    Row("fast_recovery", SWITCH, "Whether the first good page is enough for a server to be up."),
     *_ONE_URL,
-    Section("urls", "url", "list", _URL),
+    Row("urls", Many(section("a page", *_URL)), "Pages, which all have to be right.", keyword="url"),
 )
 
-_CHECKERS: tuple[Section, ...] = (
-    Section("tcp_checks", "TCP_CHECK", "list", _CONNECTION),
-    Section("http_get", "HTTP_GET", "list", _GET, one_of=("url_path", "urls")),
-    Section(
-        "ssl_get",
-        "SSL_GET",
-        "list",
-        (*_GET, Key("enable_sni", "flag"), Key("tls_compliant", "flag", since=(2, 2, 8))),
-        one_of=("url_path", "urls"),
-    ),
-    Section("smtp_checks", "SMTP_CHECK", "list", (*_CONNECTION, Key("helo_name", "word"))),
-    Section(
-        "dns_checks",
-        "DNS_CHECK",
-        "list",
-        (
-            *_CONNECTION,
-            Key("type", "word", choices=("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA")),
-            Key("name", "word"),
-        ),
-    ),
-    Section(
-        "misc_check",
-        "MISC_CHECK",
-        "list",
-        (
-            *_CHECK,
-            Key("misc_path", "script", required=True),
-            Key("misc_timeout", "integer", low=1),
-            Key("misc_dynamic", "flag"),
-            Key("user", "words"),
-        ),
-    ),
-    Section("ping_checks", "PING_CHECK", "list", _CONNECTION),
-    Section(
-        "udp_checks",
-        "UDP_CHECK",
-        "list",
-        (
-            *_CONNECTION,
-            Key("payload", "words"),
-            Key("require_reply", "flag_or_word"),
-            Key("min_reply_length", "integer", high=65535),
-            Key("max_reply_length", "integer", high=65535),
-        ),
-    ),
-    Section(
-        "file_checks",
-        "FILE_CHECK",
-        "list",
-        (
-            Key("track_file", "word", required=True),
-            Key("weight", "weight", low=-(2**31) + 1),
-        ),
-    ),
-    Section("bfd_checks", "BFD_CHECK", "list", (Key("name", "word", required=True),)),
+TCP_CHECK = section("a check by TCP", *_CONNECTION)
+HTTP_GET = section("a check by HTTP", *_GET, one_of=("url_path", "urls"))
+SSL_GET = section(
+    "a check by HTTPS",
+    *_GET,
+    Row("enable_sni", FLAG, "The host is sent in the TLS handshake."),
+    Row("tls_compliant", FLAG, "The end of a connection without TLS's own is a failure.", since="2.2.8"),
+    one_of=("url_path", "urls"),
+)
+SMTP_CHECK = section("a check by SMTP", *_CONNECTION, Row("helo_name", WORD, "Name of this node for the server."))
+DNS_CHECK = section(
+    "a check by DNS",
+    *_CONNECTION,
+    Row("type", word("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"), "Type of the record."),
+    Row("name", WORD, "Name to look up."),
+)
+MISC_CHECK = section(
+    "a check by a command",
+    *_CHECK,
+    Row("misc_path", SCRIPT, "Command whose exit code says whether all is well.", required=True),
+    Row("misc_timeout", AT_LEAST_ONE, "Seconds that it may take."),
+    Row("misc_dynamic", FLAG, "Exit codes from 2 on are the weight of the server, plus 2."),
+    Row("user", WORDS, "User, and group, that it runs as."),
+)
+PING_CHECK = section("a check by ping", *_CONNECTION)
+UDP_CHECK = section(
+    "a check by UDP",
+    *_CONNECTION,
+    Row("payload", WORDS, "Bytes to send, in hexadecimal."),
+    Row("require_reply", FLAG_OR_WORDS, "There has to be an answer, with these bytes in hexadecimal."),
+    Row("min_reply_length", UINT16, "Fewest bytes of the answer."),
+    Row("max_reply_length", UINT16, "Most bytes of the answer."),
+)
+FILE_CHECK = section(
+    "a check by a file",
+    Row("track_file", WORD, "Name of `keepalived_track_files`.", required=True),
+    Row("weight", Weight(-(2**31) + 1), "What the number in the file is multiplied by, for the weight of the server."),
+)
+BFD_CHECK = section("a check by BFD", Row("name", WORD, "Name of `keepalived_bfd_instances`.", required=True))
+
+_CHECKERS = (
+    Row("tcp_checks", Many(TCP_CHECK), "Checks by a TCP connection.", keyword="TCP_CHECK"),
+    Row("http_get", Many(HTTP_GET), "Checks by pages over HTTP.", keyword="HTTP_GET"),
+    Row("ssl_get", Many(SSL_GET), "Checks by pages over HTTPS.", keyword="SSL_GET"),
+    Row("smtp_checks", Many(SMTP_CHECK), "Checks by the greeting of a mail server.", keyword="SMTP_CHECK"),
+    Row("dns_checks", Many(DNS_CHECK), "Checks by a question to a name server.", keyword="DNS_CHECK"),
+    Row("misc_check", Many(MISC_CHECK), "Checks by a command.", keyword="MISC_CHECK"),
+    Row("ping_checks", Many(PING_CHECK), "Checks by an ICMP echo.", keyword="PING_CHECK"),
+    Row("udp_checks", Many(UDP_CHECK), "Checks by a UDP packet.", keyword="UDP_CHECK"),
+    Row("file_checks", Many(FILE_CHECK), "Weights by a file.", keyword="FILE_CHECK"),
+    Row("bfd_checks", Many(BFD_CHECK), "Checks by a BFD session.", keyword="BFD_CHECK"),
 )
 
-_METHODS = ("NAT", "DR", "TUN")
+METHOD = Words(("NAT", "DR", "TUN"))
 
-REAL_SERVER = Section(
-    "real_servers",
-    "real_server",
-    "list",
-    (
-        Key("ip", "address", title=True, required=True),
-        Key("port", "integer", title=True, high=65535),
-        Key("weight", "integer", high=65535),
-        Key("lvs_method", "words", choices=_METHODS),
-        Key("uthreshold", "integer"),
-        Key("lthreshold", "integer"),
-        Key("inhibit_on_failure", "switch"),
-        Key("alpha", "switch"),
-        _CONNECT_TIMEOUT,
-        *_PATIENCE,
-        Key("virtualhost", "word"),
-        Key("snmp_name", "word"),
-        Key("smtp_alert", "switch"),
-        Key("notify_up", "script"),
-        Key("notify_down", "script"),
-        _run_as("notify_up", "notify_down"),
-        *_CHECKERS,
-    ),
-    required=True,
-)
-
-_SERVICE: tuple[Key | Section, ...] = (
-    # The original's defaults, where keepalived has others.
-    Key(
-        "lvs_sched",
-        "word",
-        choices=("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "mh", "sed", "nq", "fo", "ovf", "twos"),
-        default="rr",
-    ),
-    Key("lvs_method", "words", choices=_METHODS, default="DR"),
-    # keepalived means UDP when it is not told, and wants no word about it where packets are chosen by a mark.
-    Key("protocol", "word", choices=("TCP", "UDP", "SCTP"), default="TCP", default_beside=("ip", "vips")),
-    Key("ip_family", "word", choices=("inet", "inet6")),
-    # Details of schedulers
-    *(Key(name, "flag") for name in ("flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback")),
-    Key("ops", "flag"),
-    Key("persistence_engine", "word"),
-    Key("persistence_timeout", "flag_or_word"),
-    Key("persistence_granularity", "word"),
-    # When it is up, and what happens when it is not
-    Key("quorum", "integer", low=1),
-    Key("hysteresis", "integer"),
-    Key("quorum_up", "script"),
-    Key("quorum_down", "script"),
-    _run_as("quorum_up", "quorum_down"),
-    Key("sorry_server", "words"),
-    Key("sorry_server_inhibit", "flag"),
-    Key("sorry_server_lvs_method", "words", choices=_METHODS),
-    Key("alpha", "flag"),
-    Key("omega", "flag"),
-    Key("inhibit_on_failure", "flag"),
-    Key("ha_suspend", "flag"),
+REAL_SERVER = section(
+    "a real server",
+    Row("ip", ADDRESS, "Its address.", title=True, required=True),
+    Row("port", UINT16, "Its port.", title=True),
+    Row("weight", UINT16, "Share of the connections relative to the other servers."),
+    Row("lvs_method", METHOD, "How packets reach it, instead of the virtual server's way."),
+    Row("uthreshold", COUNT, "Connections from which on it gets no new ones."),
+    Row("lthreshold", COUNT, "Connections below which it gets new ones again."),
+    Row("inhibit_on_failure", SWITCH, "Whether it keeps its connections, with weight 0, when it is down."),
+    Row("alpha", SWITCH, "Whether it counts as down until its first check."),
     _CONNECT_TIMEOUT,
     *_PATIENCE,
-    Key("virtualhost", "word"),
-    Key("snmp_name", "word"),
-    Key("smtp_alert", "switch"),
-    REAL_SERVER,
+    Row("virtualhost", WORD, "Host that checks ask for."),
+    Row("snmp_name", WORD, "Its name for SNMP."),
+    SMTP_ALERT,
+    Row("notify_up", SCRIPT, "Runs when it is up."),
+    Row("notify_down", SCRIPT, "Runs when it is down."),
+    _run_as("notify_up", "notify_down"),
+    *_CHECKERS,
 )
 
-VIRTUAL_SERVER = Section(
-    "virtual_servers",
-    "virtual_server",
-    "list",
-    (
-        Key("ip", "address", title=True),
-        Key("port", "integer", title=True, high=65535),
-        Key("fwmark", "integer", "fwmark", low=1, title=True),
-        *_SERVICE,
+_SERVICE = (
+    # The original's defaults, where keepalived has others.
+    Row(
+        "lvs_sched",
+        word("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "mh", "sed", "nq", "fo", "ovf", "twos"),
+        "Scheduler, which chooses a server.",
+        "rr",
     ),
+    Row("lvs_method", METHOD, "How packets reach the servers.", "DR"),
+    # keepalived means UDP when it is not told, and wants no word about it where packets are chosen by a mark.
+    Row("protocol", word("TCP", "UDP", "SCTP"), "Protocol.", "TCP", default_beside=("ip", "vips")),
+    Row("ip_family", word("inet", "inet6"), "Family of the addresses, where a mark chooses packets."),
+    # Details of schedulers
+    *(Row(name, FLAG, f"Option {name[-1]} of the scheduler.") for name in ("flag-1", "flag-2", "flag-3")),
+    Row("sh-port", FLAG, "The scheduler `sh` looks at ports too."),
+    Row("sh-fallback", FLAG, "The scheduler `sh` takes another server where the chosen one is down."),
+    Row("mh-port", FLAG, "The scheduler `mh` looks at ports too."),
+    Row("mh-fallback", FLAG, "The scheduler `mh` takes another server where the chosen one is down."),
+    Row("ops", FLAG, "Each UDP packet is a connection."),
+    Row("persistence_engine", WORD, "What tells clients apart; `sip` is the only one."),
+    Row("persistence_timeout", FLAG_OR_WORDS, "A client keeps its server, for this many seconds."),
+    Row("persistence_granularity", WORD, "Netmask, or prefix length in IPv6, of what counts as one client."),
+    # When it is up, and what happens when it is not
+    Row("quorum", AT_LEAST_ONE, "Weight of servers that are up which it needs to be up."),
+    Row("hysteresis", COUNT, "How much less than the quorum may be left, and more has to come back."),
+    Row("quorum_up", SCRIPT, "Runs when the quorum is won."),
+    Row("quorum_down", SCRIPT, "Runs when the quorum is lost."),
+    _run_as("quorum_up", "quorum_down"),
+    Row("sorry_server", WORDS, "Address and port of the server that takes connections when all others are down."),
+    Row("sorry_server_inhibit", FLAG, "`inhibit_on_failure` for the sorry server."),
+    Row("sorry_server_lvs_method", METHOD, "How packets reach the sorry server."),
+    Row("alpha", FLAG, "Servers count as down until their first check."),
+    Row("omega", FLAG, "Servers that go at the end run their scripts for being down."),
+    Row("inhibit_on_failure", FLAG, "Servers keep their connections, with weight 0, when they are down."),
+    Row("ha_suspend", FLAG, "Servers are only checked where the address is."),
+    _CONNECT_TIMEOUT,
+    *_PATIENCE,
+    Row("virtualhost", WORD, "Host that checks ask for."),
+    Row("snmp_name", WORD, "Its name for SNMP."),
+    SMTP_ALERT,
+    Row("real_servers", Many(REAL_SERVER), "The servers.", keyword="real_server", required=True),
+)
+
+VIRTUAL_SERVER = section(
+    "a virtual server",
+    Row("ip", ADDRESS, "Its address.", title=True),
+    Row("port", UINT16, "Its port.", title=True),
+    Row("fwmark", AT_LEAST_ONE, "Mark of the packets, instead of an address.", keyword="fwmark", title=True),
+    *_SERVICE,
     one_of=("ip", "fwmark"),
 )
 
-_GROUP_NAME = Key("name", "word", title=True, required=True)
+GROUP_ADDRESS = Section(
+    (Row("ip", WORD, "Address, or a range such as `192.0.2.60-62`."), Row("port", WORD, "Port.")),
+    "an address of a group",
+)
+_GROUP_NAME = Row("name", WORD, "Name of the group.", title=True, required=True)
+_GROUP = (
+    _GROUP_NAME,
+    Row("vips", Lines(item=GROUP_ADDRESS, has_block=False), "Addresses and ports."),
+    Row("fwmark", AT_LEAST_ONE, "Mark of the packets."),
+)
 
 # A group is two blocks: its addresses, and what is served at all of them.
-VIRTUAL_SERVER_GROUP = Section(
-    "virtual_server_groups",
-    "virtual_server_group",
-    "list",
-    (_GROUP_NAME, Key("vips", "lines", item=("ip", "port")), Key("fwmark", "integer", low=1)),
-    partial=True,
+VIRTUAL_SERVER_GROUP = section("a group of virtual servers", *_GROUP, *_SERVICE)
+VIRTUAL_SERVER_GROUP = replace(
+    VIRTUAL_SERVER_GROUP,
+    blocks=(("virtual_server_group", _GROUP), ("virtual_server group", (_GROUP_NAME, *_SERVICE, RAW))),
 )
 
-GROUP_SERVICE = Section(
-    "virtual_server_groups",
-    "virtual_server group",
-    "list",
-    (_GROUP_NAME, *_SERVICE),
-    also=("vips", "fwmark"),
-)
-
-SSL = Section(
-    "ssl",
-    "SSL",
-    "single",
-    (
-        Key("password", "text", secret=True),
-        Key("ca", "text"),
-        Key("certificate", "text"),
-        Key("key", "text"),
-    ),
+SSL = section(
+    "settings of TLS",
+    Row("password", TEXT, "Passphrase of the key.", secret=True),
+    Row("ca", TEXT, "Path of the certificates that servers are checked by."),
+    Row("certificate", TEXT, "Path of the own certificate."),
+    Row("key", TEXT, "Path of its key."),
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The file
 # ---------------------------------------------------------------------------------------------------------------------
 
-FILE = Section(
-    "keepalived",
-    "",
-    "single",
-    (
-        GLOBAL,
-        Key("linkbeat_interfaces", "list"),
-        Key("interface_delays", "list", "interface_up_down_delays"),
-        GARP_GROUP,
-        # What is tracked before who tracks it
-        BFD_INSTANCE,
-        SCRIPT,
-        TRACK_FILE,
-        TRACK_PROCESS,
-        SYNC_GROUP,
-        INSTANCE,
-        TRACK_GROUP,
-        Key("static_addresses", "list", "static_ipaddress", addresses=True),
-        Key("static_routes", "list"),
-        Key("static_rules", "list"),
-        SSL,
-        VIRTUAL_SERVER_GROUP,
-        GROUP_SERVICE,
-        VIRTUAL_SERVER,
+FILE = section(
+    "a variable of keepalived",
+    Row("global_settings", GLOBAL, "What counts for the whole file.", keyword="global_defs"),
+    Row("linkbeat_interfaces", BLOCK, "Interfaces whose link is asked for, each perhaps with the way to do so."),
+    Row(
+        "interface_delays",
+        BLOCK,
+        "Interfaces with the seconds until their going down, and up, counts.",
+        keyword="interface_up_down_delays",
     ),
+    Row("garp_groups", Many(GARP_GROUP), "Interfaces that share the pauses of gratuitous ARP.", keyword="garp_group"),
+    # What is tracked before who tracks it
+    Row("bfd_instances", Named(BFD_INSTANCE), "BFD sessions by name.", keyword="bfd_instance"),
+    Row("scripts", Named(TRACK_SCRIPT), "Check scripts by name.", keyword="vrrp_script"),
+    Row("track_files", Named(TRACK_FILE), "Files to track by name.", keyword="track_file"),
+    Row("track_processs", Named(TRACK_PROCESS), "Processes to track by name.", keyword="vrrp_track_process"),
+    Row("sync_groups", Named(SYNC_GROUP), "Sync groups by name.", keyword="vrrp_sync_group"),
+    Row("instances", Named(INSTANCE), "Instances by name.", keyword="vrrp_instance"),
+    Row("track_groups", Named(TRACK_GROUP), "Track groups by name.", keyword="track_group"),
+    Row("static_addresses", ADDRESSES, "Addresses that keepalived keeps on this node.", keyword="static_ipaddress"),
+    Row("static_routes", BLOCK, "Routes that keepalived keeps."),
+    Row("static_rules", BLOCK, "Routing rules that keepalived keeps."),
+    Row("ssl", SSL, "What checks by HTTPS use.", keyword="SSL"),
+    Row("virtual_server_groups", Many(VIRTUAL_SERVER_GROUP), "Virtual servers at several addresses."),
+    Row("virtual_servers", Many(VIRTUAL_SERVER), "Virtual servers.", keyword="virtual_server"),
+    prefix="keepalived_",
 )
+
+#: what to tell whoever writes a key in a wrong place
+HOMES = homes({f"{FILE.prefix}{row.name}": table for row in FILE.keys if (table := record_of(row.kind))})

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import entries
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 
@@ -20,8 +22,8 @@ def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     errors: list[Problem] = []
-    for path, section, entry in _entries(FILE, FILE.name, variables):
-        for key in section.scripts:
+    for path, section, entry in entries(FILE, variables):
+        for key in section.scripts if isinstance(section, Section) else ():
             source = str(entry.get(f"src_{key.name}") or "")
             if not source:
                 continue
@@ -38,23 +40,3 @@ def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
     if errors:
         raise VrrpError(errors)
     return found
-
-
-def _entries(section: Section, path: str, value: t.Any) -> t.Iterator[tuple[str, Section, t.Mapping[str, t.Any]]]:
-    """Every dictionary of a section and of those within it; what is none is a mistake that the model tells."""
-    if not isinstance(value, t.Mapping):
-        return
-    yield path, section, value
-    for row in section.rows:
-        inner = value.get(row.name)
-        if not isinstance(row, Section) or not inner:
-            continue
-        where = f"{path}_{row.name}" if section is FILE else f"{path}.{row.name}"
-        if row.shape == "single":
-            yield from _entries(row, where, inner)
-        elif row.shape == "list" and isinstance(inner, t.Sequence):
-            for index, entry in enumerate(inner):
-                yield from _entries(row, f"{where}[{index}]", entry)
-        elif row.shape == "named" and isinstance(inner, t.Mapping):
-            for name, entry in inner.items():
-                yield from _entries(row, f"{where}.{name}", entry)

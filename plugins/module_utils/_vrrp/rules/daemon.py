@@ -9,8 +9,10 @@ from __future__ import annotations
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import schema
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import record_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Hit, rule
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject
 
 # What gives keepalived something to do.
@@ -88,23 +90,26 @@ Known = dict[tuple[str, str], tuple[int, ...]]
 @lru_cache
 def _introduced() -> Known:
     """Since which version each keyword is known, by the keyword of its block."""
-    return {(block, row.keyword or row.name): row.since for block, row in _rows(schema.FILE) if row.since}
+    return {(block, row.keyword or row.name): _version(row.since) for block, row in _rows(FILE) if row.since}
 
 
 @lru_cache
 def _fractions() -> Known:
-    rows = ((block, row) for block, row in _rows(schema.FILE) if isinstance(row, schema.Key))
-    return {(block, row.written): row.fractions_since for block, row in rows if row.fractions_since}
+    rows = ((block, row) for block, row in _rows(FILE) if row.fractions_since)
+    return {(block, row.written): _version(row.fractions_since) for block, row in rows}
 
 
-def _rows(section: schema.Section) -> t.Iterator[tuple[str, schema.Key | schema.Section]]:
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+def _rows(section: Section, block: str = "") -> t.Iterator[tuple[str, Row]]:
     """Every row of the tables with the keyword of the block that it stands in."""
-    for row in section.own_rows:
-        if isinstance(row, schema.Section):
-            yield section.keyword, row
-            yield from _rows(row)
-        else:
-            yield row.block or section.keyword, row
+    for row in section.keys:
+        yield row.block or block, row
+        inner = record_of(row.kind)
+        if isinstance(inner, Section):
+            yield from _rows(inner, row.written)
 
 
 # Measured: without it, a reload with an absent interface ends the daemon and leaves its addresses behind; with it the

@@ -85,7 +85,7 @@ def test_keepalived_model_mistake() -> None:
 
 def test_the_filter_and_the_role_know_every_variable() -> None:
     """Tables, documentation, defaults and what the role hands over name the same."""
-    tables = {row.name for row in FILE.rows} | {"global_defs"}
+    tables = {row.name for row in FILE.keys} | {"global_defs"}
     documented = yaml.safe_load(keepalived_model.DOCUMENTATION)["options"]
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     passed = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__keepalived_variables"]

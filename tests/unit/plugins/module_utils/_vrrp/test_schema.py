@@ -11,7 +11,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, RAW, SCRIPT, Key, Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import record_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import kinds
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Row, Section
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, TRACK_SCRIPT
 
 HMAC_KEY = "hex:" + "0f" * 32
 
@@ -180,56 +183,74 @@ MINIMAL["virtual_server_groups"]["real_servers"] = MINIMAL["virtual_servers"]["r
 
 
 class Case(t.NamedTuple):
-    path: tuple[Section, ...]
-    key: Key
+    """A key, with the rows of the sections that it stands in."""
+
+    path: tuple[Row, ...]
+    key: Row
     value: t.Any
 
 
-def values(section: Section, key: Key) -> list[t.Any]:
-    found = VALUES.get(f"{section.name}.{key.name}") or VALUES.get(key.name)
+def inside(row: Row) -> Section | None:
+    inner = record_of(row.kind)
+    return inner if isinstance(inner, Section) else None
+
+
+def values(section: str, key: Row) -> list[t.Any]:
+    found = VALUES.get(f"{section}.{key.name}") or VALUES.get(key.name)
     if found:
         return found
-    if key.choices:
-        return list(key.choices)
-    by_kind: dict[str, list[t.Any]] = {
-        "integer": [int(max(key.low, min(key.high, 7)))],
-        "number": [max(key.low, min(key.high, 7.5))],
-        "seconds": [max(key.low, min(key.high, 2))],
-        "weight": [int(max(key.low, -5)), "5 reverse"],
-        "word": ["word"],
-        "words": ["word"],
-        "text": ["text"],
-        "script": ["/usr/bin/true one two"],
-        "flag": [True],
-        "switch": [True, False],
+    kind = key.kind
+    if isinstance(kind, kinds.Number):
+        usual: float = {"a whole number": 7, "a number": 7.5}.get(kind.what, 2)
+        return [max(kind.low, min(kind.high, usual))]
+    if isinstance(kind, kinds.Weight):
+        return [int(max(kind.low, -5)), "5 reverse"]
+    if isinstance(kind, kinds.Words) and kind.choices:
+        return list(kind.choices)
+    by_kind: dict[kinds.Kind, list[t.Any]] = {
+        kinds.WORD: ["word"],
+        kinds.WORDS: ["word"],
+        kinds.TEXT: ["text"],
+        kinds.Quoted(longest=8): ["text"],
+        kinds.SCRIPT: ["/usr/bin/true one two"],
+        kinds.FLAG: [True],
+        kinds.SWITCH: [True, False],
     }
-    return by_kind[key.kind]
+    return by_kind[kind]
 
 
-def cases(section: Section = FILE, path: tuple[Section, ...] = ()) -> t.Iterator[Case]:
-    for row in section.own_rows:
-        if isinstance(row, Section):
-            # The services of groups have the tables of other virtual servers.
-            if len(path) != 1 or path[0].name != "virtual_server_groups":
-                yield from cases(row, (*path, row))
+def is_written(row: Row) -> bool:
+    return row.name != "raw" and not isinstance(row.kind, kinds.Unwritten)
+
+
+def cases(section: Section = FILE, path: tuple[Row, ...] = ()) -> t.Iterator[Case]:
+    for row in filter(is_written, section.keys):
+        if inner := inside(row):
+            # The servers of groups have the tables of other virtual servers.
+            if [outer.name for outer in path] != ["virtual_server_groups"]:
+                yield from cases(inner, (*path, row))
         else:
-            for value in values(section, row):
+            for value in values(path[-1].name if path else "", row):
                 yield Case(path, row, value)
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split("."))) if text else ()
 
 
 def since(case: Case) -> tuple[int, ...]:
     """The keepalived whose check can judge the case."""
     # The check of older ones ends itself with SIGTERM when a script belongs to another user than root.
     others = (2, 3, 0) if "nobody" in str(case.value) else ()
-    return max(case.key.since, *(section.since for section in case.path), others)
+    return max(version(case.key.since), *(version(row.since) for row in case.path), others)
 
 
-def adapt(entry: dict[str, t.Any], section: Section, key: Key) -> None:
+def adapt(entry: dict[str, t.Any], section: Section, key: Row) -> None:
     """Give the key what it needs beside it, and take away what it excludes."""
     if key.name in section.one_of:
         for name in section.one_of:
             entry.pop(name, None)
-    known = {row.name for row in section.own_rows}
+    known = {row.name for row in section.keys}
     entry.update({name: value for name, value in BESIDE.get(key.name, {}).items() if name in known})
     if key.name == "fwmark" and "real_servers" in entry:
         # A mark says nothing about ports.
@@ -242,27 +263,27 @@ def variables(case: Case) -> dict[str, t.Any]:
     """The smallest file with the key in it."""
     file = copy.deepcopy(AROUND)
     holder = file
-    for section in case.path:
-        entry = copy.deepcopy(MINIMAL.get(section.name, {}))
-        if section.shape == "single":
-            holder[section.name] = entry
-        elif section.shape == "list":
-            holder[section.name] = [entry]
+    for row in case.path:
+        entry = copy.deepcopy(MINIMAL.get(row.name, {}))
+        if isinstance(row.kind, Section):
+            holder[row.name] = entry
+        elif isinstance(row.kind, kinds.Many):
+            holder[row.name] = [entry]
         else:
-            holder.setdefault(section.name, {})["this"] = entry
-        if section.name == "urls":
+            holder.setdefault(row.name, {})["this"] = entry
+        if row.name == "urls":
             del holder["url_path"]
-        if section.name == "scripts":
+        if row.name == "scripts":
             file["instances"]["one"]["track_scripts"].append("this weight 1")
         holder = entry
-    if case.path:
-        adapt(holder, case.path[-1], case.key)
+    if case.path and (section := inside(case.path[-1])):
+        adapt(holder, section, case.key)
     holder[case.key.name] = case.value
     return file
 
 
 def name_of(case: Case) -> str:
-    return ".".join([*(section.name for section in case.path), f"{case.key.name}={case.value}"])
+    return ".".join([*(row.name for row in case.path), f"{case.key.name}={case.value}"])
 
 
 @pytest.mark.parametrize("case", list(cases()), ids=name_of)
@@ -282,31 +303,34 @@ def test_keepalived_knows(
         assert (rc, remarks) == (0, ""), text
 
 
-@pytest.mark.parametrize("key", [key for key in SCRIPT.own_rows if isinstance(key, Key) and key.fractions_since])
+SCRIPTS = next(row for row in FILE.keys if row.name == "scripts")
+
+
+@pytest.mark.parametrize("key", [key for key in TRACK_SCRIPT.keys if key.fractions_since])
 def test_keepalived_knows_fractions(
-    key: Key,
+    key: Row,
     rendered: t.Callable[..., str],
     keepalived_says: t.Callable[[str], tuple[int, str]],
     keepalived_version: tuple[int, ...],
 ) -> None:
-    text = rendered(**variables(Case((SCRIPT,), key, 0.5)))
+    text = rendered(**variables(Case((SCRIPTS,), key, 0.5)))
 
-    assert (keepalived_says(text) == (0, "")) == (keepalived_version >= key.fractions_since), text
+    assert (keepalived_says(text) == (0, "")) == (keepalived_version >= version(key.fractions_since)), text
 
 
-def sections(section: Section = FILE, path: tuple[Section, ...] = ()) -> t.Iterator[tuple[Section, ...]]:
-    for row in section.own_rows:
-        if isinstance(row, Section) and not row.partial:
+def sections(section: Section = FILE, path: tuple[Row, ...] = ()) -> t.Iterator[tuple[Row, ...]]:
+    for row in section.keys:
+        if inner := inside(row):
             yield (*path, row)
-            yield from sections(row, (*path, row))
+            yield from sections(inner, (*path, row))
 
 
-@pytest.mark.parametrize("path", list(sections()), ids=lambda path: ".".join(section.name for section in path))
+@pytest.mark.parametrize("path", list(sections()), ids=lambda path: ".".join(row.name for row in path))
 def test_keepalived_reads_every_block(
-    path: tuple[Section, ...], rendered: t.Callable[..., str], keepalived_says: t.Callable[[str], tuple[int, str]]
+    path: tuple[Row, ...], rendered: t.Callable[..., str], keepalived_says: t.Callable[[str], tuple[int, str]]
 ) -> None:
     """What it says nothing about, it has read; and raw lines go everywhere."""
-    rc, remarks = keepalived_says(rendered(**variables(Case(path, RAW, ["lbforge_nonsense 1"]))))
+    rc, remarks = keepalived_says(rendered(**variables(Case(path, kinds.RAW, ["lbforge_nonsense 1"]))))
 
     assert rc
     assert "lbforge_nonsense" in remarks or path[-1].since

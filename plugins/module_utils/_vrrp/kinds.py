@@ -1,0 +1,509 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of value that keepalived.conf has, and how each is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+from ipaddress import ip_address, ip_interface
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema import place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    INVALID,
+    TEMPLATE,
+    Anything,
+    Boolean,
+    DictOf,
+    JsonSchema,
+    Kind,
+    ListOf,
+    or_template,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
+
+MOST = 2**31 - 1
+_WEIGHT = re.compile(r"(-?\d+)( reverse)?")
+_NAME = r"[A-Za-z0-9_.:-]+"
+# Anything that str() makes a line of; a pattern is for text alone.
+_SCALAR = ["string", "number", "boolean"]
+
+
+class Place(place.Place):
+    """A spot in the ``keepalived_*`` variables; ``why`` says something of it, and names the value itself."""
+
+    def problem(self, value: t.Any, why: str, hint: str) -> Problem:
+        return Problem(self.path, "" if value is None else self.shown(value), why, hint)
+
+    def shown(self, value: t.Any) -> str:
+        """The value for a message; a container may hold a password, wherever it was put."""
+        if isinstance(value, (dict, list, tuple)):
+            return f"a {'dictionary' if isinstance(value, dict) else 'list'}"
+        return place.HIDDEN if self.secret else repr(value)
+
+
+def read_line(value: t.Any, place: place.Place, forbidden: str = "{}") -> t.Any:
+    """The text of a value, on one line."""
+    text = str(value).strip()
+    if isinstance(value, (dict, list, tuple)):
+        place.wrong(value, f"must be text, not {place.shown(value)}")
+    elif CONTROL.search(text):
+        place.wrong(None, "must not hold a line break or another control character")
+    elif any(character in text for character in forbidden):
+        place.wrong(None, "must not hold a brace, which would begin or end a block")
+    else:
+        return text
+    return INVALID
+
+
+def line_schema(forbidden: str) -> JsonSchema:
+    """One line of text without some characters, blanks around it aside."""
+    return {"type": _SCALAR, "pattern": rf"^\s*[^\x00-\x1f\x7f{forbidden}]*\s*$"}
+
+
+class Setting(Kind):
+    """A value that stands on one line, behind its keyword."""
+
+    def written(self, value: t.Any) -> str | None:
+        """What follows the keyword, perhaps nothing; None where there is no line at all."""
+        return str(value)
+
+    def line(self, keyword: str, value: t.Any) -> str:
+        """The line with the keyword, empty where there is none."""
+        text = self.written(value)
+        return "" if text is None else f"{keyword} {text}".strip()
+
+
+@dataclasses.dataclass(frozen=True)
+class Number(Setting):
+    """A number within bounds."""
+
+    low: float = 0
+    high: float = MOST
+    what: str = "a whole number"
+    is_whole: bool = True
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        try:
+            number = float(value) if not isinstance(value, bool) else None
+        except (TypeError, ValueError):
+            number = None
+        if number is None or not self.low <= number <= self.high or (self.is_whole and number % 1):
+            place.wrong(value, f"must be {self.what} {self._bounds}, not {place.shown(value)}")
+            return INVALID
+        return number
+
+    def written(self, value: t.Any) -> str:
+        return f"{value:.10g}"
+
+    @property
+    def _bounds(self) -> str:
+        return f"from {self.low:.10g} to {self.high:.10g}"
+
+    def words(self) -> str:
+        most = "" if self.high == MOST else f"{self.high:.10g}"
+        return f"{self.what}, {self.low:.10g}–{most}" if most else f"{self.what}, from {self.low:.10g}"
+
+    def json_schema(self) -> JsonSchema:
+        number = {"type": "integer" if self.is_whole else "number", "minimum": self.low, "maximum": self.high}
+        text = {"type": "string", "pattern": r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"}
+        return {"anyOf": [number, text]}
+
+
+def seconds(low: float = 0, high: float = MOST) -> Number:
+    return Number(low, high, "a number of seconds", is_whole=False)
+
+
+def number(low: float = 0, high: float = MOST) -> Number:
+    """A number that may have a fraction."""
+    return Number(low, high, "a number", is_whole=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight(Setting):
+    """A whole number that ``reverse`` may follow."""
+
+    low: int
+    high: int = MOST
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        text = read_line(value, place)
+        if text is INVALID:
+            return INVALID
+        found = _WEIGHT.fullmatch(text)
+        if not found or not self.low <= int(found[1]) <= self.high:
+            bounds = f"from {self.low} to {self.high}"
+            place.wrong(text, f"must be a whole number {bounds}, perhaps with reverse, not {place.shown(text)}")
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        bounds = f"from {self.low}" if self.high == MOST else f"{self.low}–{self.high}"
+        return f"a whole number, {bounds}, perhaps with `reverse`"
+
+    def json_schema(self) -> JsonSchema:
+        number = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "string", "pattern": r"^\s*-?\d+( reverse)?\s*$"}]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Address(Setting):
+    """An IPv4 or IPv6 address."""
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        text = read_line(value, place)
+        if text is INVALID:
+            return INVALID
+        try:
+            ip_address(text)
+        except ValueError:
+            example = "192.0.2.10 or 2001:db8::10"
+            place.wrong(text, f"must be an address, such as {example}, not {place.shown(text)}")
+            return INVALID
+        return text
+
+    def words(self) -> str:
+        return "IPv4 or IPv6 address"
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": r"^\s*[0-9a-fA-F:.]+(%\S+)?\s*$"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Words(Setting):
+    """Words without quotes around them; ``choices`` is what the first one may be."""
+
+    choices: tuple[str, ...] = ()
+    is_single: bool = False
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        text = read_line(value, place)
+        if text is INVALID:
+            return INVALID
+        shown, words = place.shown(text), text.split()
+        is_right = True
+        if self.choices and words[:1] != [choice for choice in self.choices if choice in words[:1]]:
+            place.wrong(text, f"must be {' or '.join(self.choices)}, not {shown}")
+            is_right = False
+        if self.is_single and len(words) > 1:
+            place.wrong(text, f"must be one word, not {shown}")
+            is_right = False
+        if any(sign in text for sign in "#!"):
+            place.wrong(text, f"must not hold # or !, which would begin a comment; it is {shown}")
+            is_right = False
+        return text if is_right else INVALID
+
+    def words(self) -> str:
+        if self.choices:
+            return ", ".join(f"`{choice}`" for choice in self.choices) + (
+                "" if self.is_single else ", and what follows"
+            )
+        return "a word" if self.is_single else "words"
+
+    def json_schema(self) -> JsonSchema:
+        if self.choices:
+            choices = "|".join(map(re.escape, self.choices))
+            numbers = [float(choice) for choice in self.choices if re.fullmatch(r"\d+\.\d+", choice)]
+            end = "" if self.is_single else r"(\s[^\x00-\x1f\x7f{}#!]*)?"
+            return {"anyOf": [{"type": "string", "pattern": rf"^\s*({choices}){end}\s*$"}, {"enum": numbers}]}
+        return {"type": _SCALAR, "pattern": r"^\s*[^\s{}#!]+\s*$"} if self.is_single else line_schema("{}#!")
+
+
+def word(*choices: str) -> Words:
+    return Words(choices, is_single=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quoted(Setting):
+    """Text that is written in quotes; ``longest`` is how many characters of it keepalived uses, 0 without a limit."""
+
+    longest: int = 0
+    what: str = "text"
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        text = read_line(value, place)
+        if text is INVALID:
+            return INVALID
+        if '"' in text:
+            place.wrong(None, "must not hold a double quote, which would end the value")
+            return INVALID
+        if self.longest and len(text) > self.longest:
+            why = f"keepalived takes the first {self.longest} characters only; it has {len(text)}: shorten it"
+            place.wrong(text, why)
+            return INVALID
+        return text
+
+    def written(self, value: t.Any) -> str:
+        return f'"{value}"'
+
+    def words(self) -> str:
+        return f"{self.what}, up to {self.longest} characters" if self.longest else self.what
+
+    def json_schema(self) -> JsonSchema:
+        if self.longest:
+            return {"type": _SCALAR, "pattern": rf'^\s*[^\x00-\x1f\x7f{{}}"]{{0,{self.longest}}}\s*$'}
+        return line_schema('{}"')
+
+
+class Flag(Boolean, Setting):
+    """A keyword that stands alone, or not at all."""
+
+    def refuse(self, value: t.Any, place: place.Place) -> None:
+        place.wrong(value, f"must be true or false, not {place.shown(value)}")
+
+    def written(self, value: t.Any) -> str | None:
+        return "" if value else None
+
+
+class Switch(Flag):
+    """A keyword with ``true`` or ``false`` behind it."""
+
+    def written(self, value: t.Any) -> str:
+        return str(value).lower()
+
+
+class FlagOrWords(Words):
+    """A keyword that stands alone, with words, or not at all. A number is a word."""
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        text = str(value).strip().lower()
+        if text in ("true", "yes", "on", "false", "no", "off"):
+            return text in ("true", "yes", "on")
+        return super().read(value, place)
+
+    def written(self, value: t.Any) -> str | None:
+        if isinstance(value, bool):
+            return "" if value else None
+        return str(value)
+
+    def words(self) -> str:
+        return f"true, false or {super().words()}"
+
+
+class Unwritten(Anything):
+    """What means something to the role and nothing to keepalived."""
+
+    def words(self) -> str:
+        return "text"
+
+
+class FileOfScript(Unwritten):
+    """What is said of the file that goes with a script."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lines(Kind):
+    """Whole lines: a block with one entry a line, or, without a block, lines among others; ``raw`` ones as they are."""
+
+    #: every entry begins with an address
+    addresses: bool = False
+    #: the keys of a line that is given as a dictionary, in the order in which their values are written
+    item: Record | None = None
+    has_block: bool = True
+    is_raw: bool = False
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        if not isinstance(value, (str, list, tuple)):
+            place.wrong(value, f"must be a list, not {place.shown(value)}")
+            return INVALID
+        items = [value] if isinstance(value, str) else value
+        lines = tuple(self._line(item, place.item(index)) for index, item in enumerate(items))
+        return INVALID if INVALID in lines else lines
+
+    def _line(self, item: t.Any, place: place.Place) -> t.Any:
+        if self.item and isinstance(item, dict):
+            item = self.item.read(item, place)
+            return (
+                item if item is INVALID else " ".join(str(item[key.name]) for key in self.item.keys if key.name in item)
+            )
+        line = read_line(item, place, forbidden="" if self.is_raw else "{}")
+        if self.addresses and line is not INVALID and line and not _begins_with_address(line):
+            place.wrong(line, f"must begin with an address, such as 192.0.2.10/24, not {line!r}")
+            return INVALID
+        return line
+
+    def words(self) -> str:
+        if self.is_raw:
+            return "lines as they are"
+        entry = "an address and what belongs to it" if self.addresses else "one line each"
+        return f"list of: {self.item.words()}, or {entry}" if self.item else f"list of: {entry}"
+
+    def json_schema(self) -> JsonSchema:
+        line = line_schema("" if self.is_raw else "{}")
+        if self.addresses:
+            line = {"type": "string", "pattern": r"^\s*([0-9a-fA-F:.]+(%\S+)?(/\S+)?(\s[^\x00-\x1f\x7f{}]*)?)?\s*$"}
+        one = {"anyOf": [line, TEMPLATE, *([self.item.json_schema()] if self.item else [])]}
+        return {"anyOf": [{"type": "array", "items": one}, {**line, "type": "string"}, TEMPLATE]}
+
+
+def _begins_with_address(line: str) -> bool:
+    try:
+        ip_interface(line.split()[0])
+    except ValueError:
+        return False
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbered(Kind):
+    """A line for each entry of a dictionary by number: the number, and one word."""
+
+    numbers: Number
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        if not isinstance(value, dict):
+            place.wrong(value, f"must be a dictionary by number, not {place.shown(value)}")
+            return INVALID
+        result = {}
+        for name, item in value.items():
+            here = place.key(str(name))
+            given = self.numbers.read(name, dataclasses.replace(here, secret=False))
+            text = read_line(item, here)
+            if text is not INVALID and " " in text:
+                here.wrong(item, f"must be one word, not {here.shown(item)}")
+                text = INVALID
+            result[given] = text
+        return INVALID if any(INVALID in pair for pair in result.items()) else result
+
+    def written(self, value: t.Mapping[float, str]) -> t.Iterator[str]:
+        """What follows the keyword, line by line."""
+        yield from (f"{self.numbers.written(number)} {text}" for number, text in value.items())
+
+    def words(self) -> str:
+        return f"dictionary by number ({self.numbers.low:.10g}–{self.numbers.high:.10g}); each value is: a word"
+
+    def json_schema(self) -> JsonSchema:
+        return {
+            "type": "object",
+            "additionalProperties": word().json_schema(),
+            "propertyNames": {"pattern": r"^[1-9]\d*$"},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Row(Key):
+    """A key of a section, and what is written for it.
+
+    ``default`` is written where nothing is set, in the normal form of its kind.
+    """
+
+    #: keepalived's word, where it is another one
+    keyword: str = ""
+    #: the default is only written beside one of these keys
+    default_beside: tuple[str, ...] = ()
+    #: the block that a single setting is written into
+    block: str = ""
+    #: stands in the title of the block
+    title: bool = False
+    #: the keys whose every line this is written behind
+    behind: tuple[str, ...] = ()
+    #: the keepalived that introduced parts of a second
+    fractions_since: str = ""
+
+    @property
+    def written(self) -> str:
+        return self.keyword or ("" if self.title or self.behind else self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Section(Record):
+    """What a block holds."""
+
+    keys: tuple[Row, ...]
+    #: blocks that one dictionary is written into, one after the other; without any it is the one of its row
+    blocks: tuple[tuple[str, tuple[Row, ...]], ...] = ()
+    nothing: t.ClassVar[JsonSchema] = {"title": "nothing", "enum": [None, "", [], {}]}
+
+    @property
+    def scripts(self) -> tuple[Row, ...]:
+        """The commands, each of which may come with a file: ``src_KEY``, and ``dest_KEY`` where it goes to."""
+        return tuple(row for row in self.keys if row.kind == SCRIPT)
+
+    def is_given(self, item: t.Any) -> bool:
+        """Anything empty is how a key is left out, which is needed to take it away by an override."""
+        return item is not None and not (isinstance(item, (str, list, tuple, dict)) and not item)
+
+    def refuse(self, value: t.Any, place: place.Place) -> None:
+        place.wrong(value, f"must be a dictionary, not {place.shown(value)}")
+
+    def refuse_key(self, name: str, place: place.Place) -> None:
+        known = ", ".join(key.name for key in self.keys)
+        place.wrong(None, "no such key", self.meant(name, place) or f"Known are {known}.")
+
+    def how_to_add(self, key: Key) -> str:  # noqa: ARG002 - one of several ways
+        return ""
+
+
+def section(what: str, *rows: Row, **more: t.Any) -> Section:
+    """A section with what every one has: files that go with its scripts, and raw lines at its end."""
+    files = [
+        Row(f"{prefix}_{row.name}", FileOfScript(), f"{meaning} `{row.name}`.")
+        for row in rows
+        if row.kind == SCRIPT
+        for prefix, meaning in (
+            ("src", "File of the controller that is installed for"),
+            ("dest", "Path on the node of the file for"),
+        )
+    ]
+    return Section((*rows, *files, RAW), what, **more)
+
+
+@dataclasses.dataclass(frozen=True)
+class Named(DictOf):
+    """Blocks by name."""
+
+    of: Section
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        if not isinstance(value, dict):
+            place.wrong(value, f"must be a dictionary by name, not {place.shown(value)}")
+            return INVALID
+        result = {}
+        for name, entry in value.items():
+            here = place.key(str(name))
+            is_right = bool(re.fullmatch(_NAME, str(name)))
+            if not is_right:
+                why = f"the name {str(name)!r} must be made of letters, digits and _ . : - only"
+                place.wrong(str(name), why)
+            result[str(name)] = self.of.read(entry, here) if is_right else INVALID
+        return INVALID if INVALID in result.values() else result
+
+    def json_schema(self) -> JsonSchema:
+        entry = or_template(self.of.json_schema())
+        return {"type": "object", "additionalProperties": entry, "propertyNames": {"pattern": rf"^({_NAME})$"}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Many(ListOf):
+    """Blocks in a list."""
+
+    of: Section
+
+    def read(self, value: t.Any, place: place.Place) -> t.Any:
+        if not isinstance(value, (list, tuple)):
+            place.wrong(value, f"must be a list of dictionaries, not {place.shown(value)}")
+            return INVALID
+        return super().read(value, place)
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array", "items": or_template(self.of.json_schema())}
+
+
+FLAG = Flag()
+SWITCH = Switch()
+FLAG_OR_WORDS = FlagOrWords()
+WORD = word()
+WORDS = Words()
+TEXT = Quoted()
+SCRIPT = Quoted(what="a command")
+COUNT = Number()
+AT_LEAST_ONE = Number(1)
+ADDRESS = Address()
+BLOCK = Lines()
+ADDRESSES = Lines(addresses=True)
+RAW = Row("raw", Lines(has_block=False, is_raw=True), "Lines that are written as they are, the last resort.")
