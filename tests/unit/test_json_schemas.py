@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import kinds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import RAW
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import schema as pki
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._services.test_bad_input import (
     GOOD,
@@ -65,7 +66,7 @@ def said_of_keepalived(variables: Data) -> tuple[list[str], list[str]]:
     problems = Problems()
     place = kinds.Place(problems)
     lines = variables.get("global_defs", [])
-    kinds.RAW.kind.read(lines, place.key("keepalived_global_defs"))
+    RAW.kind.read(lines, place.key("keepalived_global_defs"))
     FILE.read_keys({name: value for name, value in variables.items() if name != "global_defs"}, place)
     whole = {f"keepalived_{name}": value for name, value in variables.items()}
     return list(map(str, problems.errors)), said_by_schema("keepalived", whole)

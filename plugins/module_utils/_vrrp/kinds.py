@@ -17,13 +17,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     TEMPLATE,
     Anything,
     Boolean,
-    DictOf,
     JsonSchema,
     Kind,
-    ListOf,
-    or_template,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
@@ -385,115 +382,6 @@ class Numbered(Kind):
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Row(Key):
-    """A key of a section, and what is written for it.
-
-    ``default`` is written where nothing is set, in the normal form of its kind.
-    """
-
-    #: keepalived's word, where it is another one
-    keyword: str = ""
-    #: the default is only written beside one of these keys
-    default_beside: tuple[str, ...] = ()
-    #: the block that a single setting is written into
-    block: str = ""
-    #: stands in the title of the block
-    title: bool = False
-    #: the keys whose every line this is written behind
-    behind: tuple[str, ...] = ()
-    #: the keepalived that introduced parts of a second
-    fractions_since: str = ""
-
-    @property
-    def written(self) -> str:
-        return self.keyword or ("" if self.title or self.behind else self.name)
-
-
-@dataclasses.dataclass(frozen=True)
-class Section(Record):
-    """What a block holds."""
-
-    keys: tuple[Row, ...]
-    #: blocks that one dictionary is written into, one after the other; without any it is the one of its row
-    blocks: tuple[tuple[str, tuple[Row, ...]], ...] = ()
-    nothing: t.ClassVar[JsonSchema] = {"title": "nothing", "enum": [None, "", [], {}]}
-
-    @property
-    def scripts(self) -> tuple[Row, ...]:
-        """The commands, each of which may come with a file: ``src_KEY``, and ``dest_KEY`` where it goes to."""
-        return tuple(row for row in self.keys if row.kind == SCRIPT)
-
-    def is_given(self, item: t.Any) -> bool:
-        """Anything empty is how a key is left out, which is needed to take it away by an override."""
-        return item is not None and not (isinstance(item, (str, list, tuple, dict)) and not item)
-
-    def refuse(self, value: t.Any, place: place.Place) -> None:
-        place.wrong(value, f"must be a dictionary, not {place.shown(value)}")
-
-    def refuse_key(self, name: str, place: place.Place) -> None:
-        known = ", ".join(key.name for key in self.keys)
-        place.wrong(None, "no such key", self.meant(name, place) or f"Known are {known}.")
-
-    def how_to_add(self, key: Key) -> str:  # noqa: ARG002 - one of several ways
-        return ""
-
-
-def section(what: str, *rows: Row, **more: t.Any) -> Section:
-    """A section with what every one has: files that go with its scripts, and raw lines at its end."""
-    files = [
-        Row(f"{prefix}_{row.name}", FileOfScript(), f"{meaning} `{row.name}`.")
-        for row in rows
-        if row.kind == SCRIPT
-        for prefix, meaning in (
-            ("src", "File of the controller that is installed for"),
-            ("dest", "Path on the node of the file for"),
-        )
-    ]
-    return Section((*rows, *files, RAW), what, **more)
-
-
-@dataclasses.dataclass(frozen=True)
-class Named(DictOf):
-    """Blocks by name."""
-
-    of: Section
-
-    def read(self, value: t.Any, place: place.Place) -> t.Any:
-        if not isinstance(value, dict):
-            place.wrong(value, f"must be a dictionary by name, not {place.shown(value)}")
-            return INVALID
-        result = {}
-        for name, entry in value.items():
-            here = place.key(str(name))
-            is_right = bool(re.fullmatch(_NAME, str(name)))
-            if not is_right:
-                why = f"the name {str(name)!r} must be made of letters, digits and _ . : - only"
-                place.wrong(str(name), why)
-            result[str(name)] = self.of.read(entry, here) if is_right else INVALID
-        return INVALID if INVALID in result.values() else result
-
-    def json_schema(self) -> JsonSchema:
-        entry = or_template(self.of.json_schema())
-        return {"type": "object", "additionalProperties": entry, "propertyNames": {"pattern": rf"^({_NAME})$"}}
-
-
-@dataclasses.dataclass(frozen=True)
-class Many(ListOf):
-    """Blocks in a list."""
-
-    of: Section
-
-    def read(self, value: t.Any, place: place.Place) -> t.Any:
-        if not isinstance(value, (list, tuple)):
-            place.wrong(value, f"must be a list of dictionaries, not {place.shown(value)}")
-            return INVALID
-        return super().read(value, place)
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "array", "items": or_template(self.of.json_schema())}
-
-
 FLAG = Flag()
 SWITCH = Switch()
 FLAG_OR_WORDS = FlagOrWords()
@@ -506,4 +394,3 @@ AT_LEAST_ONE = Number(1)
 ADDRESS = Address()
 BLOCK = Lines()
 ADDRESSES = Lines(addresses=True)
-RAW = Row("raw", Lines(has_block=False, is_raw=True), "Lines that are written as they are, the last resort.")

@@ -12,18 +12,9 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import INVALID
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import HIDDEN, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import (
-    RAW,
-    Lines,
-    Many,
-    Named,
-    Numbered,
-    Place,
-    Row,
-    Section,
-    Setting,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Lines, Numbered, Place, Setting
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, HOMES
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import RAW, Many, Named, Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 GLOBAL_DEFS = "global_defs"

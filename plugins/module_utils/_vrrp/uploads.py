@@ -10,8 +10,8 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import entries
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import is_set
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import alternative_name, parse_duration
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.schema import (
     ANCHOR,
     AUTHORITY,
@@ -27,8 +28,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.schema impor
     RENEW_BEFORE,
     SUBJECT,
     USER_CERTIFICATE,
-    alternative_name,
-    parse_duration,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 

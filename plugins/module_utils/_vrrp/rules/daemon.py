@@ -10,9 +10,9 @@ import typing as t
 from functools import lru_cache
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import record_of
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Hit, rule
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject
 
 # What gives keepalived something to do.

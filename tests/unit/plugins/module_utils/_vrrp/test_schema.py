@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import record_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import kinds
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.kinds import Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE, TRACK_SCRIPT
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import RAW, Many, Row, Section
 
 HMAC_KEY = "hex:" + "0f" * 32
 
@@ -267,7 +267,7 @@ def variables(case: Case) -> dict[str, t.Any]:
         entry = copy.deepcopy(MINIMAL.get(row.name, {}))
         if isinstance(row.kind, Section):
             holder[row.name] = entry
-        elif isinstance(row.kind, kinds.Many):
+        elif isinstance(row.kind, Many):
             holder[row.name] = [entry]
         else:
             holder.setdefault(row.name, {})["this"] = entry
@@ -330,7 +330,7 @@ def test_keepalived_reads_every_block(
     path: tuple[Row, ...], rendered: t.Callable[..., str], keepalived_says: t.Callable[[str], tuple[int, str]]
 ) -> None:
     """What it says nothing about, it has read; and raw lines go everywhere."""
-    rc, remarks = keepalived_says(rendered(**variables(Case(path, kinds.RAW, ["lbforge_nonsense 1"]))))
+    rc, remarks = keepalived_says(rendered(**variables(Case(path, RAW, ["lbforge_nonsense 1"]))))
 
     assert rc
     assert "lbforge_nonsense" in remarks or path[-1].since

@@ -9,11 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import (
-    PkiError,
-    parse_duration,
-    parse_request,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import parse_duration
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, parse_request
 
 ROOT = {"name": "Root", "cn": "Root CA"}
 LEAF = {"name": "leaf", "cn": "lb1.example.org", "signed_by": "Root"}
