@@ -20,6 +20,7 @@ import yaml
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.entries import read_entries
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import kinds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import RAW
@@ -97,6 +98,35 @@ PKI += [
     test_request.root(revoked=[{"serial": "01:ab", "reason": "superseded"}], key_usage=["digitalSignature"]),
     {"files": [{"src": "/a", "dest": "/b", "mode": "0600"}], "anchors": [{"name": "Root", "condition": "yes"}]},
 ]
+VIP = {"name": "external", "address": "203.0.113.10/24"}
+VIPS: list[Data] = [
+    VIP,
+    {**VIP, "address": ["203.0.113.10/24", "2001:db8::10/64", ""], "hosts": "lb2", "names": ["www.example.org"]},
+    {**VIP, "type": "internal", "tls": "no", "virtual_router_id": "52", "advert_int": 0.5, "interface": None},
+    {**VIP, "certificate": {"cert": "/a.crt", "key": "/a.key"}, "bind_address": "*", "sync_group": ""},
+    {"name": "older", "cidr": "203.0.113.10/24", "certificate": {}},
+    {"address": "203.0.113.10/24"},
+    {"name": "external", "address": []},
+    *(
+        {**VIP, key: value}
+        for key, value in (
+            ("adress", "x"),
+            ("name", "two words"),
+            ("address", "www.example.org"),
+            ("address", ""),
+            ("type", "exernal"),
+            ("tls", "maybe"),
+            ("names", ["a b"]),
+            ("interface", "much-too-long-a-name"),
+            ("bind_address", "10.0.0.1/24"),
+            ("virtual_router_id", "ten"),
+            ("certificate", "/a.pem"),
+            ("certificate", {"cert": "/a.crt"}),
+            ("certificate", {"cert": "a.crt", "key": "/a.key"}),
+            ("cidr", "203.0.113.11/24"),
+        )
+    ),
+]
 # What the form of a value does not show: the table refuses it, and an editor cannot know.
 BEYOND_FORMS = (
     # Which of the lines of a text are empty or comments, and control characters within them.
@@ -131,6 +161,14 @@ def test_variables_of_keepalived(variables: Data) -> None:
 @pytest.mark.parametrize("params", PKI, ids=range(len(PKI)))
 def test_what_is_asked_of_the_authority(params: Data) -> None:
     judge(said_of_pki(params))
+
+
+@pytest.mark.parametrize("vip", VIPS, ids=range(len(VIPS)))
+def test_a_vip(vip: Data) -> None:
+    _found, problems = read_entries("haproxy_vips", [vip])
+    for name in ("haproxy_services", "keepalived"):
+        judge((list(map(str, problems)), said_by_schema(name, {"haproxy_vips": [vip]})))
+    assert len(problems) <= 1
 
 
 def test_there_are_right_and_wrong_ones() -> None:

@@ -101,7 +101,7 @@ class Record(Kind):
                 given_as[key.name] = name
         for key in self.keys:
             if key.required and key.name not in result:
-                self.place_of(key.name, place).wrong(None, "is missing", self.how_to_add(key))
+                self.refuse_missing(key, self.place_of(key.name, place))
                 is_valid = False
         is_valid = self.has_one(result, place) and is_valid
         right = {name: item for name, item in result.items() if item is not INVALID}
@@ -136,8 +136,8 @@ class Record(Kind):
         known = [name for key in self.keys for name in (key.name, *key.aliases)]
         return dict(self.gone).get(name) or place.problems.homes.get(name) or did_you_mean(name, known)
 
-    def how_to_add(self, key: Key) -> str:
-        return f"Add it; its value is: {key.kind.words()}."
+    def refuse_missing(self, key: Key, place: Place) -> None:
+        place.wrong(None, "is missing", f"Add it; its value is: {key.kind.words()}.")
 
     def words(self) -> str:
         text = f"{self.what} {{{', '.join(key.name for key in self.keys)}}}"

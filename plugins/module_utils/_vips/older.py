@@ -9,7 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.entries import Reader, items, read_entries
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.entries import (
+    VariablePlace,
+    items,
+    read_entries,
+    read_vip,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import (
     TYPES,
     Address,
@@ -88,9 +94,9 @@ def moved(variables: Variables) -> tuple[list[Vip], list[Problem]]:
         entry = {key: variables.get(name) for key, name in names.items()}
         entry |= {"name": kind, "type": kind, "advert_int": variables.get("keepalived_advert_int")}
         if items(entry["address"]):
-            reader = Reader(entry, names["address"], names)
-            vips += reader.vips()
-            problems += reader.problems
+            noted = Problems()
+            vips += read_vip(entry, VariablePlace(noted, names["address"], variables=names))
+            problems += noted.errors
     return [dataclasses.replace(vip, is_bound=False) for vip in vips], problems
 
 

@@ -74,8 +74,8 @@ class Section(Record):
         known = ", ".join(key.name for key in self.keys)
         place.wrong(None, "no such key", self.meant(name, place) or f"Known are {known}.")
 
-    def how_to_add(self, key: Key) -> str:  # noqa: ARG002 - one of several ways
-        return ""
+    def refuse_missing(self, key: Key, place: Place) -> None:  # noqa: ARG002 - the path has its name
+        place.wrong(None, "is missing")
 
 
 def section(what: str, *rows: Row, **more: t.Any) -> Section:

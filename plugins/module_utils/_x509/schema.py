@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Boolean, Integer, Kind, ListOf, Text
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record, homes
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import (
     AlternativeNames,
@@ -61,8 +62,8 @@ CRL_LIFETIME = LEAF_LIFETIME
 class Table(Record):
     """What one thing may have that is asked for."""
 
-    def how_to_add(self, key: Key) -> str:
-        return f"Add {key.meaning[0].lower()}{key.meaning[1:]}"
+    def refuse_missing(self, key: Key, place: Place) -> None:
+        place.wrong(None, "is missing", f"Add {key.meaning[0].lower()}{key.meaning[1:]}")
 
 
 FILE_NAME = FileName()
