@@ -88,7 +88,7 @@ NODE = Record(
 BIND = Record(
     what="a bind",
     short_for="address",
-    gone=(("letsencrypt", "It is for VIPs, in haproxy_vips or haproxy_vip_binds; a service has haproxy_ssl_certificates."),),
+    gone=(("letsencrypt", "It is a key of VIPs; a service has haproxy_ssl_certificates."),),
     keys=(
         Key("address", Address(wildcard=True), "Address to listen on.", required=True),
         Key("interface", INTERFACE, "Interface to listen on; combined with address `*` it serves all its addresses."),
