@@ -9,6 +9,7 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
@@ -47,10 +48,17 @@ class ActionModule(ActionBase):
         unknown = set(params["variable_names"]).difference(params["known_variables"])
         params["known_variables"] += names_read(unknown, task_vars or {})
         try:
-            return {**result, **validate(params, self.render)}
+            return {**result, **validate(params, self.render, self.read_file)}
         except LbforgeError as error:
             details = masked_data(error.details, params["secrets"])
             return {**result, "failed": True, "msg": masked(str(error), params["secrets"]), **details}
+
+    def read_file(self, path: str) -> str:
+        """The text of a file on the controller, found where M(ansible.builtin.copy) finds its sources."""
+        try:
+            return str(self._loader.get_text_file_contents(self._find_needle("files", path)))
+        except AnsibleError as error:
+            raise OSError(error.message) from error
 
     def render(self, template: str, model: Model) -> str:
         """Lay out the model, here and at once.
@@ -65,7 +73,9 @@ class ActionModule(ActionBase):
         return str(templar.template(trust_as_template(text)))
 
 
-def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str]) -> dict[str, t.Any]:
+def validate(
+    params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str], read_file: t.Callable[[str], str]
+) -> dict[str, t.Any]:
     """Return what the module documents, or raise Invalid with every mistake."""
     moved = None
     if params["keepalived"] is not None:
@@ -80,6 +90,7 @@ def validate(params: t.Mapping[str, t.Any], render: t.Callable[[str, Model], str
         params["known_variables"],
         params["secrets"],
         moved,
+        read_file,
     ).or_raise()
     warnings = checked.problems.warnings
     result = {

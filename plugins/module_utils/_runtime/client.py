@@ -165,8 +165,7 @@ class Session:
         A payload is a text of lines; HAProxy takes the first empty one for its end.
         """
         shown = command
-        if any(character in command for character in "\n\r\0") or _SEVERAL.search(command):
-            raise CommandError(shown, "a command is one line without control characters and unescaped semicolons")
+        _require_one(command)
         text = f"{command}\n"
         if payload:
             lines = "".join(f"{line}\n" for line in payload.split("\n") if line)
@@ -183,6 +182,19 @@ class Session:
             raise CommandError(shown, refused)
         return re.sub(r"\A\[\d\]: ", "", answer)
 
+    def run_all(self, commands: t.Sequence[str]) -> None:
+        """Send commands at once, of whose answers only refusals count; the first of those is a CommandError.
+
+        HAProxy reads them one by one, and answers each. Together they are no larger than ``limit``.
+        """
+        for command in commands:
+            _require_one(command)
+        sent = "".join(f"{command}\n" for command in commands).encode()
+        answers = self._converse(sent, commands[0], len(commands)).split(PROMPT.decode())
+        for command, answer in zip(commands, answers):
+            if refused := refusal(f"{answer}\n"):
+                raise CommandError(command, refused)
+
     def read(self, command: str, parse: t.Callable[[str], T]) -> T:
         """Read the answer to a command; one that cannot be read is an error that names the command and the version."""
         with answer_of(lambda: f"HAProxy {self.version}", command):
@@ -195,13 +207,13 @@ class Session:
             time.sleep(PAUSE)
         return answer
 
-    def _converse(self, sent: bytes, command: str) -> str:
+    def _converse(self, sent: bytes, command: str, number: int = 1) -> str:
         deadline = time.monotonic() + self._client.timeout
         answer = bytearray()
         try:
             self._connection.settimeout(self._client.timeout)
             self._connection.sendall(sent)
-            while not answer.endswith(PROMPT):
+            while not answer.endswith(PROMPT) or (number > 1 and answer.count(PROMPT) < number):
                 part = self._connection.recv(65536)
                 if not part:
                     raise CommandError(command, "HAProxy closed the connection without an answer")
@@ -212,6 +224,11 @@ class Session:
             raise SocketError(f"Cannot ask HAProxy '{command}' on {self._client.address}: {why}.") from error
         text = answer[: -len(PROMPT)].decode(errors="replace")
         return _PAYLOAD_PROMPTS.sub("", text) + "\n"
+
+
+def _require_one(command: str) -> None:
+    if any(character in command for character in "\n\r\0") or _SEVERAL.search(command):
+        raise CommandError(command, "a command is one line without control characters and unescaped semicolons")
 
 
 def escaped(value: str) -> str:

@@ -160,18 +160,23 @@ def _fill(session: Session, target: str, lines: list[str]) -> None:
         raise LbforgeError(f"Some entries for {target} are not UTF-8. Only a reload brings them.")
     command = f"add {target}"
     if target.startswith("acl"):  # which takes no payload
-        for line in lines:
-            session.run(f"{command} {escaped(line)}")
+        for commands in _chunks([f"{command} {escaped(line)}" for line in lines], session.limit):
+            session.run_all(commands)
         return
-    room = session.limit - len(f"{command} <<\n\n".encode())
+    for chunk in _chunks(lines, session.limit - len(f"{command} <<\n\n".encode())):
+        session.run(command, "\n".join(chunk))
+
+
+def _chunks(lines: t.Iterable[str], room: int) -> Iterator[list[str]]:
+    """The lines in parts of so many bytes at most, or of one line."""
     chunk: list[str] = []
     size = 0
     for line in lines:
         length = len(line.encode()) + 1
         if chunk and size + length > room:
-            session.run(command, "\n".join(chunk))
+            yield chunk
             chunk, size = [], 0
         chunk.append(line)
         size += length
     if chunk:
-        session.run(command, "\n".join(chunk))
+        yield chunk

@@ -28,6 +28,8 @@ class Problems:
     secrets: t.Collection[str] = ()
     #: what to tell whoever writes a key in a wrong place, by its name
     homes: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: names of other things, and where they stand: whether there are such is known when all is read
+    references: list[tuple[Place, str]] = dataclasses.field(default_factory=list)
 
     def add_error(self, problem: Problem) -> None:
         if problem not in self.errors:
@@ -53,6 +55,10 @@ class Place:
 
     def item(self: AnyPlace, index: int) -> AnyPlace:
         return self._at(f"{self.path}[{index}]")
+
+    def at(self: AnyPlace, what: str) -> AnyPlace:
+        """A part of what stands here that no key or index leads to, such as a line of a file."""
+        return self._at(f"{self.path}, {what}")
 
     def _at(self: AnyPlace, path: str) -> AnyPlace:
         # dataclasses.replace takes six times as long, and a validation makes a hundred thousand of these.

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, network_lists, networks
 
 Data = dict[str, t.Any]
 
 # Names of ACLs that no service may give to its own.
 ALLOWED = "allow_list"
+DENIED = "deny_list"
 TRUSTED = "trusted_proxy"
 
 # HAProxy takes 64 words a line; an ACL may be written on as many lines as it needs.
@@ -36,13 +37,19 @@ def acls(service: Data) -> t.Iterator[str]:
     # An empty list is a list: nobody but the node itself.
     if service["haproxy_allowlist_networks"] is not None:
         yield from network_acl(ALLOWED, [*LOOPBACK, *service["haproxy_allowlist_networks"]])
+    yield from network_acl(DENIED, service["haproxy_denylist_networks"] or ())
     if trusts(service):
         yield from network_acl(TRUSTED, service["haproxy_trusted_proxies"])
 
 
-def network_acl(name: str, networks: t.Sequence[str]) -> t.Iterator[str]:
-    for start in range(0, len(networks), NETWORKS_PER_LINE):
-        yield f"acl {name} src {' '.join(networks[start : start + NETWORKS_PER_LINE])}"
+def network_acl(name: str, entries: t.Sequence[str]) -> t.Iterator[str]:
+    """An ACL of networks and of the files of lists of them."""
+    plain = [cidr for entry in entries if not networks.is_list_name(entry) for cidr in networks.cidrs(entry)]
+    for start in range(0, len(plain), NETWORKS_PER_LINE):
+        yield f"acl {name} src {' '.join(plain[start : start + NETWORKS_PER_LINE])}"
+    for entry in entries:
+        if networks.is_list_name(entry):
+            yield f"acl {name} src -f {network_lists.path(entry)}"
 
 
 def trusts(service: Data) -> bool:
@@ -54,6 +61,8 @@ def reserved_acls(service: Data) -> t.Iterator[str]:
     """The names of ACLs that the service's own would widen."""
     if service["haproxy_allowlist_networks"] is not None:
         yield ALLOWED
+    if service["haproxy_denylist_networks"]:
+        yield DENIED
     if trusts(service):
         yield TRUSTED
 
@@ -70,31 +79,38 @@ def sources(service: Data) -> Data:
 
 
 def counted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
-    """Refuses a source's connections beyond its limit, before anything is spent on them.
-
-    Where a PROXY header names the client, it has to be read first.
-    """
+    """Refuses a source's connections beyond its limit, before anything is spent on them."""
     if not limits_sources(service):
         return
-    words = [word for bind in own_binds for option in bind.options for word in option.split()]
-    stage = "session" if "accept-proxy" in words else "connection"
+    stage = first_stage(own_binds)
     others = f" if !{TRUSTED}" if trusts(service) else ""
     yield f"tcp-request {stage} track-{COUNTER} src table {sources(service)['name']}{others}"
     limit = service["haproxy_connections_per_source"]
     yield f"tcp-request {stage} reject if {{ {COUNTER}_conn_cur gt {limit} }}"
 
 
-def admitted_connections(service: Data) -> t.Iterator[str]:
-    """Refuses everybody else, as early as the client's address is known (a PROXY header counts)."""
+def first_stage(own_binds: t.Iterable[binds.Bind]) -> str:
+    """When the client's address is known: at once, but where a PROXY header names it, that has to be read first."""
+    words = [word for bind in own_binds for option in bind.options for word in option.split()]
+    return "session" if "accept-proxy" in words else "connection"
+
+
+def admitted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
+    """Refuses who is denied, and everybody who is not allowed, as early as the client's address is known."""
+    others = f" !{TRUSTED}" if trusts(service) else ""
+    if service["haproxy_denylist_networks"]:
+        yield f"tcp-request {first_stage(own_binds)} reject if {DENIED}{others}"
     if service["haproxy_allowlist_networks"] is not None:
-        others = f" !{TRUSTED}" if trusts(service) else ""
         yield f"tcp-request session reject if !{ALLOWED}{others}"
 
 
 def admitted_requests(service: Data, spared: t.Iterable[str] = ()) -> t.Iterator[str]:
     """The same where a request has to be read first: for its client's address, or for its path."""
+    others = "".join(f" !{name}" for name in spared)
+    if service["haproxy_denylist_networks"]:
+        yield f"http-request deny if {DENIED}{others}"
     if service["haproxy_allowlist_networks"] is not None:
-        yield f"http-request deny if !{ALLOWED}{''.join(f' !{name}' for name in spared)}"
+        yield f"http-request deny if !{ALLOWED}{others}"
 
 
 def challenge_acls(service: Data, certbots: t.Collection[str]) -> list[str]:

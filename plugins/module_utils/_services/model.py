@@ -21,6 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     clients,
     extra_sections,
     lines,
+    network_lists,
     peers,
     servers,
 )
@@ -71,6 +72,7 @@ class Model:
     backends: list[Backend]
     extra_sections: list[Data]
     maps: dict[str, str]
+    network_lists: dict[str, str]
     crt_lists: dict[str, str]
     certificates: list[Data]
     user_certificates: list[Data]
@@ -111,6 +113,7 @@ def build(checked: Checked) -> Model:
                 ]
             else:
                 frontends.append(plain_frontend(number, served, service, settings))
+    backends = [backend(service, settings) for service in services if has_backend(service)]
     return Model(
         # The template lays out binds, not VIPs.
         settings={name: value for name, value in settings.items() if name != "haproxy_vips"},
@@ -121,9 +124,10 @@ def build(checked: Checked) -> Model:
         peers=peers.section(services, settings),
         frontends=frontends,
         side_backends=side_backends,
-        backends=[backend(service, settings) for service in services if has_backend(service)],
+        backends=backends,
         extra_sections=extra_sections.sections(settings),
         maps=maps(services),
+        network_lists=listed_networks([*frontends, *backends], settings),
         crt_lists=crt_lists(services, settings),
         certificates=certificates(services, settings),
         user_certificates=user_certificates(services, settings),
@@ -151,8 +155,8 @@ def frontend(name: str, served: t.Mapping[binds.Bind, str], service: Data, setti
     ordered = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *clients.admitted_connections(service, served),
             *clients.counted_connections(service, served),
-            *clients.admitted_connections(service),
             *(clients.forwarding_headers(service, served) if mode == "http" else ()),
             *(clients.admitted_requests(service) if clients.trusts(service) else ()),
             *acl_lines(service["haproxy_acls"], own_backend(service)),
@@ -225,8 +229,8 @@ def redirect_frontend(
     ordered = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *(() if challenges else clients.admitted_connections(service, served)),
             *clients.counted_connections(service, served),
-            *(() if challenges else clients.admitted_connections(service)),
             *clients.forwarding_headers(service, served),
             *(clients.admitted_requests(service, challenges) if challenges or clients.trusts(service) else ()),
             *acl_lines(acls, own_backend(service)),
@@ -250,8 +254,8 @@ def both_protocols(number: int, bind: binds.Bind, service: Data, settings: Data)
     sniffing = lines.in_evaluation_order(
         [
             *clients.acls(service),
+            *clients.admitted_connections(service, [bind]),
             *clients.counted_connections(service, [bind]),
-            *clients.admitted_connections(service),
             # Of a client that stays when its inner connection has ended.
             f"timeout client-fin {settings['haproxy_http_request_timeout']}",
             "tcp-request inspect-delay 2s",
@@ -356,6 +360,16 @@ def maps(services: t.Iterable[Data]) -> dict[str, str]:
         name: "".join(f"{line}\n" for _order, _service, entries in sorted(present) for line in entries)
         for name, present in sorted(parts.items())
     }
+
+
+def listed_networks(sections: t.Iterable[Frontend | Backend], settings: Data) -> dict[str, str]:
+    """The text of each file of networks that a section reads, the user's raw lines included.
+
+    HAProxy takes a change of them while it runs only if it has read them.
+    """
+    read = network_lists.names_in(line for section in sections for line in section.lines)
+    texts = settings[network_lists.VARIABLE]
+    return {network_lists.file_name(name): texts[name] for name in sorted(read & texts.keys())}
 
 
 def crt_list_name(service: Data) -> str:

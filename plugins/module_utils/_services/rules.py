@@ -16,6 +16,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     clients,
     extra_sections,
     lines,
+    network_lists,
     peers,
     sandbox,
     servers,
@@ -54,7 +55,11 @@ HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|co
 FEWEST_SERVER_WORDS = 10
 
 TAKEN_COUNTER = re.compile(r"\b(track-sc2|sc2_\w+|sc_\w+\(2)\b")
-OWN_ACLS = {clients.ALLOWED: "the allow list's", clients.TRUSTED: "the trusted proxies'"}
+OWN_ACLS = {
+    clients.ALLOWED: "the allow list's",
+    clients.DENIED: "the deny list's",
+    clients.TRUSTED: "the trusted proxies'",
+}
 TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
 NO_PROGRAM = (
     "runs a program, and HAProxy finds none in its chroot, so every server would be down",
@@ -83,7 +88,7 @@ def check(service: Data, place: Place, settings: Data) -> None:
     if not service["haproxy_backend_only"]:
         port(service, place)
         binds(service, place)
-        allow_list(service, place)
+        allow_list(service, place, settings)
         tls(service, place, settings)
         certificates_by_name(service, place.key("haproxy_ssl_certificates"), settings)
         old_allow_list(service, place)
@@ -161,10 +166,14 @@ def port(service: Data, place: Place) -> None:
         place.key("haproxy_port").wrong(None, "is missing", "Give the frontend a port, or set haproxy_backend_only.")
 
 
-def allow_list(service: Data, place: Place) -> None:
-    networks = service["haproxy_allowlist_networks"]
-    if networks == []:
-        place.key("haproxy_allowlist_networks").doubtful(None, "is empty, so only the load balancer itself may connect")
+def allow_list(service: Data, place: Place, settings: Data) -> None:
+    lists = settings[network_lists.VARIABLE]
+    allowed = service["haproxy_allowlist_networks"]
+    if allowed is not None and all(lists.get(entry) == "" for entry in allowed):
+        nothing = "is empty" if allowed == [] else "has empty lists only"
+        place.key("haproxy_allowlist_networks").doubtful(
+            None, f"{nothing}, so only the load balancer itself may connect"
+        )
     for name in clients.reserved_acls(service):
         for key in ("haproxy_acls", "haproxy_frontend_acls"):
             if name in (service[key] or {}):
@@ -511,6 +520,7 @@ def check_settings(settings: Data, place: Place) -> None:
     room_for_others(settings["haproxy_frontend_maxconn"], place, settings)
     user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
     error_files(settings, place.key("haproxy_errorfiles"))
+    network_list_files(settings, place.key("haproxy_static_files"))
     sandboxed(settings, place)
     for name in ("haproxy_client_timeout", "haproxy_server_timeout"):
         worker_life(settings[name], place.key(name), settings)
@@ -535,6 +545,15 @@ def error_files(settings: Data, place: Place) -> None:
     for index, page in enumerate(settings["haproxy_errorfiles"]):
         if page["path"] not in static and (hint := did_you_mean(page["path"], static)):
             place.item(index).key("path").doubtful(page["path"], "is not a file of haproxy_static_files", hint)
+
+
+def network_list_files(settings: Data, place: Place) -> None:
+    taken = {network_lists.path(name): name for name in settings[network_lists.VARIABLE]}
+    for index, file in enumerate(settings["haproxy_static_files"]):
+        if file["dest"] in taken:
+            place.item(index).key("dest").wrong(
+                file["dest"], f"is the file of the network list {taken[file['dest']]}", "Give it another name."
+            )
 
 
 def sandboxed(settings: Data, place: Place) -> None:

@@ -11,9 +11,20 @@ Meanings may use Markdown's backticks; they stand in the documentation as they a
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Boolean, Choice, DictOf, ListOf, Text
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    INVALID,
+    Boolean,
+    Choice,
+    DictOf,
+    ListOf,
+    Text,
+    is_set,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import networks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
     CONNECTIONS,
     COUNT,
@@ -179,6 +190,49 @@ ACL = Record(
     ),
 )
 
+NETWORK_LIST = Record(
+    what="a network list",
+    short_for="networks",
+    keys=(
+        Key("networks", ListOf(Network()), "Networks, ranges, wildcards and names of other lists."),
+        Key(
+            "file",
+            Text(what="the path of a file"),
+            "File on the controller with more networks, one a line; `#` and `;` begin a remark.",
+        ),
+        Key("except", ListOf(Network()), "What is taken out of all that, as in `networks`."),
+    ),
+)
+
+
+class NetworkLists(DictOf):
+    """Lists by their names. What is right of a wrong one is read, so that all its mistakes are told, and no others."""
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        if not isinstance(value, dict):
+            return super().read(value, place)
+        result = {}
+        for name, item in value.items():
+            here = place.key(str(name))
+            if self.names.read(name, here) is INVALID:
+                continue
+            if isinstance(item, dict):
+                result[name], _is_whole = NETWORK_LIST.read_keys(item, here)
+            else:
+                read = NETWORK_LIST.read(item, here) if is_set(item) else INVALID
+                result[name] = {} if read is INVALID else read
+        return result
+
+
+NETWORK_LISTS = NetworkLists(
+    NETWORK_LIST,
+    Text(
+        networks.LIST_NAME.pattern,
+        "a name of a network list",
+        "Begin with a letter; use letters, digits, '-' and '_' only.",
+    ),
+)
+
 MAP_ENTRIES = Record(
     what="entries of a map",
     keys=(
@@ -330,6 +384,11 @@ SERVICE = Record(
             "Networks that may connect; 127.0.0.0/8 always may, all others are refused.",
             aliases=("haproxy_whitelist_networks",),
             restricts=True,
+        ),
+        Key(
+            "haproxy_denylist_networks",
+            ListOf(Network()),
+            "Networks that may not connect, whatever the allow list says.",
         ),
         Key(
             "haproxy_trusted_proxies",

@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.extra_se
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     KEEPALIVE_MODES,
     LINES,
+    NETWORK_LISTS,
     REST_OF_LINE,
     VIP,
 )
@@ -132,6 +133,7 @@ SETTINGS = Record(
             "Raw lines of every frontend; http rules go to http frontends only.",
             [],
         ),
+        Key("haproxy_network_lists", NETWORK_LISTS, "Lists of networks by their names.", {}),
         Key("haproxy_trusted_proxies", ListOf(Network()), "Proxies whose headers count.", [], since="2.6"),
         Key("haproxy_frontend_redirect_extra_raw", LINES, "Raw lines of every redirect frontend.", []),
         # Statistics.

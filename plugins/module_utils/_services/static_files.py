@@ -34,6 +34,7 @@ def release_files(validated: Data, files: t.Sequence[Data], copies: t.Sequence[s
     return {
         "haproxy.cfg": validated["configuration"],
         **validated["model"]["maps"],
+        **validated["model"]["network_lists"],
         **validated["model"]["crt_lists"],
         **{posixpath.basename(file["dest"]): file["content"] for file in wanted if "content" in file},
         **{posixpath.basename(file["dest"]): next(texts) for file in wanted if "content" not in file},

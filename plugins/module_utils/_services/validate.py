@@ -15,6 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     binds,
     crosscheck,
     extra_sections,
+    network_lists,
     rules,
     undefined,
     variables,
@@ -68,19 +69,24 @@ def check(
     known_variables: t.Collection[str] = (),
     secrets: t.Collection[str] = (),
     movement: vips.Movement | None = None,
+    read_file: network_lists.ReadFile | None = None,
 ) -> Checked:
     """Every mistake of every service and setting.
 
     ``sources`` are lists of service dicts by the name of their variable, ``hosts`` the addresses of
     inventory hosts, ``variable_names`` what the user has set, ``known_variables`` what something reads,
-    ``secrets`` what no message may show, ``movement`` the addresses that keepalived moves, if it does.
+    ``secrets`` what no message may show, ``movement`` the addresses that keepalived moves, if it does,
+    ``read_file`` reads the files of network lists on the controller.
     """
     problems = Problems(secrets=secrets, homes=HOMES)
     read_settings = read_all_settings(settings, problems)
     variables.check(variable_names, known_variables, problems)
     place = Place(problems, "")
+    lists = network_lists.resolve(read_settings[network_lists.VARIABLE], read_file, place.key(network_lists.VARIABLE))
+    read_settings = {**read_settings, network_lists.VARIABLE: lists}
     rules.check_settings(read_settings, place)
     every = list(read_services(sources, read_settings, hosts, problems))
+    network_lists.references(problems, lists)
     crosscheck.servers(every)
     for item in every:
         if is_enabled(item.service):

@@ -29,7 +29,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import AnyPlace, Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import raw_lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import networks, raw_lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -193,30 +193,32 @@ class Address(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Network(Kind):
-    """An address or a network in CIDR notation."""
+    """An address, a network, a range or a wildcard, or the name of a list of them; whether it exists others know."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = one_line(value, place)
         if text is INVALID:
             return INVALID
         text = text.strip()
+        if networks.is_list_name(text):
+            place.problems.references.append((place, text))
+            return text
         try:
-            if "%" in text:
-                raise ValueError(text)
-            # HAProxy masks the host bits of `src` patterns itself, so 127.0.0.1/8 is fine.
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            place.wrong(value, "is not a network", "Write an address or CIDR such as 10.0.0.0/8 or fd00::/8.")
+            networks.cidrs(text)
+        except networks.NetworkError as error:
+            place.wrong(value, error.why, error.hint)
             return INVALID
         return text
 
     def words(self) -> str:
-        return "network in CIDR notation"
+        return "network in CIDR notation, range, wildcard or name of `haproxy_network_lists`"
 
     def json_schema(self) -> JsonSchema:
         lengths = {IPV4: rf"3[0-2]|[12]?[0-9]|{IPV4}", IPV6: "12[0-8]|1[01][0-9]|[1-9]?[0-9]"}
-        forms = "|".join(f"{address}(/({length}))?" for address, length in lengths.items())
-        return {"type": "string", "pattern": rf"^ *({forms}) *$|\{{[{{%]"}
+        forms = [f"{address}(/({length}))?" for address, length in lengths.items()]
+        forms += [f"{address} *- *{address}" for address in lengths]
+        forms += [r"[0-9*-]+(\.[0-9*-]+){3}", networks.LIST_NAME.pattern]
+        return {"type": "string", "pattern": rf"^ *({'|'.join(forms)}) *$|\{{[{{%]"}
 
 
 @dataclasses.dataclass(frozen=True)

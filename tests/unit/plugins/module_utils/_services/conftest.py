@@ -83,13 +83,20 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (directory / "crt.pem").read_text() + (directory / "key.pem").read_text()
 
 
+def read_file(path: str) -> str:
+    """A file on the controller."""
+    return pathlib.Path(path).read_text()
+
+
 @pytest.fixture
 def render(tmp_path: pathlib.Path) -> t.Callable[..., Rendered]:
     """The configuration of services; certificates lie in a directory of the test."""
 
     def renderer(*services: dict[str, t.Any], hosts: dict[str, str] | None = None, **settings: t.Any) -> Rendered:
         settings = {**VIPS, "haproxy_ssl_cert_path": str(tmp_path), **settings}
-        checked = check({"haproxy_service_configs": list(services)}, settings, hosts or {}).or_raise()
+        checked = check(
+            {"haproxy_service_configs": list(services)}, settings, hosts or {}, read_file=read_file
+        ).or_raise()
         model = build(checked).as_dict()
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined
@@ -101,6 +108,13 @@ def render(tmp_path: pathlib.Path) -> t.Callable[..., Rendered]:
     return renderer
 
 
+def files_of(rendered: Rendered) -> dict[str, str]:
+    """The files beside the configuration."""
+    return {
+        name: text for kind in ("maps", "network_lists", "crt_lists") for name, text in rendered.model[kind].items()
+    }
+
+
 @pytest.fixture
 def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], list[str]]:
     """What haproxy -c has to say of a configuration: its alerts and warnings, so an empty list is praise."""
@@ -109,7 +123,7 @@ def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], lis
         for certificate in rendered.model["certificates"]:
             (tmp_path / f"{certificate['name']}.pem").write_text(pem)
         text = rendered.text
-        for name, content in {**rendered.model["maps"], **rendered.model["crt_lists"]}.items():
+        for name, content in files_of(rendered).items():
             (tmp_path / name).write_text(content)
             text = text.replace(f"/etc/haproxy/{name}", str(tmp_path / name))
         # The unit of HAProxy makes this file before every start; without it there is a warning.
@@ -139,6 +153,9 @@ def serve(render: t.Callable[..., Rendered], pem: str) -> t.Iterator[t.Callable[
             text = re.sub(r"(?m)^    (chroot|user|group) .*\n", "", rendered.text)
             for path, name in (("/admin.sock", "admin"), (".stat", "stat"), ("/servers.state", "servers.state")):
                 text = text.replace(f"/run/haproxy{path}", f"{home}/{name}")
+            for name, content in files_of(rendered).items():
+                (home / name).write_text(content)
+                text = text.replace(f"/etc/haproxy/{name}", str(home / name))
             # These names are for all processes of a machine.
             (home / "haproxy.cfg").write_text(text.replace("abns@", f"abns@{home.name}"))
             return launched(stack, home)
