@@ -84,6 +84,11 @@ _value:
     maps:
       description: Text of each map by its file name.
       type: dict
+    network_lists:
+      description:
+        - Text of each list of C(haproxy_network_lists) that a section reads, by its file name. Only
+          M(lbforge.haproxy.haproxy_validate) reads the files of lists.
+      type: dict
     certificates:
       description: Certificates that binds need, each with name, cn and san (dns and ip).
       type: list

@@ -14,7 +14,8 @@ description:
   - Reads service dicts and the settings they depend on, and reports every mistake of all of them at once.
     For each it says where it stands, what stands there, why it cannot, and what to do.
   - What is legal but doubtful becomes a warning and never fails.
-  - It runs on the controller, whichever host the task is for. It reads and writes nothing and contacts no host.
+  - It runs on the controller, whichever host the task is for. It writes nothing, contacts no host, and reads only the
+    files that C(haproxy_network_lists) names, where M(ansible.builtin.copy) would look for them.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
 attributes:
@@ -38,6 +39,7 @@ options:
     description:
       - Variables of the role that services depend on, by their names, such as C(haproxy_maxconn).
       - What is left out has the role's default. C(haproxy_stats_password) has an option of its own.
+      - C(haproxy_network_lists), ranges and wildcards of networks need the Python package netaddr on the controller.
     type: dict
     default: {}
   stats_password:

@@ -24,6 +24,8 @@ NODE = "lbforge-measured"
 class Size:
     #: numbers of services, the largest three times the middle one
     rendered: tuple[int, int, int]
+    #: networks of a list
+    listed: int
     validated: int
     #: more services in a second run, whose tasks are counted
     installed: int
@@ -31,8 +33,8 @@ class Size:
     configured: tuple[int, int]
 
 
-FULL = Size(rendered=(100, 1000, 3000), validated=50, installed=500, configured=(10, 100))
-QUICK = Size(rendered=(2, 10, 30), validated=2, installed=3, configured=(1, 3))
+FULL = Size(rendered=(100, 1000, 3000), listed=100_000, validated=50, installed=500, configured=(10, 100))
+QUICK = Size(rendered=(2, 10, 30), listed=1000, validated=2, installed=3, configured=(1, 3))
 
 
 def rows(size: Size) -> t.Iterator[Row]:
@@ -49,26 +51,30 @@ def controller(size: Size) -> t.Iterator[Row]:
     seconds = {}
     _few, many, most = size.rendered
     for number in size.rendered:
-        measured = min((render(number) for _again in range(3)), key=lambda figures: figures["seconds"])
-        seconds[number] = measured["seconds"]
+        best = min((measured("render.py", number, 10) for _again in range(3)), key=lambda figures: figures["seconds"])
+        seconds[number] = best["seconds"]
         name = f"validate, model and render {number} services of 10 servers"
         if number == many:
-            yield at_most(5, name, measured["seconds"], "s")
-            yield at_most(300, f"{name}: memory", measured["megabytes"], "MB")
+            yield at_most(5, name, best["seconds"], "s")
+            yield at_most(300, f"{name}: memory", best["megabytes"], "MB")
         else:
-            yield figure(name, measured["seconds"], "s")
+            yield figure(name, best["seconds"], "s")
     yield at_most(1.3, f"the same: time per service, {most} services / {many}", seconds[most] / seconds[many] / 3)
+
+    listed = min(measured("network_list.py", size.listed)["seconds"] for _again in range(3))
+    yield at_most(3, f"read, minimise and write a list of {size.listed} networks", listed, "s")
 
     inventory = {"haproxy": {"hosts": {f"lb{number}": None for number in (1, 2, 3)}, "vars": vips("203.0.113.")}}
     run = play(REPO / "playbooks" / "haproxy_validate.yml", inventory, haproxy_service_configs=services(size.validated))
     yield at_most(3, f"haproxy_validate.yml, {size.validated} services, 3 hosts", run.seconds, "s")
 
 
-def render(number: int) -> dict[str, float]:
-    command = [sys.executable, str(HERE / "render.py"), str(number), "10"]
+def measured(program: str, *arguments: int) -> dict[str, float]:
+    """What a program beside this file says of itself."""
+    command = [sys.executable, str(HERE / program), *map(str, arguments)]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
-    measured: dict[str, float] = json.loads(result.stdout)
-    return measured
+    figures: dict[str, float] = json.loads(result.stdout)
+    return figures
 
 
 # Node

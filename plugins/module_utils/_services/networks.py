@@ -22,8 +22,9 @@ EXAMPLES = "Write an address, CIDR such as 10.0.0.0/8 or fd00::/8, a range 10.0.
 # A network has a digit in front or a colon within, so nothing is both.
 LIST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
-# RFC 4291 section 2.5.5.2: an IPv4 client on an IPv6 socket.
-_MAPPED, _MAPPED_LAST = 0xFFFF_00000000, 0xFFFF_FFFFFFFF
+# IPv4 within IPv6 (RFC 4291 section 2.5.5.2). HAProxy compares IPv4 clients with IPv6 networks by it, so that ::/0 would
+# stand for everybody; here it stands for IPv6.
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 class NetworkError(ValueError):
@@ -51,7 +52,7 @@ def is_list_name(entry: str) -> bool:
 def cidrs(text: str) -> list[str]:
     """The networks of one entry as HAProxy reads them, which masks host bits itself; raises NetworkError."""
     try:
-        ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         if not re.search(r"[*-]", text):
             raise NetworkError from None
@@ -59,25 +60,26 @@ def cidrs(text: str) -> list[str]:
         return [str(cidr) for cidr in union([parsed(text)]).iter_cidrs()]
     if "%" in text:
         raise NetworkError
+    if isinstance(network, ipaddress.IPv6Network) and network.supernet_of(_MAPPED) and network != _MAPPED:
+        return [str(cidr) for cidr in sorted(network.address_exclude(_MAPPED))]
     return [text]
 
 
 def parsed(text: str) -> t.Any:
     """An entry as netaddr's IPNetwork, IPRange or IPSet; raises NetworkError.
 
-    IPv4 within IPv6 (::ffff:10.0.0.0/104) is IPv4. What contains all of that, such as ::/0, leaves it out, for HAProxy
-    would let it match every IPv4 client.
+    IPv4 within IPv6 (::ffff:10.0.0.0/104) is IPv4, and what contains all of that, such as ::/0, leaves it out.
     """
     try:
         part = _read(text)
     except (netaddr.AddrFormatError, ValueError, TypeError) as error:
         raise NetworkError from error
-    if part.version == 4 or part.first > _MAPPED_LAST or part.last < _MAPPED:
+    first, last = int(_MAPPED[0]), int(_MAPPED[-1])
+    if part.version == 4 or part.first > last or part.last < first:
         return part
-    if part.first >= _MAPPED and part.last <= _MAPPED_LAST:
-        return netaddr.IPRange(*(netaddr.IPAddress(end - _MAPPED, 4) for end in (part.first, part.last)))
-    mapped = netaddr.IPRange(netaddr.IPAddress(_MAPPED, 6), netaddr.IPAddress(_MAPPED_LAST, 6))
-    return netaddr.IPSet([part]) - netaddr.IPSet([mapped])
+    if part.first >= first and part.last <= last:
+        return netaddr.IPRange(*(netaddr.IPAddress(end - first, 4) for end in (part.first, part.last)))
+    return netaddr.IPSet([part]) - netaddr.IPSet([str(_MAPPED)])
 
 
 def _read(text: str) -> t.Any:

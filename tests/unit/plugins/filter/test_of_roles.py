@@ -58,10 +58,15 @@ def test_a_release_has_the_users_files_whose_condition_holds() -> None:
         {"dest": "/etc/haproxy/d.http", "src": "errors/d", "condition": True},
     ]
     assert static_sources(files) == ["errors/b", "errors/d"]
-    model = {"maps": {"hosts.map": "x y"}, "crt_lists": {"web.list": "vip.pem"}}
+    model = {
+        "maps": {"hosts.map": "x y"},
+        "network_lists": {"office.acl": "10.0.0.0/8"},
+        "crt_lists": {"web.list": "vip.pem"},
+    }
     assert release_files({"configuration": "global", "model": model}, files, ["B", "D"]) == {
         "haproxy.cfg": "global",
         "hosts.map": "x y",
+        "office.acl": "10.0.0.0/8",
         "web.list": "vip.pem",
         "a.http": "A",
         "b.http": "B",

@@ -123,3 +123,25 @@ def test_a_password_in_a_line_is_never_in_the_result(run_module: Run) -> None:
     result = run_module(haproxy_validate, services=[bad], **known)
     assert result["failed"] is True and len(result["errors"]) == 3
     assert "nob" not in repr(result) and "bm9ib" not in repr(result)
+
+
+def test_files_of_network_lists_are_found_as_copy_finds_its_sources(run_module: Run, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "partners.txt").write_text("192.0.2.0/24\n192.0.3.0/24\n", encoding="utf-8")
+    (tmp_path / "list.j2").write_text("{{ haproxy.network_lists['partners.acl'] }}", encoding="utf-8")
+    arguments: dict[str, t.Any] = {
+        "services": [{**WEB, "haproxy_denylist_networks": ["partners"]}],
+        "hosts": HOSTS,
+        "template": str(tmp_path / "list.j2"),
+    }
+    result = run_module(
+        haproxy_validate, settings={"haproxy_network_lists": {"partners": {"file": "partners.txt"}}}, **arguments
+    )
+    assert result["configuration"] == "192.0.2.0/23\n"
+    assert result["model"]["network_lists"] == {"partners.acl": "192.0.2.0/23\n"}
+    result = run_module(
+        haproxy_validate, settings={"haproxy_network_lists": {"partners": {"file": "partner.txt"}}}, **arguments
+    )
+    assert result["failed"]
+    assert [error["path"] for error in result["errors"]] == ["haproxy_network_lists.partners.file"]
+    assert "partner.txt" in result["errors"][0]["why"]

@@ -131,6 +131,23 @@ def test_a_payload_that_is_too_large_is_never_sent(haproxy: t.Any, tmp_path: Pat
         assert session.run(f"show map {tmp_path}/a.map").count("\n") == 1 + 150 + 1
 
 
+def test_many_commands_at_once(haproxy: t.Any, tmp_path: Path) -> None:
+    """Each is answered in its turn, a refusal names its command, and the session goes on with the next answer."""
+    (tmp_path / "many.acl").write_text("192.0.2.1\n")
+    running = haproxy(f"frontend web\n    bind 127.0.0.1:@port-web@\n    acl many src -f {tmp_path}/many.acl\n")
+    with running.client.session() as session:
+        add = f"add acl {tmp_path}/many.acl"
+        session.run_all([f"{add} 10.0.{number // 256}.{number % 256}" for number in range(300)])
+        shown = session.run(f"show acl {tmp_path}/many.acl").split()
+        assert len(shown) == 2 * 301
+        with pytest.raises(CommandError, match=r"nowhere.* is not a valid IP"):
+            session.run_all([f"{add} 10.1.0.1", f"{add} nowhere", f"{add} 10.1.0.2"])
+        assert session.run(f"show acl {tmp_path}/many.acl").split()[1::2][-2:] == ["10.1.0.1", "10.1.0.2"]
+        with pytest.raises(CommandError, match="one line"):
+            session.run_all([f"{add} 10.1.0.3", f"{add} 10.1.0.4;shutdown"])
+        assert "10.1.0.3" not in session.run(f"show acl {tmp_path}/many.acl")
+
+
 def test_a_line_break_ends_no_command(haproxy: t.Any) -> None:
     with haproxy(POOL).client.session() as session:
         with pytest.raises(CommandError, match="one line"):

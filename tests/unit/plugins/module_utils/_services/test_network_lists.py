@@ -81,6 +81,16 @@ def test_all_of_ipv6_is_not_ipv4(render: Render) -> None:
     assert sum(network.num_addresses for network in held) == 2**128 - 2**32
 
 
+def test_all_of_ipv6_lets_no_ipv4_client_in(serve: Serve, mirror: int) -> None:
+    """In a list and in a service."""
+    for entry in ("::/0", "six"):
+        web = mirrored(mirror, haproxy_allowlist_networks=[entry])
+        serve(web, haproxy_network_lists={"six": "::/0"})
+        assert proxy_status(web["haproxy_port"], "198.51.100.8") is None
+        assert proxy_status(web["haproxy_port"], "::ffff:198.51.100.8") is None
+        assert proxy_status(web["haproxy_port"], "2001:db8::8") == 200
+
+
 def test_lists_are_united_subtracted_and_minimised(render: Render, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "partners.txt"
     file.write_text("# partners\r\n192.0.2.0/25 ; one\r\n192.0.2.128/25 # the other\r\n\r\n192.0.2.7\r\n")
