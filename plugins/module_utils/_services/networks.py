@@ -22,9 +22,10 @@ EXAMPLES = "Write an address, CIDR such as 10.0.0.0/8 or fd00::/8, a range 10.0.
 # A network has a digit in front or a colon within, so nothing is both.
 LIST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
-# IPv4 within IPv6 (RFC 4291 section 2.5.5.2). HAProxy compares IPv4 clients with IPv6 networks by it, so that ::/0 would
+# IPv4 within IPv6 (RFC 4291 section 2.5.5.2). By it HAProxy compares IPv4 clients with IPv6 networks, so that ::/0 would
 # stand for everybody; here it stands for IPv6.
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+_FIRST_MAPPED, _LAST_MAPPED = int(_MAPPED[0]), int(_MAPPED[-1])
 
 
 class NetworkError(ValueError):
@@ -74,11 +75,10 @@ def parsed(text: str) -> t.Any:
         part = _read(text)
     except (netaddr.AddrFormatError, ValueError, TypeError) as error:
         raise NetworkError from error
-    first, last = int(_MAPPED[0]), int(_MAPPED[-1])
-    if part.version == 4 or part.first > last or part.last < first:
+    if part.version == 4 or part.first > _LAST_MAPPED or part.last < _FIRST_MAPPED:
         return part
-    if part.first >= first and part.last <= last:
-        return netaddr.IPRange(*(netaddr.IPAddress(end - first, 4) for end in (part.first, part.last)))
+    if part.first >= _FIRST_MAPPED and part.last <= _LAST_MAPPED:
+        return netaddr.IPRange(*(netaddr.IPAddress(end - _FIRST_MAPPED, 4) for end in (part.first, part.last)))
     return netaddr.IPSet([part]) - netaddr.IPSet([str(_MAPPED)])
 
 
