@@ -40,7 +40,7 @@ class Key:
     since: str = ""
     required: bool = False
     secret: bool = False
-    #: it restricts who may connect or where the service is, so that '' must not stand for "everybody"
+    #: it decides who may connect or where the service is, so that '' must not stand for "everybody"
     restricts: bool = False
 
 
@@ -86,8 +86,8 @@ class Record(Kind):
                 continue
             here = dataclasses.replace(self.place_of(name, place), secret=key.secret)
             if key.restricts and not self.is_given(item):
-                none = "Write [] to allow none, or remove" if isinstance(key.kind, ListOf) else "Remove"
-                here.wrong(item, "is empty, which could mean none or all", f"{none} the key to allow all.")
+                none = "Write [] for none" if isinstance(key.kind, ListOf) else "Set it"
+                here.wrong(item, "is empty, which could mean none or all", f"{none}, or remove the key.")
                 is_valid = False
             elif not self.is_given(item):
                 continue

@@ -114,6 +114,7 @@ def build(checked: Checked) -> Model:
             else:
                 frontends.append(plain_frontend(number, served, service, settings))
     backends = [backend(service, settings) for service in services if has_backend(service)]
+    sections = extra_sections.sections(settings)
     return Model(
         # The template lays out binds, not VIPs.
         settings={name: value for name, value in settings.items() if name != "haproxy_vips"},
@@ -125,9 +126,9 @@ def build(checked: Checked) -> Model:
         frontends=frontends,
         side_backends=side_backends,
         backends=backends,
-        extra_sections=extra_sections.sections(settings),
+        extra_sections=sections,
         maps=maps(services),
-        network_lists=listed_networks([*frontends, *backends], settings),
+        network_lists=listed_networks([*map(vars, [*frontends, *backends]), *sections], settings),
         crt_lists=crt_lists(services, settings),
         certificates=certificates(services, settings),
         user_certificates=user_certificates(services, settings),
@@ -362,12 +363,12 @@ def maps(services: t.Iterable[Data]) -> dict[str, str]:
     }
 
 
-def listed_networks(sections: t.Iterable[Frontend | Backend], settings: Data) -> dict[str, str]:
+def listed_networks(sections: t.Iterable[Data], settings: Data) -> dict[str, str]:
     """The text of each file of networks that a section reads, the user's raw lines included.
 
     HAProxy takes a change of them while it runs only if it has read them.
     """
-    read = network_lists.names_in(line for section in sections for line in section.lines)
+    read = network_lists.names_in(line for section in sections for line in section["lines"])
     texts = settings[network_lists.VARIABLE]
     return {network_lists.file_name(name): texts[name] for name in sorted(read & texts.keys())}
 

@@ -23,7 +23,7 @@ ReadFile = t.Callable[[str], str]
 
 VARIABLE = "haproxy_network_lists"
 MOST_LINES_SHOWN = 10
-_FILE = re.compile(rf"/etc/haproxy/({networks.LIST_NAME.pattern})\.acl\b")
+_FILE = re.compile(rf"/etc/haproxy/({networks.LIST_NAME.pattern})\.acl(?![\w.-])")
 # Block lists that are published write remarks behind either.
 _REMARK = re.compile(r"[#;]")
 

@@ -16,14 +16,15 @@ except ImportError:
     # Whatever needs it asks HAS_NETADDR first.
     HAS_NETADDR = False
 else:
-    HAS_NETADDR = True
+    # Older ones take 10 for 10.0.0.0.
+    HAS_NETADDR = int(netaddr.__version__.split(".")[0]) >= 1
 
 EXAMPLES = "Write an address, CIDR such as 10.0.0.0/8 or fd00::/8, a range 10.0.0.1-10.0.0.9 or a wildcard 10.0.*.*."
 # A network has a digit in front or a colon within, so nothing is both.
 LIST_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
-# IPv4 within IPv6 (RFC 4291 section 2.5.5.2). By it HAProxy compares IPv4 clients with IPv6 networks, so that ::/0 would
-# stand for everybody; here it stands for IPv6.
+# IPv4 within IPv6 (RFC 4291 section 2.5.5.2). By it HAProxy compares IPv4 clients with IPv6 networks, and ::/0 would be
+# everybody; here it is IPv6 alone.
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _FIRST_MAPPED, _LAST_MAPPED = int(_MAPPED[0]), int(_MAPPED[-1])
 
@@ -40,8 +41,8 @@ def require_netaddr() -> None:
     """Raise NetworkError where netaddr is missing."""
     if not HAS_NETADDR:
         raise NetworkError(
-            "needs the Python package netaddr on the controller",
-            "Install it beside Ansible, such as by 'pip install netaddr'.",
+            "needs the Python package netaddr, 1.0 or newer, on the controller",
+            "Install it beside Ansible, such as by pip install 'netaddr>=1'.",
         )
 
 

@@ -194,13 +194,19 @@ NETWORK_LIST = Record(
     what="a network list",
     short_for="networks",
     keys=(
-        Key("networks", ListOf(Network()), "Networks, ranges, wildcards and names of other lists."),
+        Key(
+            "networks",
+            ListOf(Network()),
+            "Networks, ranges, wildcards and names of other lists.",
+            restricts=True,
+        ),
         Key(
             "file",
             Text(what="the path of a file"),
             "File on the controller with more networks, one a line; `#` and `;` begin a remark.",
+            restricts=True,
         ),
-        Key("except", ListOf(Network()), "What is taken out of all that, as in `networks`."),
+        Key("except", ListOf(Network()), "What is taken out of all that, as in `networks`.", restricts=True),
     ),
 )
 
@@ -389,6 +395,7 @@ SERVICE = Record(
             "haproxy_denylist_networks",
             ListOf(Network()),
             "Networks that may not connect, whatever the allow list says.",
+            restricts=True,
         ),
         Key(
             "haproxy_trusted_proxies",

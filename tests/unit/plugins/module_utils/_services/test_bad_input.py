@@ -49,9 +49,10 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_limit_hosts": ["l b1"]}, "haproxy_limit_hosts[0]", "is not a name"),
     # What restricts and is empty could mean everybody or nobody: null is a list whose items are commented out.
     ({"haproxy_limit_hosts": None}, "haproxy_limit_hosts", "which could mean none or all"),
-    ({"haproxy_bind": ""}, "haproxy_bind", "Write [] to allow none, or remove the key"),
+    ({"haproxy_bind": ""}, "haproxy_bind", "Write [] for none, or remove the key"),
     ({"haproxy_allowlist_networks": None}, "haproxy_allowlist_networks", "which could mean none or all"),
     ({"haproxy_whitelist_networks": ""}, "haproxy_whitelist_networks", "which could mean none or all"),
+    ({"haproxy_denylist_networks": ""}, "haproxy_denylist_networks", "which could mean none or all"),
     ({"haproxy_ssl_client_ca": ""}, "haproxy_ssl_client_ca", "which could mean none or all"),
     ({"haproxy_ssl_client_crl": None}, "haproxy_ssl_client_crl", "which could mean none or all"),
     (
@@ -317,7 +318,12 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     ({"haproxy_allowlist_networks": ["fe80::1%eth0"]}, "haproxy_allowlist_networks[0]", "is not a network"),
     ({"haproxy_allowlist_networks": ""}, "haproxy_allowlist_networks", "is empty, which could mean none or all"),
     ({"haproxy_bind": " "}, "haproxy_bind", "is empty, which could mean none or all"),
-    ({"haproxy_limit_hosts": ""}, "haproxy_limit_hosts", "remove the key to allow all"),
+    ({"haproxy_limit_hosts": ""}, "haproxy_limit_hosts", "Write [] for none, or remove the key"),
+    (
+        {"haproxy_denylist_networks": ["10.0.0.0/8"], "haproxy_acls": {"deny_list": {"rule": "path /"}}},
+        "haproxy_acls.deny_list",
+        "has the name of the deny list's own ACL",
+    ),
     (
         {"haproxy_allowlist_networks": ["10.0.0.0/8"], "haproxy_acls": {"allow_list": {"rule": "path /"}}},
         "haproxy_acls.allow_list",

@@ -132,6 +132,12 @@ LINES: list[tuple[dict[str, t.Any], str, str]] = [
     # Empty is not absent: the node itself and nobody else.
     ({"haproxy_allowlist_networks": []}, FRONT, "acl allow_list src 127.0.0.0/8 ::1"),
     ({"haproxy_whitelist_networks": "192.168.0.0/16"}, FRONT, "tcp-request session reject if !allow_list"),
+    (
+        {"haproxy_denylist_networks": ["192.0.2.0/24", "2001:db8::/32"]},
+        FRONT,
+        "acl deny_list src 192.0.2.0/24 2001:db8::/32",
+    ),
+    ({"haproxy_denylist_networks": "192.0.2.0/24"}, FRONT, "tcp-request connection reject if deny_list"),
     ({"haproxy_frontend_raw": ["http-response set-header X-A b"]}, FRONT, "http-response set-header X-A b"),
     (
         {
