@@ -226,6 +226,13 @@ WHOLE: dict[str, Strategy] = {
     # There is no list of an authority that made itself for this test.
     "haproxy_pki_revoking": st.just([]),
     "haproxy_ssl_client_crl": st.nothing(),
+    "haproxy_network_lists": st.just(
+        {
+            "office": ["10.0.0.0/8", "192.0.2.10-192.0.2.19", "::ffff:198.51.100.0/120"],
+            "blocked": {"networks": ["203.0.*.*", "::/0"], "except": ["office", "203.0.113.7"]},
+            "nobody": [],
+        }
+    ),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
     "haproxy_extra_sections": st.lists(
         st.sampled_from(
@@ -302,7 +309,9 @@ SCALARS: dict[type[kinds.Kind], t.Callable[[t.Any], Strategy]] = {
     # HAProxy looks names up when it starts; this one is there.
     values.Address: lambda kind: st.ip_addresses().map(str) | st.sampled_from(["localhost", "*"][: 1 + kind.wildcard]),
     values.Network: lambda _kind: (
-        st.ip_addresses().map(str) | st.ip_addresses(v=4).map("{}/20".format) | st.just("fd00::/8")
+        st.ip_addresses().map(str)
+        | st.ip_addresses(v=4).map("{}/20".format)
+        | st.sampled_from(["fd00::/8", "::/0", "10.0.0.1-10.0.0.9", "10.0.*.*", "office", "blocked", "nobody"])
     ),
     values.Balance: lambda kind: st.one_of(
         st.sampled_from(kind.plain),
@@ -401,7 +410,7 @@ def haproxy_says(home: pathlib.Path, text: str, model: Data) -> tuple[int, list[
         link.symlink_to("a.pem")
     for name in MAPS:
         (home / f"{name}.map").write_text(model["maps"].get(f"{name}.map", ""))
-    for name, content in model["crt_lists"].items():
+    for name, content in {**model["crt_lists"], **model["network_lists"]}.items():
         (home / name).write_text(content.replace("/TEST/", f"{home}/"))
     text = text.replace("/TEST/", f"{home}/").replace(f"{ETC}/", f"{home}/").replace("/run/haproxy/", f"{home}/")
     (home / "haproxy.cfg").write_text(text)
