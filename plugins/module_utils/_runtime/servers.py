@@ -179,7 +179,7 @@ def addition(
     require("dynamic servers", version)
     if not is_address(address):
         raise CommandError(commands[0], f"HAProxy would never resolve {address!r} for a server added at run time")
-    refuse_harmful(commands[0], version)
+    refuse_harmful(commands[0])
     if "check" in keywords:
         commands.append(f"enable health {server}")
     if "agent-check" in keywords:

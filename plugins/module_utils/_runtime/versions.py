@@ -29,40 +29,29 @@ class Feature(t.NamedTuple):
 
 
 class Harm(t.NamedTuple):
-    """A command that no one should send before a version, or ever (``until`` is None)."""
+    """A command that no one should send."""
 
     command: re.Pattern[str]
-    until: Version | None
     why: str
 
 
 FEATURES: dict[str, Feature] = {
-    "check address": Feature(Version(2, 4), "changing where the checks of a server go"),
     "map transactions": Feature(Version(2, 4), "replacing a whole map or ACL at once (prepare and commit)"),
     "certificates": Feature(Version(2, 2), "adding, replacing and removing certificates and entries of crt-lists"),
     "ca files": Feature(Version(2, 6), "adding, replacing and removing CA files and CRLs"),
     "ca file additions": Feature(Version(2, 8), "adding certificates to a CA file"),
     "dynamic servers": Feature(Version(2, 6), "adding and removing servers"),
-    "reload answers": Feature(Version(2, 7), "telling how a reload ended"),
     "ocsp updates": Feature(Version(2, 8), "updating OCSP answers on demand"),
-    "certificate dumps": Feature(Version(3, 2), "showing a certificate as PEM"),
 }
 
 HARMS: tuple[Harm, ...] = (
     Harm(
-        re.compile(r"set maxconn frontend\b"),
-        Version(3, 1),
-        "it can deadlock and end the whole process when the frontend is full, so change the configuration instead",
-    ),
-    Harm(
         re.compile(r"add server \S+ .*(?<!\S)enabled(?!\S)"),
-        None,
         "a server that is added as 'enabled' looks up and gets no traffic on 2.6, and 3.0 refuses the word;"
         " add it without, then make it ready",
     ),
     Harm(
-        re.compile(r"set server \S+ addr .*\bport [+-]|add server \S+ \S+:[+-]\d"),
-        None,
+        re.compile(r"add server \S+ \S+:[+-]\d"),
         "a port relative to the client's makes a port map, which checks cannot follow, so give the port itself",
     ),
 )
@@ -81,9 +70,8 @@ def require(feature: str, version: Version) -> None:
         )
 
 
-def refuse_harmful(command: str, version: Version) -> None:
-    """Raise for a command that hurts this version of HAProxy."""
+def refuse_harmful(command: str) -> None:
+    """Raise for a command that hurts."""
     for harm in HARMS:
-        if harm.command.match(command) and (harm.until is None or version < harm.until):
-            fixed = f" HAProxy {harm.until.major}.{harm.until.minor} mends it." if harm.until else ""
-            raise HarmfulCommandError(f"'{command}' is not sent to HAProxy {version}: {harm.why}.{fixed}")
+        if harm.command.match(command):
+            raise HarmfulCommandError(f"'{command}' is not sent to HAProxy: {harm.why}.")
