@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 import subprocess
 
 import pytest
+
+from ansible_collections.lbforge.haproxy.tests.unit.conftest import haproxy_says
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = ROOT / "tests" / "seed"
@@ -30,46 +31,6 @@ def ansible_playbook(*arguments: str | pathlib.Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def haproxy_says(directory: pathlib.Path) -> str:
-    """What HAProxy says of what one host would get, once the certificates it names are there."""
-    texts = {path: path.read_text() for path in directory.iterdir()}
-    for name in {name for text in texts.values() for name in re.findall(r"/etc/haproxy/ssl/(\S+\.pem)", text)}:
-        pem = directory / name
-        subprocess.run(
-            [
-                *[
-                    "openssl",
-                    "req",
-                    "-x509",
-                    "-newkey",
-                    "rsa:2048",
-                    "-nodes",
-                    "-days",
-                    "2",
-                    "-subj",
-                    "/CN=x",
-                    "-keyout",
-                ],
-                pem,
-                "-out",
-                f"{pem}.crt",
-            ],
-            check=True,
-            capture_output=True,
-        )
-        pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
-    for path, text in texts.items():
-        path.write_text(re.sub(r"/(etc|run)/haproxy/(ssl/)?", f"{directory}/", text))
-    # The unit of HAProxy makes this file before every start; without it there is a warning.
-    (directory / "servers.state").write_text("1\n")
-    done = subprocess.run(
-        ["haproxy", "-c", "-f", directory / "haproxy.cfg"], capture_output=True, text=True, check=False
-    )
-    # Without a service there is no listener: that is for HAProxy to say, and no mistake of the example.
-    assert done.returncode == 0 or "will not start (no listener)" in done.stdout + done.stderr, done.stderr
-    return "".join(line for line in done.stderr.splitlines() if "WARNING" in line or "ALERT" in line)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

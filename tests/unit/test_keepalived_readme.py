@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+
+from ansible_collections.lbforge.haproxy.tests.unit.conftest import keepalived_says
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "roles" / "keepalived" / "README.md").read_text(encoding="utf-8")
@@ -91,24 +91,6 @@ def name_of(title: str) -> str:
     return re.sub(r"\W+", "-", title.lower())
 
 
-@pytest.fixture(scope="module")
-def namespace() -> t.Iterator[str]:
-    if os.geteuid() or not shutil.which("keepalived") or not shutil.which("ip"):
-        pytest.skip("needs root, keepalived and ip")
-    name = f"lbforge-readme-{os.getpid()}"
-    try:
-        for command in (
-            f"ip netns add {name}",
-            f"ip -n {name} link add eth0 type veth peer name eth1",
-            f"ip -n {name} address add 192.0.2.1/24 dev eth0",
-            f"ip -n {name} address add 2001:db8::1/64 dev eth0 nodad",
-        ):
-            subprocess.run(command.split(), check=True, capture_output=True, text=True)
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
-
-
 @pytest.mark.parametrize("title", RECIPES)
 def test_keepalived_takes_a_recipe(title: str, directory: Path, namespace: str) -> None:
     text = (directory / f"{name_of(title)}.conf").read_text(encoding="utf-8")
@@ -120,14 +102,7 @@ def test_keepalived_takes_a_recipe(title: str, directory: Path, namespace: str) 
     checked = directory / "checked.conf"
     checked.write_text(text, encoding="utf-8")
 
-    done = subprocess.run(
-        ["ip", "netns", "exec", namespace, "keepalived", "-t", "-f", checked],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout + done.stderr) == (0, ""), text
+    assert keepalived_says(checked, namespace) == "", text
 
 
 def test_there_are_recipes() -> None:

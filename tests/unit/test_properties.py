@@ -253,7 +253,7 @@ WHOLE: dict[str, Strategy] = {
 # Without these too much is refused.
 LIKELY = (
     *("haproxy_port", "haproxy_backend_nodes", "haproxy_stats_password"),
-    *("haproxy_ssl_letsencrypt_email", "haproxy_ssl_letsencrypt_domains"),
+    *("haproxy_ssl_letsencrypt_email", "haproxy_ssl_letsencrypt_domains", "haproxy_hatop_download_checksum"),
 )
 # What HAProxy says of these, the validator has said before.
 TOLD = re.compile("does nothing in tcp mode|needs HTTP, and the service is tcp|does nothing with(out)? option")

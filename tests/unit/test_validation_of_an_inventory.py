@@ -98,6 +98,7 @@ def test_variables_of_others_are_told_but_not_those_that_templates_read(validate
         haproxy_intervall=3,
         haproxy_ssl_pem="/etc/ssl/private/haproxy.pem",
         haproxy_bufsize=32768,
+        haproxy_security_txt_dir="/etc/haproxy",
         haproxy_backend_servers=[{"name": "app1", "address": "192.0.2.1:80"}],
         haproxy_frontend_port=80,
     )
@@ -106,6 +107,7 @@ def test_variables_of_others_are_told_but_not_those_that_templates_read(validate
         "haproxy_intervall: is a variable that nothing reads. Did you mean haproxy_interval?",
         "haproxy_ssl_pem: is a variable that nothing reads here.",
         "haproxy_bufsize: is a variable that nothing reads here. Set tune.bufsize in haproxy_tuning_params.",
+        "haproxy_security_txt_dir: is a variable that nothing reads here. Remove it: security.txt is in /etc/haproxy,",
         "haproxy_backend_servers, haproxy_frontend_port: belong to the role geerlingguy.haproxy and set nothing here.",
     ):
         assert told in output

@@ -226,7 +226,7 @@ def test_challenges_reach_whichever_node_answers(cluster: Cluster) -> None:
 
 
 OTHER = {
-    "haproxy_ssl_letsencrypt_key_type": "rsa",
+    "haproxy_ssl_letsencrypt_key_type": "RSA",
     "haproxy_ssl_letsencrypt_domains": [SITE, "*.bench.test"],
     "haproxy_ssl_letsencrypt_certbot_challenge": "dns-01",
     "haproxy_ssl_letsencrypt_certbot_authenticator": "manual",

@@ -517,6 +517,12 @@ def check_settings(settings: Data, place: Place) -> None:
         place.key("haproxy_stats_prometheus_enabled").doubtful(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
+    if settings["haproxy_hatop_download_url"] and not settings["haproxy_hatop_download_checksum"]:
+        place.key("haproxy_hatop_download_checksum").wrong(
+            None,
+            "is required when haproxy_hatop_download_url is set, since root runs what the archive holds",
+            "Set it, such as sha256:….",
+        )
     room_for_others(settings["haproxy_frontend_maxconn"], place, settings)
     user_certificates(settings["haproxy_vip_binds"], place.key("haproxy_vip_binds"))
     error_files(settings, place.key("haproxy_errorfiles"))

@@ -99,6 +99,8 @@ SETTINGS = Record(
         Key("inventory_hostname", NAME, "Its name among the peers.", "localhost"),
         Key("ansible_host", Text(r"\S+", "a name or an address", "Leave out blanks."), "Where Ansible finds it."),
         Key("haproxy_version", VERSION, "HAProxy of the target, major and minor.", "2.6"),
+        Key("haproxy_hatop_download_url", TEXT, "Archive that hatop comes from."),
+        Key("haproxy_hatop_download_checksum", TEXT, "Checksum of the archive."),
         # Addresses.
         Key("haproxy_vips", Anything(), "All VIPs; the room `_vips` reads them.", []),
         Key("external_lb_vip_address", Address(wildcard=True), "External VIP, address or DNS name.", "*"),
@@ -204,7 +206,7 @@ SETTINGS = Record(
         Key("haproxy_ssl_letsencrypt_email", TEXT, "Where the CA writes to."),
         Key("haproxy_ssl_letsencrypt_domains", ListOf(TEXT), "Names on the certificate.", []),
         Key("haproxy_ssl_letsencrypt_certificates", ListOf(ACME_CERTIFICATE), "More certificates by ACME.", []),
-        Key("haproxy_ssl_letsencrypt_key_type", Choice(("ecdsa", "rsa")), "Keys of them.", "ecdsa"),
+        Key("haproxy_ssl_letsencrypt_key_type", Choice(("ECDSA", "RSA")), "Keys of them.", "ECDSA"),
         Key(
             "haproxy_ssl_letsencrypt_certbot_challenge", Choice(("http-01", "dns-01")), "Kind of challenge.", "http-01"
         ),

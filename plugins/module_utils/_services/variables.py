@@ -32,6 +32,7 @@ UNUSED = {
     "haproxy_pki_install_certificates": "Remove it: HAProxy's certificates come with its configuration.",
     "haproxy_pki_intermediate_cert_path": _BY_NAME,
     "haproxy_pki_keys_path": _BY_NAME,
+    "haproxy_security_txt_dir": "Remove it: security.txt is in /etc/haproxy, with all files of a release.",
     "haproxy_ssl_ca_cert": "Name your own chain in haproxy_user_ssl_ca_cert.",
     "haproxy_ssl_cert": _OWN_CERTIFICATE,
     "haproxy_ssl_key": _OWN_CERTIFICATE,

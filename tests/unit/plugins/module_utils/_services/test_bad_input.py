@@ -510,6 +510,11 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
         "already taken by haproxy_stats_port",
     ),
     ({"haproxy_stats_port": 70000}, "haproxy_stats_port", "out of range"),
+    (
+        {"haproxy_hatop_download_url": "https://mirror.example.org/hatop.tar.gz"},
+        "haproxy_hatop_download_checksum",
+        "is required when haproxy_hatop_download_url is set",
+    ),
     ({"haproxy_tuning_params": {"nbproc": 2}}, "haproxy_tuning_params.nbproc", "Use nbthread"),
     ({"haproxy_tuning_params": {"tune.bufsize": [1]}}, "haproxy_tuning_params.tune.bufsize", "is not text"),
     ({"haproxy_tuning_params": {"tune bufsize": 1}}, "haproxy_tuning_params.tune bufsize", "is not a global keyword"),
