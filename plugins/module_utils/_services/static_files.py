@@ -9,6 +9,9 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Boolean
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
+
 Data = t.Mapping[str, t.Any]
 
 
@@ -16,7 +19,12 @@ def wanted_files(files: t.Any) -> t.Any:
     """Those of ``haproxy_static_files`` whose condition holds; what is not a list is for the validation to refuse."""
     if not isinstance(files, (list, tuple)):
         return files
-    return [file for file in files if not isinstance(file, dict) or file.get("condition", True)]
+    return [file for file in files if not isinstance(file, dict) or holds(file.get("condition", True))]
+
+
+def holds(condition: t.Any) -> bool:
+    """Whether a condition holds. The text "false", as ``-e name=false`` gives it, does not."""
+    return bool(condition) and Boolean().read(condition, Place(Problems(), "")) is not False
 
 
 def sources(files: t.Sequence[Data]) -> list[str]:

@@ -56,6 +56,8 @@ def test_a_release_has_the_users_files_whose_condition_holds() -> None:
         {"dest": "/etc/haproxy/b.http", "src": "errors/b"},
         {"dest": "/etc/haproxy/c.http", "src": "errors/c", "condition": False},
         {"dest": "/etc/haproxy/d.http", "src": "errors/d", "condition": True},
+        {"dest": "/etc/haproxy/e.http", "content": "E", "condition": "false"},
+        {"dest": "/etc/haproxy/f.http", "content": "F", "condition": ""},
     ]
     assert static_sources(files) == ["errors/b", "errors/d"]
     model = {
