@@ -53,15 +53,17 @@ def test_the_drill_moves_the_vips_and_measures_it(cluster: Cluster, fault: str, 
         "keepalived_probe_port": SERVED,
         "keepalived_probe_path": "/",
     }
-    assert cluster.settled(), "the cluster has not recovered from what was before"
-    since = time.time()
     drill = MOLECULE.parent / "playbooks" / "keepalived_drill.yml"
-    result = ansible_playbook(drill, f"--extra-vars={json.dumps(settings)}")
+    for _attempt in range(TRIES):
+        assert cluster.settled(), "the cluster has not recovered from what was before"
+        since = time.time()
+        result = ansible_playbook(drill, f"--extra-vars={json.dumps(settings)}")
+        if result.returncode == 0:
+            break
     assert result.returncode == 0, result.stdout + result.stderr
     rows = json.loads((tmp_path / "report.json").read_text())
     assert {row["address"] for row in rows} == set(cluster.addresses)
-    for row in rows:
-        assert (row["fault"], row["node"], row["verdict"]) == (fault, holder, "ok"), rows
+    assert {(row["fault"], row["node"], row["verdict"]) for row in rows} == {(fault, holder, "ok")}, rows
     for address in mine:
         elsewhere = [at for at, holders in cluster.watcher.history(address) if at > since and holders - {holder}]
         assert elsewhere, f"{address} stayed on {holder}"
