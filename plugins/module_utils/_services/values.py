@@ -217,7 +217,7 @@ class Network(Kind):
         lengths = {IPV4: rf"3[0-2]|[12]?[0-9]|{IPV4}", IPV6: "12[0-8]|1[01][0-9]|[1-9]?[0-9]"}
         forms = [f"{address}(/({length}))?" for address, length in lengths.items()]
         forms += [f"{address} *- *{address}" for address in lengths]
-        forms += [r"[0-9*-]+(\.[0-9*-]+){3}", networks.LIST_NAME.pattern]
+        forms += [r"(?=[^ ]*[*-])[0-9*-]+(\.[0-9*-]+){3}", networks.LIST_NAME.pattern]
         return {"type": "string", "pattern": rf"^ *({'|'.join(forms)}) *$|\{{[{{%]"}
 
 
