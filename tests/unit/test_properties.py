@@ -233,6 +233,17 @@ WHOLE: dict[str, Strategy] = {
             "nobody": [],
         }
     ),
+    "haproxy_vips": st.lists(
+        st.sampled_from(
+            [
+                {"name": "public", "address": "203.0.113.10/24", "type": "external"},
+                {"name": "inside", "address": ["10.0.0.10/24", "fd00::10/64"], "type": "internal", "tls": True},
+                {"name": "more", "address": "203.0.113.11/24", "tls": False},
+            ]
+        ),
+        max_size=3,
+        unique_by=repr,
+    ),
     "haproxy_peers": st.just({HOST: "10.0.0.1", "lb2": "10.0.0.2"}),
     "haproxy_extra_sections": st.lists(
         st.sampled_from(
