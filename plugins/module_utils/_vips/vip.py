@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import typing as t
+from functools import cached_property
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
@@ -92,7 +93,7 @@ class Vip:
     is_bound: bool = True
     is_moved: bool = True
 
-    @property
+    @cached_property
     def plain(self) -> tuple[str, ...]:
         """The addresses without prefix lengths."""
         return tuple(address.plain for address in self.addresses)
@@ -102,7 +103,7 @@ class Vip:
         """What clients are told: its first name, or else its first address."""
         return (*self.names, *self.plain)[0]
 
-    @property
+    @cached_property
     def bound(self) -> tuple[str, ...]:
         """What HAProxy binds."""
         return (self.bind_address,) if self.bind_address else self.plain
