@@ -26,7 +26,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems
     Invalid,
     Place,
     Problems,
-    ServiceProblem,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     SERVICE,
@@ -39,7 +38,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read as read_vips
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip, twice
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import duplicates, is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 HOMES = homes({"a service": SERVICE, "the variables of the role": SETTINGS})
@@ -126,12 +125,12 @@ def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Da
     check_versions(read, SETTINGS.keys, place, whole)
     if read.get("haproxy_vips"):
         found, mistakes = read_vips(read, needs_prefix=False)
-        mistakes += twice(found)
+        mistakes += duplicates(found)
         whole = {**whole, **public_names(found), **read}
     else:
         found, mistakes = read_vips(whole)
     for mistake in mistakes:
-        problems.add_error(ServiceProblem(mistake.path, mistake.value, mistake.why, mistake.hint))
+        problems.add_error(mistake)
     return {**whole, "haproxy_vips": found}
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems, ServiceProblem
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address, is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
@@ -59,7 +59,7 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
     if movement is None:
         return
     for mistake in movement.mistakes:
-        problems.add_error(ServiceProblem(mistake.path, mistake.value, mistake.why, mistake.hint))
+        problems.add_error(mistake)
     bound = list(all_bound(items, settings, problems))
     if movement.mistakes or not bound:
         return

@@ -109,18 +109,18 @@ def of_keepalived(kind: str) -> dict[str, str]:
 def disagreements(vips: t.Sequence[Vip], variables: Variables) -> list[Problem]:
     """Where these variables say something else than ``haproxy_vips``: both places and both values."""
     found = []
-    for one in _sayings(vips, variables):
+    for one in _claims(vips, variables):
         known = {vip.path: one.values(vip) for vip in one.vips}
         if not any(one.value in values for values in known.values()):
-            said = [f"{value!r} ({path}.{one.key})" for path, values in known.items() for value in values]
-            more = f" and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
-            why = f"{one.value!r} is not what haproxy_vips says: {', '.join(said[:_SHOWN]) or 'nothing'}{more}"
+            others = [f"{value!r} ({path}.{one.key})" for path, values in known.items() for value in values]
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            why = f"{one.value!r} differs from haproxy_vips, which has {', '.join(others[:_SHOWN]) or 'none'}{more}"
             hint = "Correct one of them, or remove the variable: haproxy_vips is enough."
             found.append(Problem(one.path, shown(one.value), why, hint))
     return found
 
 
-class _Saying(t.NamedTuple):
+class _Claim(t.NamedTuple):
     """A value of a variable beside ``haproxy_vips``, and what it has to agree with."""
 
     path: str
@@ -131,7 +131,7 @@ class _Saying(t.NamedTuple):
     """What a VIP has there."""
 
 
-def _sayings(vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Saying]:
+def _claims(vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Claim]:
     for kind in TYPES:
         own = [vip for vip in vips if vip.type == kind]
         yield from _of_type(kind, own or vips, variables)
@@ -143,7 +143,7 @@ def _sayings(vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Saying]
     for name, is_refused in (("extra_lb_vip_addresses", True), ("extra_lb_tls_vip_addresses", False)):
         fit = [vip for vip in vips if vip.tls is not is_refused]
         for index, address in enumerate(items(variables.get(name))):
-            yield _Saying(f"{name}[{index}]", address, fit, "address", lambda vip: vip.bound)
+            yield _Claim(f"{name}[{index}]", address, fit, "address", lambda vip: vip.bound)
     for index, entry in enumerate(items(variables.get("haproxy_vip_binds"))):
         path = f"haproxy_vip_binds[{index}]"
         said = {"type": entry.get("type"), "bind_interface": entry.get("interface")}
@@ -152,30 +152,30 @@ def _sayings(vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Saying]
         paths = {key: f"{path}.{names.get(key, key)}" for key in said}
         holder = [vip for vip in vips if entry["address"] in vip.bound]
         if not holder:
-            yield _Saying(f"{path}.address", entry["address"], vips, "address", lambda vip: vip.bound)
+            yield _Claim(f"{path}.address", entry["address"], vips, "address", lambda vip: vip.bound)
         for vip in holder[:1]:
             yield from _of_keys(vip, said, paths, tuple(said))
     for older in moved({"keepalived_vips": variables.get("keepalived_vips")})[0]:
         yield from _of_moved(older, vips)
 
 
-def _of_type(kind: str, vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Saying]:
+def _of_type(kind: str, vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Claim]:
     """What the variables of a type say of its addresses."""
     public = variables.get(f"{kind}_lb_vip_address")
     if public and not any(public in vip.names for vip in vips):
-        yield _Saying(f"{kind}_lb_vip_address", public, vips, "address", lambda vip: vip.plain)
+        yield _Claim(f"{kind}_lb_vip_address", public, vips, "address", lambda vip: vip.plain)
     if chosen := variables.get(f"haproxy_bind_{kind}_lb_vip_address"):
-        yield _Saying(f"haproxy_bind_{kind}_lb_vip_address", chosen, vips, "address", lambda vip: vip.bound)
+        yield _Claim(f"haproxy_bind_{kind}_lb_vip_address", chosen, vips, "address", lambda vip: vip.bound)
     cidr = of_keepalived(kind)["address"]
     for older in moved({cidr: variables.get(cidr)})[0]:
         for address in older.addresses:
-            yield _Saying(address.path, str(address.interface), vips, "address", _networks)
+            yield _Claim(address.path, str(address.interface), vips, "address", _networks)
 
 
-def _of_moved(older: Vip, vips: t.Sequence[Vip]) -> t.Iterator[_Saying]:
+def _of_moved(older: Vip, vips: t.Sequence[Vip]) -> t.Iterator[_Claim]:
     """What an entry of ``keepalived_vips`` says."""
     for address in older.addresses:
-        yield _Saying(address.path, str(address.interface), vips, "address", _networks)
+        yield _Claim(address.path, str(address.interface), vips, "address", _networks)
     keys = ("name", "interface", "virtual_router_id", "hosts", "sync_group")
     for vip in vips:
         if older.plain[0] in vip.plain:
@@ -185,13 +185,13 @@ def _of_moved(older: Vip, vips: t.Sequence[Vip]) -> t.Iterator[_Saying]:
 
 def _of_keys(
     vip: Vip, said: t.Mapping[str, t.Any], paths: t.Mapping[str, str], keys: t.Sequence[str]
-) -> t.Iterator[_Saying]:
+) -> t.Iterator[_Claim]:
     """What is said of keys of one VIP; where it leaves out what only keepalived needs, the variable fills that in."""
     for key in keys:
         value, own = said.get(key), getattr(vip, key)
         fills_in = key in ("interface", "virtual_router_id") and own in (None, "")
         if value not in (None, "", ()) and not fills_in:
-            yield _Saying(paths[key], _text(value), [vip], key, lambda vip, key=key: [_text(getattr(vip, key))])  # type: ignore[misc]
+            yield _Claim(paths[key], _text(value), [vip], key, lambda vip, key=key: [_text(getattr(vip, key))])  # type: ignore[misc]
 
 
 def _networks(vip: Vip) -> list[str]:

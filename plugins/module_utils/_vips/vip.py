@@ -127,7 +127,7 @@ class Vip:
         return {"dns": [name for name in names if not is_ip(name)], "ip": [name for name in names if is_ip(name)]}
 
 
-def twice(vips: t.Sequence[Vip]) -> t.Iterator[Problem]:
+def duplicates(vips: t.Sequence[Vip]) -> t.Iterator[Problem]:
     """Names and addresses that two VIPs have."""
     for (one, own), (other, theirs) in itertools.combinations([(vip, set(vip.plain)) for vip in vips], 2):
         if one.name == other.name:

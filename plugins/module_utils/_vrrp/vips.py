@@ -11,7 +11,7 @@ import zlib
 from dataclasses import replace
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import Variables, read
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Vip, twice
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Vip, duplicates
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
@@ -48,7 +48,7 @@ def with_router_ids(vips: t.Sequence[Vip]) -> list[Vip]:
 
 def mistakes(vips: t.Sequence[Vip], hosts: t.Sequence[str]) -> list[Problem]:
     """What is wrong with one VIP, or with two of them together."""
-    errors = list(twice(vips))
+    errors = list(duplicates(vips))
     groups: dict[str, Vip] = {}
     for index, vip in enumerate(vips):
         place = f"VIP {vip.name}"

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names, read
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import UserCertificate, Vip, twice
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import UserCertificate, Vip, duplicates
 
 EXTERNAL = {
     "name": "external",
@@ -106,7 +106,7 @@ def test_all_mistakes_at_once_and_each_once() -> None:
 
 def test_names_and_addresses_that_two_have() -> None:
     again = {**INTERNAL, "address": ["10.0.0.11/24", "2001:0db8:0::10/64"]}
-    said = [str(problem) for problem in twice(vips(EXTERNAL, INTERNAL, again))]
+    said = [str(problem) for problem in duplicates(vips(EXTERNAL, INTERNAL, again))]
     assert len(said) == 2
     assert "haproxy_vips[2]: Address 2001:db8::10 belongs to both VIPs external and internal" in said[0]
     assert "haproxy_vips[2]: VIP internal is defined twice" in said[1]
