@@ -49,6 +49,9 @@ _value:
       description: All of its C(names).
       type: list
       elements: str
+    address:
+      description: Its first address.
+      type: str
     bind_address:
       description: The address that frontends bind, the first of several.
       type: str
@@ -81,6 +84,7 @@ def vip_of_type(vips: t.Any, kind: str) -> dict[str, t.Any]:
         "name": vip.name,
         "known_as": vip.known_as,
         "names": list(vip.names),
+        "address": vip.plain[0],
         "bind_address": vip.bound[0],
         "bind_interface": vip.bind_interface,
         "interface": vip.interface,

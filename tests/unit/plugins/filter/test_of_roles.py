@@ -207,7 +207,7 @@ def test_the_first_vip_of_a_type() -> None:
     ]
     web = vip_of_type(vips, "external")
     assert (web["name"], web["known_as"], web["bind_address"]) == ("web", "www.example.org", "*")
-    assert web["names"] == ["www.example.org"]
+    assert (web["names"], web["address"]) == (["www.example.org"], "203.0.113.10")
     mgmt = vip_of_type(vips, "internal")
     assert (mgmt["known_as"], mgmt["bind_address"], mgmt["virtual_router_id"]) == ("10.0.0.10", "10.0.0.10", 52)
     # One that is alone is both, and one that is wrong is the validation's.
