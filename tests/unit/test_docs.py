@@ -19,7 +19,10 @@ import pytest
 import yaml
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.document import places
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record, record_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import schema as pki
+from ansible_collections.lbforge.haproxy.plugins.modules import pki_certificates
 
 ROOT = pathlib.Path(__file__).parents[2]
 WEB = {
@@ -58,6 +61,27 @@ def test_every_key_of_keepalived_has_a_row() -> None:
     }
     assert chapters == expected
     assert sum(map(len, chapters.values())) > 650
+
+
+def test_the_module_documents_every_key_of_the_authority() -> None:
+    """By its names, aliases and the keys within it."""
+
+    def documented(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {
+            name: (option.get("aliases", []), documented(option.get("suboptions", {})))
+            for name, option in options.items()
+        }
+
+    def of_table(record: Record) -> dict[str, t.Any]:
+        within = {key.name: record_of(key.kind) for key in record.keys}
+        return {
+            key.name: (list(key.aliases), of_table(inner) if (inner := within[key.name]) else {}) for key in record.keys
+        }
+
+    options = yaml.safe_load(pki_certificates.DOCUMENTATION)["options"]
+    assert {name: documented(options[name]["suboptions"]) for name in pki.TABLES} == {
+        name: of_table(table) for name, table in pki.TABLES.items()
+    }
 
 
 def services_in(document: t.Any) -> t.Iterator[dict[str, t.Any]]:

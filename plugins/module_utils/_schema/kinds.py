@@ -65,7 +65,7 @@ def one_of(words: t.Sequence[str]) -> str:
 
 
 class Form(t.NamedTuple):
-    """A form of value that HAProxy understands and this collection does not."""
+    """A form of value that means something elsewhere and not here."""
 
     pattern: str
     why: str
@@ -122,7 +122,7 @@ class Text(Kind):
         place.wrong(value, f"is not {self.what}" if text else "is empty", self.hint)
 
     def words(self) -> str:
-        return self.what
+        return f"{self.what}, up to {self.longest} characters" if self.longest else self.what
 
     def json_schema(self) -> JsonSchema:
         # Numbers are text where digits are.
