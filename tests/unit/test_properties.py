@@ -226,6 +226,16 @@ WHOLE: dict[str, Strategy] = {
     # There is no list of an authority that made itself for this test.
     "haproxy_pki_revoking": st.just([]),
     "haproxy_ssl_client_crl": st.nothing(),
+    "haproxy_vips": st.sampled_from(
+        [
+            [],
+            [{"name": "external", "address": "192.0.2.10/24", "names": ["www.example.org"]}],
+            [
+                {"name": "external", "address": ["192.0.2.10/24", "2001:db8::10/64"], "tls": True},
+                {"name": "internal", "type": "internal", "address": "10.0.0.10/24", "bind_address": "10.0.0.11"},
+            ],
+        ]
+    ),
     "haproxy_network_lists": st.just(
         {
             "office": ["10.0.0.0/8", "192.0.2.10-192.0.2.19", "::ffff:198.51.100.0/120"],
