@@ -9,8 +9,8 @@ The roles run on recorders instead of nodes (see recorder/recorder.py), once wit
 
 from __future__ import annotations
 
-import collections
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -28,6 +28,7 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 
 # A module that was called on a node, with its arguments.
 Call = dict[str, t.Any]
+Run = t.Callable[[str], tuple[list[Call], list[Call]]]
 
 
 class Row(t.NamedTuple):
@@ -80,9 +81,12 @@ ACME_CONFIG = "/etc/haproxy-acme/config.json"
 ARCHIVE = "https://mirror.example.org/hatop.tar.gz"
 CHECK = "/usr/bin/nice -n -20 /etc/keepalived/haproxy_check.sh"
 PKI = "pki_certificates"
+ROUTE = "198.51.100.0/24 dev eth0"
+RULE = "from 192.0.2.0/24 table 100 preference 99"
 PING = "/usr/bin/ping -n -q -c 1 -W 1"
 HARDENING = "/etc/systemd/system/{}.service.d/hardening.conf"
 PROMETHEUS = "http-request use-service prometheus-exporter if { path /metrics }"
+H1, H2 = "http/1.1", "h2,http/1.1"
 SERVER = "server web1 192.0.2.21:443 check inter 12000 rise 3 fall 3 ssl verify none"
 TLS = "ssl crt /etc/haproxy/ssl/haproxy_lb-"
 SYSCTL = "/etc/sysctl.d/60-haproxy.conf"
@@ -128,6 +132,7 @@ CASES = {
         inventory={
             **ACME,
             "haproxy_ssl_letsencrypt_enable": False,
+            "haproxy_ssl_letsencrypt_peers": {},
             "haproxy_stats_password": "only-here",
             "haproxy_extra_services": [
                 "{{ haproxy_ssl_letsencrypt_service }}",
@@ -142,16 +147,11 @@ CASES = {
             ],
         },
         rows=(
-            Row(
-                "haproxy_backend_h2", True, "haproxy.cfg", f"{SERVER} alpn h2,http/1.1 check-ssl check-alpn h2,http/1.1"
-            ),
-            Row(
-                "haproxy_frontend_h2",
-                False,
-                "haproxy.cfg",
-                f"bind 203.0.113.10:443 {TLS}203.0.113.10.pem alpn http/1.1",
-            ),
-            Row("haproxy_ssl_all_vips", True, "haproxy.cfg", f"bind 10.0.0.10:443 {TLS}10.0.0.10.pem alpn http/1.1"),
+            Row("haproxy_backend_h2", True, "haproxy.cfg", f"{SERVER} alpn {H2} check-ssl check-alpn {H2}"),
+            # The service of certbot, which speaks HTTP/1.1 only, stays without.
+            Row("haproxy_backend_h2", True, "haproxy.cfg", "server with 192.0.2.1:8888 no-check"),
+            Row("haproxy_frontend_h2", False, "haproxy.cfg", f"bind 203.0.113.10:443 {TLS}203.0.113.10.pem alpn {H1}"),
+            Row("haproxy_ssl_all_vips", True, "haproxy.cfg", f"bind 10.0.0.10:443 {TLS}10.0.0.10.pem alpn {H1}"),
             Row("haproxy_ssl_letsencrypt_enable", True, "node_files", gone=f"absent: {ACME_CONFIG}"),
             Row("haproxy_stats_enabled", True, "haproxy.cfg", "listen stats"),
             Row("haproxy_stats_prometheus_enabled", True, "haproxy.cfg", PROMETHEUS),
@@ -174,7 +174,7 @@ CASES = {
             "haproxy_server files",
             "keepalived install",
             "haproxy_server configure",
-            "pki authorities",
+            "pki issue",
         ),
         inventory={
             "pki_authorities": [{"name": "Mine"}],
@@ -260,17 +260,9 @@ CASES = {
             Row("keepalived_spread", True, "keepalived.conf", "priority 250"),
             Row("keepalived_ssl", {"ca": "/etc/ssl/certs/ca-certificates.crt"}, "keepalived.conf", "SSL {"),
             Row(
-                "keepalived_static_routes",
-                ["198.51.100.0/24 dev eth0 track_group all"],
-                "keepalived.conf",
-                "static_routes {",
+                "keepalived_static_routes", [f"{ROUTE} track_group all"], "keepalived.conf", f"{ROUTE} track_group all"
             ),
-            Row(
-                "keepalived_static_rules",
-                ["from 192.0.2.0/24 table 100 preference 99"],
-                "keepalived.conf",
-                "static_rules {",
-            ),
+            Row("keepalived_static_rules", [RULE], "keepalived.conf", RULE),
             Row("keepalived_sysctl_tcp_retries", 6, KEEPALIVED_SYSCTL, "net.ipv4.tcp_retries2 = 6"),
             Row(
                 "keepalived_systemd_hardening",
@@ -321,16 +313,15 @@ CASES = {
             Row("pki_search_install_ca_pattern", "own_anchors", PKI, "anchors.name: Own", "anchors.name: Mine"),
         ),
     ),
-    "prepared": Case(
-        runs=("haproxy_server prepare", "keepalived validate", "haproxy_server main", "keepalived main"),
-        inventory={"keepalived_raw": ["# {{ 999999999 | random }}"]},
-        rows=(Row("haproxy_server_prepared", True, ""), Row("keepalived_prepared", True, "")),
-    ),
 }
-ROWS = [(name, row) for name, case in CASES.items() for row in case.rows if row.where]
+PREPARED = Case(
+    runs=("haproxy_server prepare", "keepalived validate", "haproxy_server main", "keepalived main"),
+    inventory={"keepalived_raw": ["# {{ 999999999 | random }}"]},
+    rows=(Row("haproxy_server_prepared", True, ""), Row("keepalived_prepared", True, "")),
+)
 
 
-def as_typed(value: t.Any) -> t.Any:
+def as_text(value: t.Any) -> t.Any:
     """A value as ``-e name=value`` and inventories in INI form give it: booleans and numbers are text there."""
     return str(value).lower() if isinstance(value, (bool, int, float)) else value
 
@@ -375,24 +366,23 @@ def lines(calls: t.Sequence[Call], where: str) -> list[str]:
     return written + asked
 
 
-@pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Call]]:
-    """What each node was asked for: of each case one with its rows and one without them."""
-    directory = tmp_path_factory.mktemp("variables")
-    groups: dict[str, t.Any] = {}
-    plays = []
-    for name, case in CASES.items():
-        variables = {row.variable: as_typed(row.value) for row in case.rows}
-        groups[name] = {"hosts": {f"{name}-without": {}, f"{name}-with": variables}, "vars": case.inventory}
-        entry_points = [run.split() for run in case.runs]
-        roles = [{"name": f"lbforge.haproxy.{role}", "tasks_from": entry_point} for role, entry_point in entry_points]
-        plays.append({"hosts": name, "tasks": [{"ansible.builtin.include_role": role} for role in roles]})
-    other = {"other": {"keepalived_unicast_address": "192.0.2.2"}}
-    inventory = {"all": {"hosts": other, "children": groups, "vars": COMMON}}
+def calls(case: Case, directory: pathlib.Path) -> tuple[list[Call], list[Call]]:
+    """What the node with the variables of a case is asked for, and the one without them."""
+    entry_points = [each.split() for each in case.runs]
+    roles = [{"name": f"lbforge.haproxy.{role}", "tasks_from": entry_point} for role, entry_point in entry_points]
+    play = {"hosts": "recorders", "tasks": [{"ansible.builtin.include_role": role} for role in roles]}
+    hosts = {"with": {row.variable: as_text(row.value) for row in case.rows}, "without": {}}
+    inventory = {
+        "all": {
+            "hosts": {"other": {"keepalived_unicast_address": "192.0.2.2"}},
+            "children": {"recorders": {"hosts": hosts}},
+            "vars": {**COMMON, **case.inventory},
+        }
+    }
     (directory / "inventory.json").write_text(json.dumps(inventory))
-    (directory / "plays.yml").write_text(json.dumps(plays))
+    (directory / "play.yml").write_text(json.dumps([play]))
     done = subprocess.run(
-        ["ansible-playbook", "-i", directory / "inventory.json", directory / "plays.yml"],
+        ["ansible-playbook", "-i", directory / "inventory.json", directory / "play.yml"],
         capture_output=True,
         text=True,
         check=False,
@@ -405,67 +395,69 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Call]]:
         },
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, list[Call]] = collections.defaultdict(list)
-    for line in (directory / "calls.jsonl").read_text().splitlines():
-        call = json.loads(line)
-        found[call["host"]].append(call)
-    return found
+    found = [json.loads(line) for line in (directory / "calls.jsonl").read_text().splitlines()]
+    return [call for call in found if call["host"] == "with"], [call for call in found if call["host"] == "without"]
 
 
-@pytest.mark.parametrize(("case", "row"), ROWS, ids=[f"{name}-{row.variable}" for name, row in ROWS])
-def test_a_variable_has_its_effect(case: str, row: Row, calls: dict[str, list[Call]]) -> None:
-    with_it, without = (lines(calls[f"{case}-{which}"], row.where) for which in ("with", "without"))
-    assert row.seen or row.gone
-    if row.seen:
-        assert row.seen in with_it
-        assert row.seen not in without
-    if row.gone:
-        assert row.gone in without
-        assert row.gone not in with_it
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The calls of a case by its name; each is run once."""
+    return functools.cache(lambda name: calls(CASES[name], tmp_path_factory.mktemp("case")))
 
 
-@pytest.mark.parametrize(
-    "case", [name for name, case in CASES.items() if {"haproxy_server configure", "haproxy_server main"} & {*case.runs}]
-)
-def test_haproxy_takes_what_the_variables_make(case: str, calls: dict[str, list[Call]], tmp_path: pathlib.Path) -> None:
+def failures(case: Case, with_it: list[Call], without: list[Call]) -> t.Iterator[str]:
+    """The rows whose variable has not the effect that they say."""
+    for row in case.rows:
+        there, not_there = lines(with_it, row.where), lines(without, row.where)
+        assert row.seen or row.gone
+        if row.seen and (row.seen not in there or row.seen in not_there):
+            yield f"{row.variable}: {row.seen!r} must be in {row.where} with it, and not without it"
+        if row.gone and (row.gone in there or row.gone not in not_there):
+            yield f"{row.variable}: {row.gone!r} must be in {row.where} without it, and not with it"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_variables_have_their_effects(name: str, run: Run, tmp_path: pathlib.Path) -> None:
+    case = CASES[name]
+    with_it, without = run(name)
+    assert list(failures(case, with_it, without)) == []
+    if rendered := dict(texts(with_it, "haproxy_config")):
+        assert haproxy_takes(rendered, case.inventory.get("haproxy_version", ""), tmp_path)
+
+
+def haproxy_takes(files: dict[str, str], oldest: str, directory: pathlib.Path) -> bool:
+    """Whether HAProxy takes the files of a release, as far as it is new enough to say."""
     (version,) = re.findall(r"version (\d+\.\d+)", subprocess.check_output(["haproxy", "-v"], text=True))
-    if version < CASES[case].inventory.get("haproxy_version", ""):
-        pytest.skip("needs a newer HAProxy")
-    for name, text in texts(calls[f"{case}-with"], "haproxy_config"):
-        (tmp_path / name).write_text(text)
-    assert haproxy_says(tmp_path) == ""
+    release = directory / "release"
+    release.mkdir()
+    for name, text in files.items():
+        (release / name).write_text(text)
+    return version < oldest or haproxy_says(release) == ""
 
 
-def test_keepalived_takes_what_the_variables_make(
-    calls: dict[str, list[Call]], tmp_path: pathlib.Path, namespace: str
-) -> None:
-    ((_name, text),) = texts(calls["keepalived-with"], "keepalived_config")
+def test_keepalived_takes_what_the_variables_make(run: Run, tmp_path: pathlib.Path, namespace: str) -> None:
+    with_it, _without = run("keepalived")
+    ((_name, text),) = texts(with_it, "keepalived_config")
     path = tmp_path / "keepalived.conf"
     path.write_text(text)
     assert keepalived_says(path, namespace) == ""
 
 
-def test_what_a_playbook_has_prepared_is_not_prepared_again(calls: dict[str, list[Call]]) -> None:
+def test_what_a_playbook_has_prepared_is_not_prepared_again(tmp_path: pathlib.Path) -> None:
     """The README of each role: a play calls the entry ``prepare`` or ``validate`` first, for all nodes."""
-    issued = {
-        which: len([call for call in calls[f"prepared-{which}"] if call["module"] == "pki_certificates"])
-        for which in ("with", "without")
-    }
-    assert issued == {"with": 2, "without": 4}
-    (_first, linted), (_second, applied) = texts(calls["prepared-with"], "keepalived_config")
+    with_it, without = calls(PREPARED, tmp_path)
+    issued = [len([call for call in asked if call["module"] == PKI]) for asked in (with_it, without)]
+    assert issued == [2, 4]
+    (_first, linted), (_second, applied) = texts(with_it, "keepalived_config")
     assert linted == applied
-    (_first, linted), (_second, applied) = texts(calls["prepared-without"], "keepalived_config")
+    (_first, linted), (_second, applied) = texts(without, "keepalived_config")
     assert linted != applied
 
 
-def test_http_2_to_servers_leaves_certbot_alone(calls: dict[str, list[Call]]) -> None:
-    """It answers challenges with HTTP/1.1 only."""
-    assert "server tls-with 192.0.2.1:8888 no-check" in lines(calls["tls-with"], "haproxy.cfg")
-
-
-def test_another_archive_of_hatop_takes_the_place_of_the_first(calls: dict[str, list[Call]]) -> None:
+def test_another_archive_of_hatop_takes_the_place_of_the_first(run: Run) -> None:
     """The recorder says of every download that it is another one than before."""
-    unpacked = lines(calls["hatop-with"], "unarchive")
+    with_it, _without = run("hatop")
+    unpacked = lines(with_it, "unarchive")
     assert "dest: /usr/local" in unpacked
     assert not [line for line in unpacked if line.startswith("creates: ")]
 
@@ -488,4 +480,4 @@ def test_every_variable_is_in_a_test(role: str) -> None:
 def test_every_boolean_is_given_as_text(role: str) -> None:
     """``-e name=false`` and inventories in INI form give text, and Jinja takes the text "false" for true."""
     booleans = {name for name, option in options(role).items() if option["type"] == "bool"}
-    assert booleans - {row.variable for case in CASES.values() for row in case.rows} == set()
+    assert booleans - {row.variable for case in (*CASES.values(), PREPARED) for row in case.rows} == set()
