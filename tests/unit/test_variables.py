@@ -4,7 +4,8 @@
 
 """Every variable of a role has an effect.
 
-The roles run on recorders instead of nodes (see recorder/recorder.py), once with some variables and once without them.
+The roles run on recorders instead of nodes (see recorder/recorder.py), once with some variables and once without them;
+booleans have the opposite value then.
 """
 
 from __future__ import annotations
@@ -371,7 +372,11 @@ def calls(case: Case, directory: pathlib.Path) -> tuple[list[Call], list[Call]]:
     entry_points = [each.split() for each in case.runs]
     roles = [{"name": f"lbforge.haproxy.{role}", "tasks_from": entry_point} for role, entry_point in entry_points]
     play = {"hosts": "recorders", "tasks": [{"ansible.builtin.include_role": role} for role in roles]}
-    hosts = {"with": {row.variable: as_text(row.value) for row in case.rows}, "without": {}}
+    values = {row.variable: row.value for row in case.rows}
+    hosts = {
+        "with": {name: as_text(value) for name, value in values.items()},
+        "without": {name: as_text(not value) for name, value in values.items() if isinstance(value, bool)},
+    }
     inventory = {
         "all": {
             "hosts": {"other": {"keepalived_unicast_address": "192.0.2.2"}},
