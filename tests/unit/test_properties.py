@@ -226,16 +226,6 @@ WHOLE: dict[str, Strategy] = {
     # There is no list of an authority that made itself for this test.
     "haproxy_pki_revoking": st.just([]),
     "haproxy_ssl_client_crl": st.nothing(),
-    "haproxy_vips": st.sampled_from(
-        [
-            [],
-            [{"name": "external", "address": "192.0.2.10/24", "names": ["www.example.org"]}],
-            [
-                {"name": "external", "address": ["192.0.2.10/24", "2001:db8::10/64"], "tls": True},
-                {"name": "internal", "type": "internal", "address": "10.0.0.10/24", "bind_address": "10.0.0.11"},
-            ],
-        ]
-    ),
     "haproxy_network_lists": st.just(
         {
             "office": ["10.0.0.0/8", "192.0.2.10-192.0.2.19", "::ffff:198.51.100.0/120"],
@@ -246,7 +236,8 @@ WHOLE: dict[str, Strategy] = {
     "haproxy_vips": st.lists(
         st.sampled_from(
             [
-                {"name": "public", "address": "203.0.113.10/24", "type": "external"},
+                {"name": "public", "address": "203.0.113.10/24", "type": "external", "names": ["www.example.org"]},
+                {"name": "bound", "address": "203.0.113.12/24", "bind_address": "203.0.113.13"},
                 {"name": "inside", "address": ["10.0.0.10/24", "fd00::10/64"], "type": "internal", "tls": True},
                 {"name": "more", "address": "203.0.113.11/24", "tls": False},
             ]
