@@ -467,6 +467,21 @@ def test_another_archive_of_hatop_takes_the_place_of_the_first(run: Run) -> None
     assert not [line for line in unpacked if line.startswith("creates: ")]
 
 
+def test_tar_finds_hatop_in_its_archive(run: Run, tmp_path: pathlib.Path) -> None:
+    """With the options that unarchive is given, in an archive with the directory of a release."""
+    with_it, _without = run("hatop")
+    (args,) = [call["args"] for call in with_it if call["module"] == "unarchive"]
+    program = tmp_path / "hatop-0.8.2" / "bin" / "hatop"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    target = tmp_path / "target"
+    target.mkdir()
+    archive = tmp_path / "hatop.tar.gz"
+    subprocess.run(["tar", "--create", "--gzip", "--file", archive, "-C", tmp_path, "hatop-0.8.2"], check=True)
+    subprocess.run(["tar", "--extract", "-C", target, *args["extra_opts"], "-f", archive, *args["include"]], check=True)
+    assert [path.relative_to(target) for path in target.rglob("*") if path.is_file()] == [pathlib.Path("bin/hatop")]
+
+
 def options(role: str) -> dict[str, dict[str, t.Any]]:
     """The variables of a role, as its argument specification has them."""
     specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
