@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     is_set,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import nearest
 
 MOST_OWNERS_SHOWN = 3
 
@@ -133,8 +133,13 @@ class Record(Kind):
 
     def meant(self, name: str, place: Place) -> str:
         """What whoever wrote an unknown name may have meant; empty if nobody can tell."""
-        known = [name for key in self.keys for name in (key.name, *key.aliases)]
-        return dict(self.gone).get(name) or place.problems.homes.get(name) or did_you_mean(name, known)
+        return dict(self.gone).get(name) or place.problems.homes.get(name) or self.nearest(name)
+
+    def nearest(self, name: str) -> str:
+        """A hint with the key, by its own name, of which any name is near; empty when none is."""
+        known = {alias: key.name for key in self.keys for alias in (key.name, *key.aliases)}
+        near = nearest(name, known)
+        return f"Did you mean {known[near]}?" if near else ""
 
     def refuse_missing(self, key: Key, place: Place) -> None:
         place.wrong(None, "is missing", f"Add it; its value is: {key.kind.words()}.")

@@ -15,7 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, parse_request
-from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean, nearest
+from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 
 def service_says(**keys: t.Any) -> str:
@@ -50,8 +50,8 @@ KEYS = [key.name for key in SERVICE.keys]
     ],
 )
 def test_a_slip_of_the_pen(written: str, meant: str) -> None:
-    assert nearest(written, KEYS) == meant
-    assert did_you_mean(written, KEYS) == f"Did you mean {meant}?"
+    # A key that is told has its own name, also where an older one is nearer.
+    assert SERVICE.nearest(written) == f"Did you mean {meant}?"
 
 
 @pytest.mark.parametrize("written", ["haproxy_bogus", "haproxy_", "bogus", "haproxy_backend_colour", ""])
