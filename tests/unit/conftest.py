@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import shutil
@@ -16,6 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import make
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
 
 
 def haproxy_says(directory: pathlib.Path) -> str:
@@ -39,21 +39,15 @@ def haproxy_says(directory: pathlib.Path) -> str:
 @pytest.fixture(scope="module")
 def namespace() -> t.Iterator[str]:
     """The name of a network namespace with interfaces."""
-    if os.geteuid() or not shutil.which("keepalived") or not shutil.which("ip"):
-        pytest.skip("needs root, keepalived and ip")
-    name = f"lbforge-unit-{os.getpid()}"
-    try:
-        for command in (
-            f"ip netns add {name}",
-            f"ip -n {name} link add eth0 type veth peer name eth1",
-            f"ip -n {name} link add eth2 type veth peer name eth3",
-            f"ip -n {name} address add 192.0.2.1/24 dev eth0",
-            f"ip -n {name} address add 2001:db8::1/64 dev eth0 nodad",
-        ):
-            subprocess.run(command.split(), check=True, capture_output=True, text=True)
+    if not shutil.which("keepalived"):
+        pytest.skip("needs keepalived")
+    with network_namespace(
+        "link add eth0 type veth peer name eth1",
+        "link add eth2 type veth peer name eth3",
+        "address add 192.0.2.1/24 dev eth0",
+        "address add 2001:db8::1/64 dev eth0 nodad",
+    ) as name:
         yield name
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
 def keepalived_says(path: pathlib.Path, namespace: str) -> str:

@@ -18,6 +18,7 @@ import jinja2
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import keepalived_model
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
 
 TEMPLATES = Path(__file__).parents[5] / "roles" / "keepalived" / "templates"
 
@@ -43,23 +44,16 @@ def rendered() -> t.Callable[..., str]:
 @pytest.fixture(scope="session")
 def namespace() -> t.Iterator[str]:
     """A network namespace with the interface eth0; keepalived looks at it even to check a text."""
-    if os.geteuid() or not shutil.which(KEEPALIVED) or not shutil.which("ip"):
-        pytest.skip("needs root, keepalived and ip")
-    name = f"lbforge-unit-{os.getpid()}"
-    commands = (
-        f"ip netns add {name}",
-        f"ip -n {name} link add eth0 type veth peer name eth1",
-        f"ip -n {name} address add 192.0.2.1/24 dev eth0",
-        f"ip -n {name} address add 2001:db8::1/64 dev eth0 nodad",
-        f"ip -n {name} link set eth1 up",
-        f"ip -n {name} link set eth0 up",
-    )
-    try:
-        for command in commands:
-            subprocess.run(command.split(), check=True, capture_output=True, text=True)
+    if not shutil.which(KEEPALIVED):
+        pytest.skip("needs keepalived")
+    with network_namespace(
+        "link add eth0 type veth peer name eth1",
+        "address add 192.0.2.1/24 dev eth0",
+        "address add 2001:db8::1/64 dev eth0 nodad",
+        "link set eth1 up",
+        "link set eth0 up",
+    ) as name:
         yield name
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
 
 @pytest.fixture
