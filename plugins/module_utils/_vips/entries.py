@@ -29,6 +29,10 @@ class VariablePlace(Place):
     def key(self, name: str) -> VariablePlace:
         return self._at(self.variables.get(name, f"{self.path}.{name}"))
 
+    def named(self, name: str) -> VariablePlace:  # noqa: ARG002 - the interface of all places
+        """The same: a variable tells which VIP it is."""
+        return self
+
 
 def read_entries(
     variable: str, entries: t.Any, *, is_older: bool = False, needs_prefix: bool = True
