@@ -675,5 +675,6 @@ FILE = section(
     prefix="keepalived_",
 )
 
+_TABLES = {f"{FILE.prefix}{row.name}": record_of(row.kind) for row in FILE.keys}
 #: what to tell whoever writes a key in a wrong place
-HOMES = homes({f"{FILE.prefix}{row.name}": table for row in FILE.keys if (table := record_of(row.kind))})
+HOMES = homes({variable: table for variable, table in _TABLES.items() if table})

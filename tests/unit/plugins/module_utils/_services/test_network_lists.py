@@ -132,7 +132,9 @@ def test_a_list_holds_what_its_entries_say(
     settings = {**VIPS, "haproxy_network_lists": lists}
     text = check({"haproxy_service_configs": [WEB]}, settings, {}).settings["haproxy_network_lists"]["some"]
     held = [ipaddress.ip_network(line) for line in text.splitlines()]
-    expected = frozenset().union(*(part for _text, part in wanted)) - frozenset().union(*(part for _, part in excepted))
+    expected = frozenset().union(*(part for _text, part in wanted)) - frozenset().union(
+        *(part for _text, part in excepted)
+    )
     assert sorted(int(address) for network in held for address in network) == sorted(expected)
     for version in (4, 6):
         own = [network for network in held if network.version == version]
