@@ -277,7 +277,7 @@ def warnings(findings: t.Iterable[Finding], before: str, content: str) -> t.Iter
     if names := incompatible(before, content):
         why = (
             f"the adverts of {', '.join(names)} change (first address, router id, version or password), and a node that"
-            " still has the old ones does not take them: until all nodes have the new text, several hold the addresses"
+            " still has the old ones refuses them: until all nodes have the new text, several hold the addresses"
         )
         yield Problem("content", "", why, "Change all nodes at once, with -e haproxy_serial=100%.")
 

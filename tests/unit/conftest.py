@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
@@ -53,7 +54,10 @@ def namespace() -> t.Iterator[str]:
 def keepalived_says(path: pathlib.Path, namespace: str) -> str:
     """What keepalived says of a configuration; empty if it takes it."""
     done = subprocess.run(
-        ["ip", "netns", "exec", namespace, "keepalived", "-t", "-f", path], capture_output=True, text=True, check=False
+        ["ip", "netns", "exec", namespace, os.environ.get("KEEPALIVED", "keepalived"), "-t", "-f", path],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     said = done.stdout + done.stderr
     assert said or done.returncode == 0

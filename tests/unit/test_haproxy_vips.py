@@ -16,8 +16,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.tests.unit.conftest import haproxy_says, keepalived_says
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
-from ansible_collections.lbforge.haproxy.tests.unit.test_examples import haproxy_says
 
 ROOT = pathlib.Path(__file__).parents[2]
 Data = dict[str, t.Any]
@@ -200,9 +200,7 @@ def test_keepalived_takes_it(name: str, rendered: t.Callable[[str, int], pathlib
         "address add 10.0.0.1/24 dev eth1",
         "address add 2001:db8::1/64 dev eth1 nodad",
     ) as namespace:
-        command = ["ip", "netns", "exec", namespace, os.environ.get("KEEPALIVED", "keepalived"), "-t", "-f", config]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, ""), text
+        assert keepalived_says(config, namespace) == "", text
 
 
 def told(output: str) -> list[str]:

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 COLLECTION = "ansible_collections.lbforge.haproxy"
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
-    ("characters", "errors", "hints", "mask"),
+    ("addresses", "characters", "errors", "hints", "mask"),
     ("_host", "_haproxy_cfg", "_schema"),
     ("_x509", "_vips"),
     ("_services", "_vrrp", "_runtime"),

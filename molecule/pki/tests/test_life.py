@@ -27,16 +27,22 @@ EXCUSED = {
 }
 
 
+class Scan(t.NamedTuple):
+    """testssl at work, and where it writes what it found."""
+
+    process: subprocess.Popen[str]
+    report: pathlib.Path
+
+
 @pytest.fixture(scope="module", autouse=True)
-def scan(setup_host: SetupHost, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[subprocess.Popen[str]]:
+def scan(setup_host: SetupHost, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Scan]:
     """Run testssl beside the tests of this file; the site's own certificate is not among those that expire here."""
     report = tmp_path_factory.mktemp("testssl") / "report.json"
     sections = ["-p", "-s", "-f", "-P", "-S", "-h", "-U"]
     command = ["testssl", "--quiet", "--warnings", "off", "--color", "0", *sections, "--jsonfile", str(report)]
     command += ["--add-ca", str(setup_host.root.certificate), "--ip", VIP, f"https://{SITE}/"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        process.report = report  # type: ignore[attr-defined]
-        yield process
+        yield Scan(process, report)
         process.kill()
 
 
@@ -149,9 +155,9 @@ def failure(output: str) -> str:
     return output.partition("TASK [Fail if a certificate expires soon")[2]
 
 
-def test_testssl_finds_no_fault(scan: subprocess.Popen[str]) -> None:
-    scan.communicate(timeout=240)
-    findings = json.loads(scan.report.read_text())  # type: ignore[attr-defined]
+def test_testssl_finds_no_fault(scan: Scan) -> None:
+    scan.process.communicate(timeout=240)
+    findings = json.loads(scan.report.read_text())
     assert {"TLS1_2", "TLS1_3", "heartbleed", "ROBOT"} <= {finding["id"] for finding in findings}
     assert {finding["severity"] for finding in findings if finding["id"].startswith("cert_chain_of_trust")} == {"OK"}
     # OK, INFO and WARN (what it could not look into here) are no faults.

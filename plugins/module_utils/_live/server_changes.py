@@ -30,6 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers i
     read_servers,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -107,7 +108,7 @@ class Desired:
             if value is not None and not least <= value <= most
         ]
         found += self._weight_problems()
-        if self.address is not None and not _is_ip(self.address):
+        if self.address is not None and not is_ip(self.address):
             found.append(f"address {self.address!r} is not an IP address; HAProxy resolves no names at run time.")
         if self.state == "present":
             found += [
@@ -353,13 +354,6 @@ def _commands(server: str, before: Settings, after: Settings) -> list[str]:
 
 def _normal(address: str) -> str:
     return str(ipaddress.ip_address(address))
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        return bool(_normal(text))
-    except ValueError:
-        return False
 
 
 def noted(ledger: Ledger, changes: Iterable[Change]) -> Ledger:

@@ -10,7 +10,6 @@ HAProxy Management Guide, section 9.3. The thinking is pure; ``Session`` does th
 from __future__ import annotations
 
 import csv
-import ipaddress
 import time
 import typing as t
 from contextlib import suppress
@@ -20,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import PAUSE, Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import refuse_harmful, require
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,12 +263,4 @@ def is_address(text: str) -> bool:
     family, at, address = text.rpartition("@")
     if address.startswith("/") or (at and family not in ("ipv4", "ipv6", "tcp4", "tcp6")):
         return True
-    return any(_is_ip(candidate.strip("[]")) for candidate in (address, address.rpartition(":")[0]))
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return any(is_ip(candidate.strip("[]")) for candidate in (address, address.rpartition(":")[0]))

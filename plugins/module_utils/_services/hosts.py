@@ -10,7 +10,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import unwrapped
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 

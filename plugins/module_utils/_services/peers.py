@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
 Data = dict[str, t.Any]
 

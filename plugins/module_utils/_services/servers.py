@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.serve
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import quote, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, checks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
 Data = dict[str, t.Any]
 

@@ -38,7 +38,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read as read_vips
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import duplicates, is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import duplicates
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 HOMES = homes({"a service": SERVICE, "the variables of the role": SETTINGS})

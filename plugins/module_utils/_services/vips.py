@@ -13,7 +13,8 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address, is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Data = dict[str, t.Any]

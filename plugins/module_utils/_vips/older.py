@@ -21,8 +21,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import (
     Address,
     UserCertificate,
     Vip,
-    is_ip,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 Variables = t.Mapping[str, t.Any]
@@ -191,7 +191,11 @@ def _of_keys(
         value, own = said.get(key), getattr(vip, key)
         fills_in = key in ("interface", "virtual_router_id") and own in (None, "")
         if value not in (None, "", ()) and not fills_in:
-            yield _Claim(paths[key], _text(value), [vip], key, lambda vip, key=key: [_text(getattr(vip, key))])  # type: ignore[misc]
+            yield _Claim(paths[key], _text(value), [vip], key, _texts_of(key))
+
+
+def _texts_of(key: str) -> t.Callable[[Vip], list[str]]:
+    return lambda vip: [_text(getattr(vip, key))]
 
 
 def _networks(vip: Vip) -> list[str]:

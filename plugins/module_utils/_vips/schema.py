@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
@@ -27,8 +28,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import (
     TYPES,
     WILDCARDS,
     Address,
-    is_ip,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 
@@ -239,6 +240,7 @@ VIP = Table(
 )
 
 
+@functools.cache
 def table(needs_prefix: bool) -> Table:
     """The table of a VIP whose addresses keepalived moves, or does not."""
     addresses = Many(MovingAddress(needs_prefix))

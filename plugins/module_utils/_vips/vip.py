@@ -12,6 +12,7 @@ import typing as t
 from functools import cached_property
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 Interface = t.Union[IPv4Interface, IPv6Interface]
@@ -136,15 +137,6 @@ def duplicates(vips: t.Sequence[Vip]) -> t.Iterator[Problem]:
         for address in sorted(own & theirs):
             why = f"Address {address} belongs to both VIPs {one.name} and {other.name}"
             yield Problem(other.path, shown(address), why, "Remove it from one of them.")
-
-
-def is_ip(text: str) -> bool:
-    """Whether a text is an IPv4 or IPv6 address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def flaw(text: str, prefix_needed: bool = True) -> str:

@@ -26,7 +26,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 MOST = 2**31 - 1
 _WEIGHT = re.compile(r"(-?\d+)( reverse)?")
-_NAME = r"[A-Za-z0-9_.:-]+"
 # Anything that str() makes a line of; a pattern is for text alone.
 _SCALAR = ["string", "number", "boolean"]
 

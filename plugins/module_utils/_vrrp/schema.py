@@ -331,8 +331,8 @@ INSTANCE = section(
     ),
     Row("higher_prio_send_advert", SWITCH, "Whether a last advert is sent when a higher priority takes over."),
     Row("dont_track_primary", FLAG, "The instance goes on when its interface is down."),
-    Row("accept", FLAG, "A holder that does not own the addresses takes packets to them."),
-    Row("no_accept", FLAG, "It does not take them."),
+    Row("accept", FLAG, "A holder that does not own the addresses accepts packets to them."),
+    Row("no_accept", FLAG, "A holder that does not own the addresses accepts no packets to them."),
     Row("native_ipv6", FLAG, "The instance is one of IPv6, also where its first address does not say so."),
     Row("strict_mode", SWITCH, "Whether what RFC 5798 does not know is refused."),
     # Who talks to whom

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import certificate as crypto
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import pem
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.issue import Holding
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.request import PkiError, UserCertificate
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, shown
 
 if t.TYPE_CHECKING:
@@ -111,18 +111,10 @@ def _name_problem(user: UserCertificate, leaf: x509.Certificate) -> str:
     if not user.names or any(map(certificate.covers, user.names)):
         return ""
     # Who comes to an address may ask for any name.
-    if certificate.names and all(map(_is_address, user.names)):
+    if certificate.names and all(map(is_ip, user.names)):
         return ""
     hosts = ", ".join([*certificate.names, *certificate.addresses]) or "no host"
     return (
         f"{user.cert} (key {user.key}) is for {hosts}, but clients ask for {', '.join(user.names)}. Bring a certificate"
         " for one of these, or add the name that clients ask for to them"
     )
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

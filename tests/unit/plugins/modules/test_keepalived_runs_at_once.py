@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import lock_file
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
 
 RUN = """
 import json, sys
@@ -104,38 +105,34 @@ def wait_for(condition: t.Callable[[], bool]) -> None:
 
 @pytest.fixture
 def node(tmp_path: Path) -> t.Iterator[Node]:
+    if not shutil.which("keepalived"):
+        pytest.skip("needs keepalived")
+    with network_namespace(
+        "link add eth0 type veth peer name eth1",
+        "address add 192.0.2.1/24 dev eth0",
+        "link set eth1 up",
+        "link set eth0 up",
+    ) as namespace:
+        write_programs(tmp_path, namespace)
+        yield Node(tmp_path, namespace)
+        pids = subprocess.run(["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True).stdout
+        subprocess.run(["kill", "-9", *pids.split()], check=False, capture_output=True)
+
+
+def write_programs(home: Path, namespace: str) -> None:
+    """The programs that the module calls, in the namespace; systemctl is not on every machine."""
     programs = {name: shutil.which(name) for name in ("keepalived", "ip")}
-    if os.geteuid() or not all(programs.values()):
-        pytest.skip("needs root, keepalived and ip")
-    namespace = f"lbforge-once-{os.getpid()}"
     inside = f"ip netns exec {namespace}"
-    daemon = (
-        f"{inside} {programs['keepalived']} -l -f {tmp_path}/keepalived.conf -p {tmp_path}/pid -r {tmp_path}/vrrp.pid"
-    )
+    daemon = f"{inside} {programs['keepalived']} -l -f {home}/keepalived.conf -p {home}/pid -r {home}/vrrp.pid"
     scripts = {
         "keepalived": f'exec {inside} {programs["keepalived"]} "$@"',
         "ip": f'case "$1" in -json) exec {programs["ip"]} -n {namespace} "$@" ;; *) exec {programs["ip"]} "$@" ;; esac',
-        # What systemd does; it is not on every machine.
-        "systemctl": f'test "$1" = start || exit 0; {daemon} >>{tmp_path}/log 2>&1',
+        "systemctl": f'test "$1" = start || exit 0; {daemon} >>{home}/log 2>&1',
     }
-    (tmp_path / "bin").mkdir()
+    (home / "bin").mkdir()
     for name, line in scripts.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    try:
-        for words in (
-            f"ip netns add {namespace}",
-            f"ip -n {namespace} link add eth0 type veth peer name eth1",
-            f"ip -n {namespace} address add 192.0.2.1/24 dev eth0",
-            f"ip -n {namespace} link set eth1 up",
-            f"ip -n {namespace} link set eth0 up",
-        ):
-            subprocess.run(words.split(), check=True, capture_output=True, text=True)
-        yield Node(tmp_path, namespace)
-    finally:
-        pids = subprocess.run(["ip", "netns", "pids", namespace], check=False, capture_output=True, text=True).stdout
-        subprocess.run(["kill", "-9", *pids.split()], check=False, capture_output=True)
-        subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
+        (home / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (home / "bin" / name).chmod(0o755)
 
 
 def test_runs_at_once_end_with_one_whole_configuration(node: Node) -> None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import typing as t
@@ -18,6 +17,7 @@ import pytest
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import firewall
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, FirewallFailed, ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
 
 TEXT = """\
 vrrp_instance one {
@@ -60,11 +60,8 @@ def test_peers_are_let_in_and_those_of_the_own_network_over_no_router() -> None:
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[[list[str]], tuple[int, str, str]]]:
     """A network namespace with an nftables of its own, whose systemctl runs what the unit says."""
-    if os.geteuid() or not all(map(shutil.which, ("nft", "ip"))):
-        pytest.skip("needs root, nft and ip")
-    name = f"lbforge-nft-{os.getpid()}"
-    if subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode:
-        pytest.skip("this machine does not let us make network namespaces")
+    if not shutil.which("nft"):
+        pytest.skip("needs nft")
     monkeypatch.setattr(firewall, "RULES", tmp_path / "vrrp.nft")
     monkeypatch.setattr(firewall, "UNIT", tmp_path / "firewall.service")
     unit_text = firewall._UNIT_TEXT.replace("/etc/keepalived/vrrp.nft", str(tmp_path / "vrrp.nft"))
@@ -80,8 +77,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callab
         done = subprocess.run(["ip", "netns", "exec", name, *command], check=False, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
-    yield run
-    subprocess.run(["ip", "netns", "delete", name], check=True)
+    with network_namespace() as name:
+        yield run
 
 
 Node = t.Callable[[list[str]], tuple[int, str, str]]
