@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import http.client
 import http.server
 import os
 import pathlib
@@ -17,7 +19,6 @@ import tempfile
 import threading
 import time
 import typing as t
-from contextlib import ExitStack
 
 import pytest
 
@@ -101,14 +102,12 @@ class Running:
 
 
 def eventually(true: t.Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until something is true."""
+    """Wait until something is true; what cannot be asked yet, or refuses the connection, is not true."""
     deadline = time.monotonic() + seconds
     while True:
-        try:
+        with contextlib.suppress(LbforgeError, OSError, http.client.HTTPException):
             if true():
                 return
-        except LbforgeError:
-            pass
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
@@ -119,7 +118,7 @@ def haproxy() -> t.Iterator[t.Callable[..., Running]]:
 
     In all of them ``@home@`` is its directory and ``@port-NAME@`` a free port.
     """
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
 
         def start(sections: str = "", settings: str = "", **files: str) -> Running:
             # A short path, for that of a socket is limited.
@@ -141,7 +140,7 @@ def haproxy() -> t.Iterator[t.Callable[..., Running]]:
         yield start
 
 
-def launched(stack: ExitStack, home: pathlib.Path, ports: dict[str, int] | None = None) -> Running:
+def launched(stack: contextlib.ExitStack, home: pathlib.Path, ports: dict[str, int] | None = None) -> Running:
     """Start the configuration in a directory, whose stats socket is ``admin`` there."""
     if BINARY is None:
         pytest.skip("needs haproxy")

@@ -10,7 +10,6 @@ import http.client
 import socket
 import ssl
 import subprocess
-import time
 import typing as t
 from contextlib import closing
 
@@ -25,6 +24,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.status im
     worst,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import parse_stats
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import eventually
 
 # What Octavia's tree of statuses says for these (octavia/amphorae/drivers/health/heartbeat_udp.py).
 SERVERS = {
@@ -76,14 +76,6 @@ frontend back
     bind 127.0.0.1:@port-back@
     http-request return status 200
 """
-
-
-def eventually(true: t.Callable[[], bool]) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def rows(running: t.Any) -> list[dict[str, t.Any]]:
