@@ -101,6 +101,12 @@ class ReplacePatterns:
         patterns.replace(session, self.kind, self.path, entries)
 
 
+def _serves(session: Session, pool: str) -> bool:
+    """Whether a server of the pool takes requests; in one that does not, waiting for good checks helps nobody."""
+    states = session.read(f"show servers state {pool}", parse_servers)
+    return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
+
+
 @dataclass(frozen=True)
 class AddServer:
     """One more server. ``at_once``: it gets traffic before its first check, as after a reload."""
@@ -122,13 +128,8 @@ class AddServer:
             self.server.name,
             self.server.endpoint,
             self.server.addition,
-            ready=self.at_once or not self._has_company(session),
+            ready=self.at_once or not _serves(session, self.pool),
         )
-
-    def _has_company(self, session: Session) -> bool:
-        """Whether the pool serves without it; otherwise a server that waits for its checks helps nobody."""
-        states = session.read(f"show servers state {self.pool}", parse_servers)
-        return any(state.operational == RUNNING and state.state == "ready" for state in states.values())
 
     def missing(self, states: States) -> str | None:
         """What HAProxy's states lack of this change; None when it has been made."""
@@ -159,7 +160,7 @@ class RemoveServer:
 
 @dataclass(frozen=True)
 class SetServer:
-    """Other values of a server that stays; None leaves a value as it is."""
+    """Other values of a server that stays; None leaves a value as it is. ``rechecked``: its checks go elsewhere now."""
 
     pool: str
     name: str
@@ -168,6 +169,7 @@ class SetServer:
     weight: int | None = None
     maxconn: int | None = None
     disabled: bool | None = None
+    rechecked: bool = False
 
     @property
     def commands(self) -> list[str]:
@@ -188,9 +190,11 @@ class SetServer:
         ]
 
     def run(self, session: Session) -> None:
-        """Send what differs."""
+        """Send what differs. In a pool that is down, the server serves before its first check, as after a reload."""
         for command in self.commands:
             session.run(command)
+        if self.rechecked and not _serves(session, self.pool):
+            session.run(f"set server {self.pool}/{self.name} health up")
 
     def missing(self, states: States) -> str | None:
         """What HAProxy's states lack of this change; None when it has been made."""

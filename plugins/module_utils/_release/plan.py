@@ -290,6 +290,7 @@ def _setting(pool: str, old: Server, new: Server) -> SetServer:
         weight=new.weight if old.weight != new.weight else None,
         maxconn=new.numbers.get("maxconn", 0) if "maxconn" in changed else None,
         disabled=new.disabled if old.disabled != new.disabled else None,
+        rechecked="check" in new.others and (old.address != new.address or "port" in changed),
     )
 
 

@@ -10,6 +10,7 @@ done by hand.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import ssl
@@ -201,6 +202,20 @@ def test_a_server_that_loses_its_failing_check_serves(machine: Machine) -> None:
         apply(machine, f"{pools} check port {free_port()} inter 50ms fall 1\n")
         until(machine, "web/s", "srv_op_state", "0")
         apply(machine, f"{pools}\n")
+        assert get(machine) == "plain 127.0.0.1"
+
+
+@pytest.mark.parametrize("at_run_time", [True, False])
+def test_a_pool_that_is_down_serves_as_soon_as_its_server_is_corrected(machine: Machine, at_run_time: bool) -> None:
+    """Either way; checks, of which some would have to succeed, come later."""
+    with ambidextrous(machine.home) as port:
+        pools = "backend web\n    server s 127.0.0.1:{} check inter 100s fastinter 50ms fall 1\n"
+        apply(machine, pools.format(free_port()))
+        until(machine, "web/s", "srv_op_state", "0")
+        worker = machine.pid
+        corrected = wanted(machine, pools.format(port))
+        machine.apply(dataclasses.replace(corrected, may_use_runtime=at_run_time))
+        assert (machine.pid == worker) == at_run_time
         assert get(machine) == "plain 127.0.0.1"
 
 
