@@ -104,7 +104,7 @@ def test_the_variables_of_playbooks_are_specified() -> None:
                 *("keepalived_drill", "-e", "keepalived_drill_consent=true", "-e", "keepalived_drill_fault_list=x"),
                 *("-e", '{"keepalived_drill_commands": {"node_dead": {"strike": "stop {{ keepalived_drill_node }}"}}}'),
             ],
-            "There is no drill in check mode. keepalived_drill_fault_list is not a variable of keepalived_drill.",
+            "The drill cannot run in check mode. keepalived_drill_fault_list is not a variable of keepalived_drill.",
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_failure_stops_the_play_and_tells_what_runs_where(roll_back: t.Callabl
     assert output.count("There is no release '000000000000'") >= 1
     assert "fatal: [lb1]" in output
     assert "fatal: [lb2]" not in output
-    told = output[output.index("TASK [Report what each load balancer runs]") :]
+    told = output[output.index("TASK [Report the release of each load balancer]") :]
     assert "lb1 (standby)" in told
     assert "lb2 (standby)" in told
 
@@ -139,7 +139,7 @@ def test_a_node_that_is_lost_stops_the_play_too(roll_back: t.Callable[..., tuple
     assert code != 0
     assert "There is no release" not in output
     assert "lb1 could not be reached any more while it was changed, so lb2 and those after it stay" in output
-    told = output[output.index("TASK [Report what each load balancer runs]") :]
+    told = output[output.index("TASK [Report the release of each load balancer]") :]
     assert "lb1 (standby) cannot be reached" in told
     assert "lb2 (standby)" in told
 
@@ -177,4 +177,4 @@ def test_a_drain_undoes_only_what_it_did(tmp_path: pathlib.Path) -> None:
     # 0 is ready, 1 in maintenance, 8 drained.
     assert states("0") == {"one/web1": "8", "one/web2": "0", "two/web1": "1", "two/web2": "0"}
     assert states("2") == {"one/web1": "0", "one/web2": "0", "two/web1": "1", "two/web2": "0"}
-    assert (done.stdout + done.stderr).count("somebody else set it to maint, so it is left alone") == 2
+    assert (done.stdout + done.stderr).count("another user set it to maint, so it stays there") == 2

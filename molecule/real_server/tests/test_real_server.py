@@ -103,7 +103,7 @@ def test_an_address_that_leaves_the_list_leaves_the_node() -> None:
 def test_a_prefix_length_is_refused() -> None:
     code, said = play("converge.yml", with_vips("192.0.2.15/24", "192.0.2.16"))
     assert code != 0
-    assert "these are none: 192.0.2.15/24." in said
+    assert "these are not valid: 192.0.2.15/24." in said
 
 
 def test_a_director_cannot_be_a_real_server() -> None:
@@ -112,7 +112,7 @@ def test_a_director_cannot_be_a_real_server() -> None:
     node(f"rm -r {CONF}")
     assert code != 0
     assert "has 1:virtual_server 192.0.2.15 80 {" in said
-    assert "distribute them once more" in said
+    assert "distribute them again" in said
 
 
 def test_a_kernel_without_ipvs_is_no_director() -> None:
