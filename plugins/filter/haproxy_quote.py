@@ -12,7 +12,7 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Quotes a text so that HAProxy reads it back unchanged, whatever blanks, quotes, backslashes, C(#) and C($) are in it
     (HAProxy Configuration Manual, section 2.2).
-  - Fails for text with a newline or another control character, which no line can hold.
+  - Fails for text with a newline or another control character, which a line cannot contain.
 positional: _input
 options:
   _input:
@@ -46,7 +46,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words
 
 def haproxy_quote(text: t.Any) -> str:
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise AnsibleFilterError(f"haproxy_quote takes a text or a number, not a {type(text).__name__}")
+        raise AnsibleFilterError(f"haproxy_quote: use text or a number, not {type(text).__name__}")
     try:
         return quote(str(text))
     except ValueError as error:

@@ -80,7 +80,7 @@ LOOK_UPS: dict[str, t.Callable[[t.Any, HostVars], dict[str, str] | list[str]]] =
 def host_addresses(value: t.Any, hostvars: HostVars, of: str = "nodes") -> dict[str, str] | list[str]:
     if of not in LOOK_UPS:
         raise AnsibleFilterError(
-            f"host_addresses: {of!r} is not a valid value of the option of; use nodes, servers or peers."
+            f"host_addresses: {of!r} is not a valid value of option of; use nodes, servers or peers."
         )
     return LOOK_UPS[of](value, hostvars)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all modules share: a quiet start, and one way to end."""
+"""The base of all modules: a quiet start, and one way to end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Module(AnsibleModule):
         super().__init__(supports_check_mode=True, **options)
 
     def _log_invocation(self) -> None:
-        """Say nothing."""
+        """Write nothing to the log."""
 
     @property
     def wants_diff(self) -> bool:
@@ -45,7 +45,7 @@ class Module(AnsibleModule):
         self.warn(masked(str(problem), secrets))
 
     def run_in_english(self, command: list[str]) -> tuple[int, str, str]:
-        """Run a program whose words are read; return its code, output and errors."""
+        """Run a program whose output is parsed; return its code, output and errors."""
         rc, out, err = self.run_command(command, environ_update={"LC_ALL": "C"})
         return rc, out, err
 

@@ -221,7 +221,7 @@ servers:
       type: dict
       returned: always
     after:
-      description: The same as read after the change, or as predicted in check mode. Empty if it is not there any more.
+      description: The same as read after the change, or as predicted in check mode. Empty if it no longer exists.
       type: dict
       returned: always
     commands:
@@ -338,7 +338,7 @@ def option_errors(params: dict[str, t.Any], wanted: list[Desired]) -> list[Probl
     found = [problem_of(desired, why) for desired in wanted for why in desired.problems()]
     beside = [key for key, option in SERVER.items() if params[key] not in (None, option.get("default"))]
     if params["servers"] is not None and beside:
-        found.append(Problem(beside[0], "", "It goes into the items of servers, not beside them"))
+        found.append(Problem(beside[0], "", "Set it in each item of servers"))
     return found + option_problems(params, wait_timeout=0, wait_interval=0.05)
 
 

@@ -289,7 +289,7 @@ CERTIFICATE: dict[str, dict[str, t.Any]] = {
 # Issue 3165 of HAProxy, seen with 2.6.12 and 3.0.11.
 RELOAD_SOON = (
     "A CA file or CRL is replaced in the running HAProxy. Reload it before a certificate of the same bind is replaced"
-    " and then a CA file or CRL again: HAProxy can crash at that."
+    " and then a CA file or CRL again: HAProxy can crash otherwise."
 )
 
 
@@ -305,7 +305,7 @@ def option_errors(params: dict[str, t.Any]) -> list[Problem]:
     found = option_problems(params)
     if params["certificates"] is not None:
         beside = [key for key, option in CERTIFICATE.items() if params[key] not in (None, option.get("default"))]
-        found += [Problem(key, "", "It goes into the items of certificates, not beside them") for key in beside]
+        found += [Problem(key, "", "Set it in each item of certificates") for key in beside]
     names: set[tuple[str, str]] = set()
     for path, item in items(params).items():
         if (item["name"], item["kind"]) in names:

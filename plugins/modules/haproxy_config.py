@@ -330,10 +330,10 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
     if params["state"] == "present":
         found += file_problems(params["files"], (*RESERVED, Path(params["certificate_dir"]).name))
     if params["state"] == "present" and params["release"]:
-        why = "it is for the state rolled_back; a release is named by what is in its files"
+        why = "it requires the state rolled_back; a new release is named after its content"
         found.append(Problem("release", shown(params["release"]), why))
     if params["state"] == "rolled_back":
-        why = "the state rolled_back takes none, a release has its own files"
+        why = "it cannot be combined with the state rolled_back; a release has its own files"
         found += [Problem(name, "", why) for name in ("files", "certificates") if params[name]]
     found += name_problems(certificates, "certificates")
     found += [

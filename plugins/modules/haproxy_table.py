@@ -197,17 +197,17 @@ def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
     state, where = params["state"], params["where"]
     named = params["key"] is not None or params["entries"] is not None
     if params["key"] is not None and params["entries"] is not None:
-        found.append(Problem("entries", "", "it takes the place of key; give one of both"))
+        found.append(Problem("entries", "", "it cannot be combined with key; keep one of the two"))
     if params["data"] and params["key"] is None:
-        found.append(Problem("data", shown(params["data"]), "it needs key; items of entries have their own"))
+        found.append(Problem("data", shown(params["data"]), "it requires key; items of entries have their own data"))
     if where and (state != "absent" or named):
-        found.append(Problem("where", shown(where), "it is for state 'absent' without key and entries"))
+        found.append(Problem("where", shown(where), "it requires state 'absent' without key and entries"))
     if state == "cleared" and named:
-        why = "'cleared' removes all entries, 'absent' those that key or entries name"
+        why = "'cleared' removes all entries; use 'absent' to remove those of key or entries"
         found.append(Problem("state", shown(state), why))
     if state != "cleared" and not named and not where:
         need = "key or entries" if state == "present" else "key, entries or where"
-        found.append(Problem("state", shown(state), f"{state!r} needs {need}"))
+        found.append(Problem("state", shown(state), f"{state!r} requires {need}"))
     return found + [
         Problem(f"where[{n}]", shown(text), why) for n, text in enumerate(where) if (why := filter_problem(text))
     ]

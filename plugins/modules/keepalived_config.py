@@ -246,14 +246,16 @@ PATIENCE = 4
 def problems(params: dict[str, t.Any]) -> list[Problem]:
     """Every mistake in the options."""
     found = [
-        Problem("ignore_rules", shown(name), f"there is no rule {name}; docs/keepalived-rules.md lists them")
+        Problem("ignore_rules", shown(name), f"{name} is not a rule; see docs/keepalived-rules.md")
         for name in unknown_rules(params["ignore_rules"])
     ]
     found += [
-        Problem("files", shown(path), f"{path} is no full path") for path in params["files"] if not path.startswith("/")
+        Problem("files", shown(path), f"{path} is not an absolute path")
+        for path in params["files"]
+        if not path.startswith("/")
     ]
     if params["nodes"] and params["node"] not in params["nodes"]:
-        why = f"{params['node']!r} is none of the nodes ({', '.join(params['nodes'])})"
+        why = f"{params['node']!r} is not one of the nodes {', '.join(params['nodes'])}"
         found.append(Problem("node", shown(params["node"]), why))
     # By multicast any node may send, and would not be heard; a node that is alone hears nobody anyway.
     if params["firewall"] and len(params["nodes"]) != 1:
@@ -262,7 +264,7 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
                 "firewall",
                 "",
                 f"instance {instance.name} has no unicast peers, so the adverts of all other nodes would be dropped",
-                "List them in unicast_peer, or leave firewall out.",
+                "List them in unicast_peer, or remove firewall.",
                 instance.name,
             )
             for instance in subject_of(params["content"]).instances
@@ -276,8 +278,8 @@ def warnings(findings: t.Iterable[Finding], before: str, content: str) -> t.Iter
     yield from (finding for finding in findings if finding.severity == "warning")
     if names := incompatible(before, content):
         why = (
-            f"the adverts of {', '.join(names)} change (first address, router id, version or password), and a node that"
-            " still has the old ones refuses them: until all nodes have the new text, several hold the addresses"
+            f"the adverts of {', '.join(names)} change (first address, router id, version or password), and a node with"
+            " the old configuration rejects them: until all nodes have the new one, several hold the addresses"
         )
         yield Problem("content", "", why, "Change all nodes at once, with -e haproxy_serial=100%.")
 

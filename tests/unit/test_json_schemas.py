@@ -134,9 +134,9 @@ BEYOND_FORMS = (
     # Sums.
     *("is out of range for a duration", "is longer than 36525 days", "999w' is not a lifetime"),
     # Host bits in a network.
-    "'IP:10.0.0.1/8' is neither",
+    "'IP:10.0.0.1/8' is not a valid value",
     # Other variables of the same file are no business of ours.
-    "keepalived_nonsense: no such key",
+    "keepalived_nonsense: unknown key",
 )
 
 

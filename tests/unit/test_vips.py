@@ -138,7 +138,7 @@ WRONG = {
         {"external": {"state": "MASTER", "nopreempt": True}},
         "- Instance external has nopreempt and state MASTER.",
     ),
-    "a key": ({"external": {"prioritty": 7}}, "- keepalived_instances.external.prioritty: no such key."),
+    "a key": ({"external": {"prioritty": 7}}, "- keepalived_instances.external.prioritty: unknown key."),
     "a router id for two": ({"internal": {"virtual_router_id": 10}}, "both have router id 10 on default-route"),
 }
 

@@ -127,7 +127,7 @@ def taken(cluster: Cluster, change: Change, holder: Node, standby: Node) -> None
     assert played.code != 0
     assert played.actions[standby.name] == "failure"
     message = played.answers[standby.name]["msg"]
-    assert re.search(rf":{port} is taken by python3 \(process \d+\)", message), message
+    assert re.search(rf":{port} is in use by python3 \(process \d+\)", message), message
     early = [name for name, action in played.actions.items() if action == "reload"]
     assert holder.name not in played.actions and len(played.actions) == len(early) + 1
     untouched(cluster, {*NODES} - {*early})

@@ -63,7 +63,7 @@ def test_what_a_peer_sends_is_looked_at(cluster: Cluster) -> None:
     )
     server = json.loads(holder.run("cat /etc/haproxy-acme/config.json"))["server"]
     messages = [
-        ({"name": "../x"}, "is no certificate of this node"),
+        ({"name": "../x"}, "is not a certificate of this node"),
         ({"name": SITE, "pem": ""}, "holds no certificate"),
         ({"name": "shop", "pem": foreign}, f"is for {SITE}"),
         ({"name": SITE, "pem": kept, "server": "https://acme.example.org"}, "comes from https://acme.example.org"),

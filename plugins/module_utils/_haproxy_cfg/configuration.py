@@ -24,7 +24,7 @@ class Section:
 
     @property
     def kind(self) -> str:
-        """What it is: global, defaults, frontend …"""
+        """The type of section: global, defaults, frontend …"""
         return self.heading[0]
 
     @property
@@ -77,7 +77,7 @@ def stats_sockets(sections: t.Iterable[Section]) -> list[str]:
 
 
 def serving(sections: t.Iterable[Section]) -> list[str]:
-    """The sections that clients are served by: what listens, but for pages of statistics."""
+    """The sections that serve clients: those that listen, except for statistics pages."""
     return [
         " ".join(section.heading[:2])
         for section in sections
@@ -89,7 +89,7 @@ def serving(sections: t.Iterable[Section]) -> list[str]:
 
 @dataclass(frozen=True)
 class SocketFile:
-    """A socket in the file system, and who may use it as far as that is said."""
+    """A socket in the file system, and its access rights if they are set."""
 
     path: str
     mode: int | None
@@ -112,7 +112,7 @@ def socket_files(sections: t.Iterable[Section]) -> list[SocketFile]:
 
 
 def state_file(sections: t.Iterable[Section]) -> str | None:
-    """Where a new worker reads the states of servers that the old one had; None when it reads none."""
+    """The file from which a new worker reads the server states of the old one; None without one."""
     sections = list(sections)
     paths = [line for section in sections if section.kind == "global" for line in section.those("server-state-file")]
     loads = any(
@@ -125,7 +125,7 @@ def state_file(sections: t.Iterable[Section]) -> str | None:
 
 
 def shares_tables(sections: t.Iterable[Section]) -> bool:
-    """Whether stick tables are handed on from worker to worker and node to node."""
+    """Whether stick tables pass from worker to worker and from node to node."""
     return any("peers" in line for section in sections for line in section.those("stick-table"))
 
 

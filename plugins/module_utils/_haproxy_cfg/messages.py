@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What HAProxy says about a configuration, with the line of the user's file it means. Pure functions."""
+"""HAProxy's messages about a configuration, with the lines of the user's file. Pure functions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Message(Problem):
 
 
 def warning(why: str, line: str = "", section: str = "") -> Message:
-    """What we warn of ourselves, perhaps about a line of which we do not know the number."""
+    """A warning of our own, about a line whose number may be unknown."""
     return Message(_FILE, line, why, name=section)
 
 

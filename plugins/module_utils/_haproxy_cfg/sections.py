@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which words begin a section of HAProxy's configuration: Configuration Manual, chapters 3 to 12."""
+"""The keywords that begin a section of HAProxy's configuration: Configuration Manual, chapters 3 to 12."""
 
 from __future__ import annotations
 

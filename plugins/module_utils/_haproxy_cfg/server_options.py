@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a line C(server): which there are, how many arguments each takes, and which of them counts. Pure.
+"""The options of a line C(server): their names, their numbers of arguments, and which one counts. Pure.
 
 HAProxy Configuration Manual, section 5.2, "Server and default-server options", of 2.6 and 3.0. A test compares the
 table with what HAProxy itself lists (C(haproxy -dKall)).
@@ -55,7 +55,7 @@ class ServerOptions:
     """The options of a line C(server), each with its arguments, in their order."""
 
     def __init__(self, words: t.Iterable[str]) -> None:
-        """Divide the words behind the address. One that is no option known here counts as an option alone."""
+        """Divide the words after the address. An unknown word counts as an option without arguments."""
         self.all: list[Words] = []
         rest = list(words)
         while rest:
@@ -68,19 +68,19 @@ class ServerOptions:
 
     @property
     def unknown(self) -> str:
-        """The first word that is no option known here; empty if there is none."""
+        """The first word that is not a known option; empty if there is none."""
         return next((option[0] for option in self.all if name_of(option[0]) not in ARGUMENTS), "")
 
     def has(self, *names: str) -> bool:
-        """Whether any of these options stands there."""
+        """Whether any of these options is present."""
         return any(name in self._last for name in names)
 
     def argument(self, name: str) -> str:
-        """The argument of an option, the last one where it stands twice; empty where it does not stand."""
+        """The argument of an option; the last one if the option is repeated, empty if it is absent."""
         return "".join(self._last.get(name, ())[1:])
 
     def switched(self, name: str) -> bool | None:
-        """Whether an option is on, or off by C(no-): the last of the two counts. None where neither stands."""
+        """Whether an option is on, or off by C(no-): the last of the two counts. None if both are absent."""
         return self._switches.get(name)
 
     @property
@@ -90,7 +90,7 @@ class ServerOptions:
 
     @property
     def checks_elsewhere(self) -> bool:
-        """Whether checks have a place of their own, where HAProxy speaks neither TLS nor PROXY unless told to."""
+        """Whether checks have their own address or port, where HAProxy uses neither TLS nor PROXY by default."""
         return self.has("addr", "port")
 
     def addition(self) -> list[Words]:
@@ -108,5 +108,5 @@ class ServerOptions:
 
 
 def name_of(word: str) -> str:
-    """An option without what it holds in brackets, C(set-proxy-v2-tlv-fmt(0x20))."""
+    """An option without its part in brackets, C(set-proxy-v2-tlv-fmt(0x20))."""
     return word.partition("(")[0]

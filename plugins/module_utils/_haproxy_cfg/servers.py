@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The servers of a backend as the configuration describes them, and what a running HAProxy lets change. Pure."""
+"""The servers of a backend as the configuration describes them, and what can change at run time. Pure."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Server:
 
     @property
     def weight(self) -> int:
-        """Its weight, also where none is given."""
+        """The weight, with HAProxy's default."""
         return self.numbers.get("weight", 1)
 
     @property
     def port(self) -> int | None:
-        """Its port, or how far it is from the client's; 0 without one, None where only HAProxy knows it."""
+        """The port, or its offset from the client's; 0 without one, None if only HAProxy knows it."""
         if self.address:
             return self.address[1]
         found = _PORT.fullmatch(self.endpoint)
@@ -57,7 +57,7 @@ class Server:
 
     @property
     def host(self) -> str | None:
-        """The name that has to be looked up; None for addresses, sockets and SRV records."""
+        """The name to resolve; None for addresses, sockets and SRV records."""
         found = _HOST.fullmatch(self.endpoint)
         return found["host"] if found and not self.is_srv_record else None
 
@@ -73,24 +73,24 @@ class Server:
 
     @property
     def prefers_last_address(self) -> bool:
-        """Whether an address that a state file tells wins over looking its name up."""
+        """Whether the address in a state file takes precedence over resolving the name."""
         # HAProxy's own order, where none is given, is "last,libc".
         methods = (self.options.argument("init-addr") or "last,libc").split(",")
         return "last" in methods and "libc" not in methods[: methods.index("last")]
 
     @cached_property
     def options(self) -> ServerOptions:
-        """All but its numbers and whether it is disabled."""
+        """All options except its numbers and C(disabled)."""
         return ServerOptions(self.others)
 
     @property
     def check_address(self) -> str:
-        """Where its checks go, if not to its address; an agent without an address of its own is asked there, too."""
+        """The address of its checks, if it differs; agent checks use it too, unless they have their own."""
         return self.options.argument("addr")
 
     @property
     def agent_address(self) -> str:
-        """Where its agent is asked, if not at its address."""
+        """The address of its agent, if it differs."""
         return self.options.argument("agent-addr") or self.check_address
 
     @property
@@ -115,12 +115,12 @@ class Server:
 
     @property
     def ends_sessions(self) -> bool:
-        """Whether sessions end when its state changes, which a new worker would leave to the old one."""
+        """Whether a change of its state ends sessions, which a new worker would leave to the old one."""
         return "on-marked-down" in self.others or "on-marked-up" in self.others
 
     @property
     def words(self) -> Words:
-        """What stands behind the address."""
+        """The words after the address."""
         numbers = (word for name, value in self.numbers.items() for word in (name, str(value)))
         return (*self.others, *numbers, *(("disabled",) if self.disabled else ()))
 
@@ -132,12 +132,12 @@ class Server:
 
     @property
     def addition(self) -> Words:
-        """What stands behind the address in the command that adds it."""
+        """The words after the address in the command that adds it."""
         return tuple(word for option in ServerOptions(self.words).addition() for word in option)
 
 
 def server(line: Words) -> Server:
-    """Read a line ``server``. What is not understood is among the other words, where any change needs a reload."""
+    """Read a line ``server``. Unknown options stay among the other words, where any change needs a reload."""
     if unknown := ServerOptions(line[3:]).unknown:
         name, endpoint = (*line[1:3], "", "")[:2]
         return Server(name, endpoint, {}, False, line[3:], unknown=unknown)
@@ -165,7 +165,7 @@ def servers(section: Section) -> dict[str, Server]:
 
 
 def has_server_defaults(sections: t.Iterable[Section]) -> bool:
-    """Whether any line ``default-server`` says what a server's own line does not."""
+    """Whether any line ``default-server`` has options that a server's own line lacks."""
     return any(section.those("default-server") for section in sections)
 
 

@@ -36,7 +36,7 @@ _C_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 class Unreadable(LbforgeError):
-    """HAProxy would refuse the line, or read it to an end that nobody meant.
+    """HAProxy would reject the line, or read it in an unintended way.
 
     ``position`` counts characters from 0, ``why`` and ``hint`` are halves of a message, ``words`` are those up to
     there, with the rest of the line as the last one.
@@ -112,12 +112,12 @@ def read(line: str) -> Line:
 
 
 def _plain(line: str) -> Words | None:
-    """The words of a line that has nothing but words and blanks, as nearly all lines do; None of others."""
+    """The words of a line of plain words and blanks, as nearly all lines are; None for others."""
     return None if _UNUSUAL.search(line) else tuple(line.split())
 
 
 def _weakly_quoted(line: str, start: int, words: list[str], word: str | None, variables: list[str]) -> tuple[str, int]:
-    """The text in double quotes that begin at ``start``, and the place behind them."""
+    """The text in double quotes that begin at ``start``, and the position after them."""
     inner, place = "", start + 1
     while piece := _QUOTED.match(line, place):
         place = piece.end()
@@ -129,7 +129,7 @@ def _weakly_quoted(line: str, start: int, words: list[str], word: str | None, va
         raise _unreadable(line, place, words, (word or "") + inner)
     raise Unreadable(
         start,
-        "has a double quote without its other half",
+        "has an unmatched double quote",
         "Close the quote, or escape it with a backslash.",
         (*words, (word or "") + inner),
     )
@@ -145,7 +145,7 @@ def _text(piece: re.Match[str]) -> str:
 def _unreadable(line: str, place: int, words: list[str], word: str | None) -> Unreadable:
     so_far = (*words, (word or "") + line[place:])
     if line[place] == "'":
-        why, hint = "has a single quote without its other half", "Close the quote, or escape it with a backslash."
+        why, hint = "has an unmatched single quote", "Close the quote, or escape it with a backslash."
     elif line[place] == "$":
         why, hint = (
             "has a $ in double quotes that is not followed by the name of an environment variable",
@@ -165,7 +165,7 @@ def quote(word: str) -> str:
     Raises ValueError for what no line can hold: newlines and control characters.
     """
     if control := CONTROL.search(word):
-        raise ValueError(f"contains the control character U+{ord(control[0]):04X}, which no line can hold")
+        raise ValueError(f"contains the control character U+{ord(control[0]):04X}, which a line cannot contain")
     if PLAIN_WORD.fullmatch(word):
         return word
     return "'" + word.replace("'", "'\\''") + "'"

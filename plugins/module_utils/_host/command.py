@@ -13,7 +13,7 @@ import typing as t
 
 
 class Result(t.NamedTuple):
-    """How a program ended. As in a shell, 127 is a program that is not there, and 124 one that took too long."""
+    """The result of a program. As in a shell, 127 means a missing program and 124 a timeout."""
 
     code: int
     stdout: str

@@ -25,7 +25,7 @@ NEW = ".new-"
 
 
 def write(path: Path, content: bytes, mode: int, owner: tuple[int, int] = (-1, -1)) -> None:
-    """Write a file that is not there yet."""
+    """Write a new file."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with _naming(path), os.fdopen(handle, "wb") as file:
         if owner != (-1, -1):
@@ -38,27 +38,27 @@ def write(path: Path, content: bytes, mode: int, owner: tuple[int, int] = (-1, -
 
 @contextmanager
 def staged(path: Path, content: bytes, mode: int, owner: tuple[int, int] = (-1, -1)) -> Iterator[Path]:
-    """A whole file beside another one, to be tried and put in its place; what is left of it at the end goes."""
+    """A complete file beside another one, to be tried and then moved into place; leftovers are removed."""
     with _beside(path) as new:
         write(new, content, mode, owner)
         yield new
 
 
 def replace(path: Path, content: bytes, mode: int, owner: tuple[int, int] = (-1, -1)) -> None:
-    """Put a file in the place of another, or of a link, or of nothing."""
+    """Move a file to a path, and replace a file or link there."""
     with staged(path, content, mode, owner) as new:
         new.replace(path)
 
 
 def link(path: Path, target: str) -> None:
-    """Put a symbolic link in the place of a file or another link."""
+    """Create a symbolic link, and replace a file or link there."""
     with _beside(path) as new:
         new.symlink_to(target)
         new.replace(path)
 
 
 def make_directories(directory: Path) -> None:
-    """Make a directory and those above it that are missing, open to all whatever the umask is."""
+    """Create a directory and its missing parents, open to all whatever the umask is."""
     if directory.is_dir():
         return
     make_directories(directory.parent)
@@ -77,7 +77,7 @@ def sync(directory: Path) -> None:
 
 
 def tidy(directory: Path, prefix: str = NEW) -> None:
-    """Remove what an interrupted run left unfinished."""
+    """Remove the leftovers of an interrupted run."""
     for path in directory.glob(f"{prefix}*"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -87,7 +87,7 @@ def tidy(directory: Path, prefix: str = NEW) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Name the file that an error is about: a full disk shows when the file is open, and then the system names none."""
+    """Add the file name to an error: on a full disk the error occurs on an open file, and lacks the name."""
     try:
         yield
     except OSError as error:
@@ -97,7 +97,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A name in the same directory that nobody has, and where nothing is left."""
+    """An unused name in the same directory."""
     new = path.with_name(f"{NEW}{secrets.token_hex(8)}")
     try:
         yield new

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What another program answers, as named fields: another version of it may lack one."""
+"""The answer of another program as named fields, which another version may lack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ V = t.TypeVar("V")
 
 
 class MissingFieldError(LbforgeError):
-    """A program answers without a column or field that is needed."""
+    """The answer of a program lacks a required column or field."""
 
     def __init__(self, field: str, program: str = "A program", command: str = "") -> None:
         asked = f" '{command}'" if command else ""

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One writer at a time: of what is behind a socket of HAProxy, and of what is in a directory.
+"""One writer at a time, for the HAProxy behind a socket and for the files of a directory.
 
-HAProxy has a single transaction for certificates, and it belongs to nobody. Who needs both locks takes those of
+HAProxy has a single transaction for certificates, and it belongs to nobody. Whoever needs both locks takes those of
 directories first.
 """
 
@@ -30,17 +30,17 @@ _PAUSE = 0.05
 
 
 class LockError(LbforgeError):
-    """Somebody else holds the lock, or something else lies in its place."""
+    """Another process holds the lock, or its path is not a file."""
 
 
 def locked(address: str, timeout: float) -> t.ContextManager[None]:
-    """Keep others of this collection from changing what is behind a stats socket; wait ``timeout`` seconds for them."""
+    """Lock the HAProxy behind a stats socket against other runs of this collection; wait up to ``timeout`` seconds."""
     return _held(lock_file(address), timeout, f"HAProxy on {address}")
 
 
 @contextmanager
 def locked_directories(directories: t.Iterable[Path], timeout: float) -> Iterator[None]:
-    """Keep others of this collection from changing what is in directories, whether they are there yet or not."""
+    """Lock directories against other runs of this collection, whether they exist yet or not."""
     files = {lock_file(str(directory.absolute())): directory for directory in directories}
     with ExitStack() as locks:
         for path in sorted(files):  # all in one order, so that no two wait for each other
@@ -60,13 +60,13 @@ def _held(path: Path, timeout: float, subject: str) -> Iterator[None]:
 
 
 def acquire(handle: int, path: Path, timeout: float, subject: str) -> None:
-    """Lock an open file or directory until it is closed; the system does that when its holder dies."""
+    """Lock an open file or directory until it is closed, which the system does when its holder dies."""
     deadline = time.monotonic() + timeout
     while not _acquired(handle):
         if time.monotonic() >= deadline:
             raise LockError(
                 f"Another run has been changing {subject} for more than {timeout:g} s (it holds {path})."
-                " Wait for it, or end it, and run again."
+                " Wait for it or stop it, then run again."
             )
         time.sleep(_PAUSE)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that a user wants on a node, compared with those that are there."""
+"""The wanted files of a node, compared with the existing ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 @dataclasses.dataclass(frozen=True)
 class Owned:
-    """What a file is, but for its content."""
+    """Owner, group and mode of a file."""
 
     uid: int
     gid: int
@@ -48,10 +48,10 @@ class Wanted:
         except FileNotFoundError:
             return ["it is missing"]
         owned = Owned(found.st_uid, found.st_gid, found.st_mode & 0o7777)
-        return [*([] if same else ["its content is another"]), *([] if owned == self.owned else [f"it has {owned}"])]
+        return [*([] if same else ["its content differs"]), *([] if owned == self.owned else [f"it has {owned}"])]
 
     def diff(self) -> dict[str, str]:
-        """Return what is there and what is wanted, as Ansible shows it; texts only of what everybody may read."""
+        """Return the existing and the wanted state as Ansible shows them, with texts only of world-readable files."""
         shown = {"before_header": str(self.path), "after_header": str(self.path)}
         before = self.path.read_bytes() if self.path.exists() else b""
         is_public = self.owned.mode & (self.path.stat().st_mode if self.path.exists() else -1) & 0o004
@@ -60,13 +60,13 @@ class Wanted:
         return {**shown, "before": f"{', '.join(self.differences())}\n", "after": f"{self.owned}\n"}
 
     def write(self) -> None:
-        """Put it there, and its directories if they are missing."""
+        """Write the file, and create missing directories."""
         disk.make_directories(self.path.parent)
         disk.replace(self.path, self.content, self.owned.mode, (self.owned.uid, self.owned.gid))
 
 
 def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]], absent: t.Sequence[str] = ()) -> list[Wanted]:
-    """Check a user's files, and the paths of those that shall not be there; every mistake is told at once."""
+    """Check a user's files, and the paths of files to remove; report every mistake at once."""
     problems = [
         Problem(f"absent[{at}]", shown(path), f"{path!r} is not the absolute path of a file")
         for at, path in enumerate(absent)
@@ -79,14 +79,14 @@ def parse_files(entries: t.Sequence[t.Mapping[str, t.Any]], absent: t.Sequence[s
         if not dest.startswith("/") or dest.endswith("/"):
             place.wrong("dest", f"{dest!r} is not the absolute path of a file")
         if dest in [str(other["dest"]) for other in entries[:at]]:
-            place.wrong("dest", f"{dest!r} is there twice")
+            place.wrong("dest", f"{dest!r} is listed twice")
         if dest in absent:
             place.wrong("dest", f"{dest!r} is also in absent")
         bits = int(mode, 8) if _MODE.fullmatch(mode) else None
         if bits is None:
             place.wrong("mode", f"{entry['mode']!r} is not a mode such as '0640', in quotes")
         elif bits & 0o007 and _KEY.search(entry["content"]):
-            place.wrong("mode", f"{bits:04o} would let everybody read the private key in it")
+            place.wrong("mode", f"{bits:04o} would make its private key world-readable")
         uid = place.found("owner", "user", lambda name: pwd.getpwnam(name).pw_uid)
         gid = place.found("group", "group", lambda name: grp.getgrnam(name).gr_gid)
         wanted.append(Wanted(pathlib.Path(dest), entry["content"].encode(), Owned(uid, gid, bits or 0)))

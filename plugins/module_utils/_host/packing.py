@@ -17,10 +17,10 @@ import zlib
 
 
 def pack(data: t.Any) -> str:
-    """Data that JSON has the types for, as a short text."""
+    """Data of JSON types as a short text."""
     return base64.b64encode(zlib.compress(json.dumps(data).encode())).decode("ascii")
 
 
 def unpack(text: str) -> t.Any:
-    """The data again; raises ValueError or zlib.error for what pack did not make."""
+    """The data again; raises ValueError or zlib.error for any other text."""
     return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))

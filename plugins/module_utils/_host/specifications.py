@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The specifications of variables in this collection, as they are on the controller."""
+"""The argument specifications of this collection on the controller."""
 
 from __future__ import annotations
 

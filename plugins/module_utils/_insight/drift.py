@@ -41,7 +41,7 @@ _KEPT = re.compile(r"edited-([0-9a-f]{12})")
 
 @dataclass(frozen=True)
 class Drift:
-    """All differences. ``running_release`` is None when the worker runs none that is kept on the host."""
+    """All differences. ``running_release`` is None if the worker runs a release that is not stored on the host."""
 
     release: str | None
     running_release: str | None
@@ -62,7 +62,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a file should be for HAProxy and what it has loaded: a set of entries, some of them perhaps twice."""
+    """The entries that a file should give HAProxy, and the loaded ones; some may be repeated."""
 
     kind: str  # map, acl or crt_list
     path: str
@@ -74,14 +74,14 @@ class Loaded:
 
 
 def compare_disk(disk: Disk) -> list[Difference]:
-    """The files and links that differ from what the last run left."""
+    """The files and links that changed since the last run."""
     release, pending = disk.current, disk.journal.pending
     found = []
     if release is None:
-        why = f"Nothing in {disk.directory} is a release yet; the first run of haproxy_config makes one."
+        why = f"{disk.directory} contains no release yet; the first run of haproxy_config creates one."
         found.append(Difference("release", disk.directory, None, None, why))
     if pending is not None:
-        why = f"A run was cut off while it brought release {pending}; the next run ends its work."
+        why = f"A run was interrupted while it applied release {pending}; the next run completes it."
         found.append(Difference("release", pending, pending, release.id if release else None, why))
     if release is not None and _is_edited(release, disk.younger):
         found += [_edited(release.id, name) for name in disk.younger] or [_edited(release.id, "")]
@@ -100,13 +100,15 @@ def _is_edited(release: Release, younger: Sequence[str]) -> bool:
 def _edited(release: str, name: str) -> Difference:
     what = f"{name} of release {release} was" if name else f"Files of release {release} were"
     path = f"releases/{release}/{name}".rstrip("/")
-    return Difference("file", path, "as applied", "edited", f"{what} changed by hand; the next run undoes that.")
+    return Difference(
+        "file", path, "as applied", "edited", f"{what} changed by hand; the next run restores the release."
+    )
 
 
 def _without_link(directory: str, name: str, is_there: bool) -> Difference:
     path, target = f"{directory}/{name}", f"current/{name}"
-    lies = "a file of somebody else" if is_there else "nothing"
-    why = f"{path} is no link to {target}, there is {lies}; the next run puts the link back."
+    lies = "a file from elsewhere" if is_there else "nothing"
+    why = f"{path} is not a link to {target}, but {lies}; the next run restores the link."
     return Difference("link", path, target, lies, why)
 
 
@@ -117,8 +119,8 @@ def compare_worker(current: Release | None, running: Release | None, pid: int, d
     """Compare what the worker runs with what is on the disk."""
     if current is None or (running is not None and running.id == current.id):
         return []
-    runs = f"release {running.id}" if running else f"'{description}', which is no release that is kept here"
-    why = f"Worker {pid} runs {runs}, and the disk has release {current.id}; a run of haproxy_config brings it."
+    runs = f"release {running.id}" if running else f"'{description}', which is not a stored release"
+    why = f"Worker {pid} runs {runs}, but the disk has release {current.id}; a run of haproxy_config applies it."
     return [Difference("worker", str(pid), current.id, running.id if running else description, why)]
 
 
@@ -155,7 +157,7 @@ def compare_servers(
             differences += _compare_name(key, wanted, states[key], lookup)
             differences += _compare_by_hand(key, wanted, states[key], limits.get(key, 0))
         else:
-            why = f"Server {'/'.join(key)} of the release is not there."
+            why = f"Server {'/'.join(key)} of the release is missing."
             differences.append(Difference("server", "/".join(key), "present", "absent", why))
     for key in states:
         if key not in desired:
@@ -172,11 +174,9 @@ def _compare_name(key: Key, wanted: Server, state: ServerState, lookup: Lookup) 
     addresses = lookup(host)
     name, wants, has = "/".join(key), " or ".join(sorted(addresses)), state.address
     if addresses and has not in addresses:
-        why = (
-            f"Server {name} has the address {has or 'none'}, and {host} means {wants} now; a reload looks it up again."
-        )
+        why = f"Server {name} has the address {has or 'none'}, but {host} is now {wants}; a reload looks it up again."
     elif not addresses and not has:
-        why = f"Server {name} has no address, for {host} cannot be looked up; it is down until a reload finds one."
+        why = f"Server {name} has no address because {host} does not resolve; it stays down until a reload finds one."
     else:
         return []
     return [Difference("server_address", name, wants or host, has or None, why)]
@@ -202,19 +202,19 @@ def compare_loaded(files: Iterable[Loaded], show: t.Callable[[str], str] = str) 
     differences = []
     for file in files:
         if file.desired is None:
-            why = f"{file.path} is gone from the disk; HAProxy has its {len(file.found)} entries until the next reload."
+            why = f"{file.path} is not on the disk; HAProxy keeps its {len(file.found)} entries until the next reload."
             differences.append(Difference(file.kind, file.path, None, len(file.found), why))
             continue
         desired, found = Counter(file.desired), Counter(file.found)
         missing, extra = list((desired - found).elements()), list((found - desired).elements())
         if missing or extra:
-            why = f"HAProxy has {len(extra)} entries that {file.path} has not, and lacks {len(missing)} that it has."
+            why = f"HAProxy has {len(extra)} entries that are not in {file.path}, and lacks {len(missing)} that are."
             differences.append(Difference(file.kind, file.path, _examples(missing, show), _examples(extra, show), why))
     return differences
 
 
 def _examples(entries: Sequence[Hashable], show: t.Callable[[str], str]) -> dict[str, t.Any]:
-    """Entries that are only here: how many there are, and some of them."""
+    """The number of entries on one side only, and some of them."""
     words = (" ".join(entry) if isinstance(entry, tuple) else str(entry) for entry in entries[:EXAMPLES])
     return {"count": len(entries), "examples": [show(text) for text in words]}
 
@@ -227,10 +227,12 @@ def compare_certificates(desired: Mapping[str, str | None], loaded: Mapping[str,
         if found == wanted:
             continue
         if found is None:
-            why = f"{path} is on the disk, and HAProxy has not loaded it; a reload does."
+            why = f"{path} is on the disk, but HAProxy has not loaded it; a reload loads it."
         elif wanted is None:
-            why = f"HAProxy has loaded {path}, and there is no certificate in this file any more; no reload will work."
+            why = (
+                f"HAProxy has loaded {path}, but the file no longer contains a certificate; the next reload will fail."
+            )
         else:
-            why = f"HAProxy has loaded another certificate than {path} holds, which a reload brings."
+            why = f"HAProxy has loaded a certificate other than the one in {path}; a reload loads that."
         differences.append(Difference("certificate", path, wanted, found, why))
     return differences

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A drill: which node a fault strikes, for how long, and whether the outage was as short as the budget."""
+"""A drill: the node of the fault, its length, and whether the outage stayed within the budget."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DrillError(LbforgeError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a fault strikes: inventory name, interfaces of the VIP and towards the servers, and seconds to hold it."""
+    """The target of a fault: inventory name, interfaces of the VIP and towards the servers, and seconds to hold it."""
 
     node: str
     interface: str
@@ -75,9 +75,9 @@ def _lines(value: t.Any) -> list[str]:
 def rows(
     vips: t.Sequence[Data], probed: Data, budget: Budget, fault: str, node: str, tolerance: float
 ) -> list[dict[str, t.Any]]:
-    """What the fault on ``node`` did to each VIP, with a verdict; ``probed`` is the result of vip_probe.
+    """The effect of the fault on ``node`` on each VIP, with a verdict; ``probed`` is the result of vip_probe.
 
-    ``tolerance`` are the seconds over the budget that count as measured too roughly.
+    ``tolerance`` are the seconds over the budget that are attributed to the measurement.
     """
     seen = {one["address"]: one for one in probed["targets"]}
     found = []

@@ -17,7 +17,7 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Expiry:
-    """A certificate, where it is, and how many whole days it has; one that has expired has less than none."""
+    """A certificate, its hosts, and its remaining whole days; negative after its expiry."""
 
     days: int
     name: str
@@ -26,21 +26,21 @@ class Expiry:
 
     @property
     def sentence(self) -> str:
-        """A line for people."""
+        """A readable line."""
         names = f" ({', '.join(self.names)})" if self.names else ""
         return f"{left(self.days):>16}  {self.name}{names} on {', '.join(self.hosts)}"
 
 
 def unanswered(hosts: t.Mapping[str, Data], statuses: t.Mapping[str, Data]) -> list[str]:
-    """A sentence for each node that does not tell its certificates, or how its orders ended.
+    """A sentence for each node that does not report its certificates or the state of its orders.
 
     ``hosts`` has the results of haproxy_info, ``statuses`` the registered results of ``haproxy-acme status``; both are
     empty where there is none.
     """
     return [
-        *(f"{host} does not tell its certificates" for host, result in hosts.items() if "certificates" not in result),
+        *(f"{host} does not report its certificates" for host, result in hosts.items() if "certificates" not in result),
         *(
-            f"{host} does not tell how its orders ended (haproxy-acme status)"
+            f"{host} does not report the state of its orders (haproxy-acme status)"
             for host, result in statuses.items()
             if result.get("rc", 0) != 0
         ),
@@ -48,13 +48,13 @@ def unanswered(hosts: t.Mapping[str, Data], statuses: t.Mapping[str, Data]) -> l
 
 
 def _that_end(result: Data) -> list[Data]:
-    """The certificates of a node and its revocation lists; of other CA files the setup host tells."""
+    """The certificates and revocation lists of a node; the setup host reports other CA files."""
     lists = [file for file in result.get("ca_files", ()) if file["kind"] == "crl"]
     return [*result.get("certificates", ()), *lists]
 
 
 def expiries(hosts: t.Mapping[str, Data], authorities: t.Sequence[Data], now: float) -> list[Expiry]:
-    """What expires first comes first; a certificate that is the same on several nodes comes once.
+    """The certificates, the first to expire first; a certificate on several nodes is listed once.
 
     ``hosts`` has the result of haproxy_info of each node, ``authorities`` those that pki_certificates tells. ``now`` is
     in seconds since 1970.
@@ -78,11 +78,11 @@ def expiries(hosts: t.Mapping[str, Data], authorities: t.Sequence[Data], now: fl
 
 
 def left(days: int) -> str:
-    """How people say it."""
+    """Days in words."""
     return f"EXPIRED {-days} d ago" if days < 0 else f"{days} d left"
 
 
 def days_until(text: str, now: float) -> int:
-    """Whole days until a moment of ISO 8601; less than none when it is over."""
+    """Whole days until a time in ISO 8601; negative if it has passed."""
     end = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (end - datetime.datetime.fromtimestamp(now, datetime.timezone.utc)) // _DAY

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What haproxy_info tells: read from HAProxy's sockets and from the disk, changed nowhere."""
+"""The facts of haproxy_info, read from HAProxy's sockets and from the disk; nothing is changed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NO_CERTIFICATES = (".issuer", ".key", ".ocsp", ".sctl")
 
 
 def addresses(host: str) -> set[str]:
-    """What the host's resolver has for a name; nothing when it has none."""
+    """The addresses of a name from the host's resolver; empty if there are none."""
     try:
         return {str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
@@ -72,7 +72,7 @@ def addresses(host: str) -> set[str]:
 
 
 class Facts:
-    """Reads subsets of facts. Each stands for itself: one that fails hides no other."""
+    """Reads subsets of facts. Each is independent: one that fails hides no other."""
 
     SUBSETS = (
         *("processes", "info", "stats", "servers", "sessions"),
@@ -99,7 +99,7 @@ class Facts:
         self._patience = RELOADING
 
     def gather(self, names: Sequence[str]) -> tuple[Data, list[Problem]]:
-        """Read the subsets of these names; return them, and what went wrong."""
+        """Read these subsets; return them and the errors."""
         found: Data = {}
         problems: list[Problem] = []
         for name in names:
@@ -110,7 +110,7 @@ class Facts:
             except (LbforgeError, OSError) as error:
                 if isinstance(error, SocketError):
                     self._patience = 0.0  # to have waited once is enough
-                what = str(error) if isinstance(error, LbforgeError) else f"A file cannot be read: {error}."
+                what = str(error) if isinstance(error, LbforgeError) else f"Cannot read a file: {error}."
                 problems.append(Problem("gather", shown(name), what, name=name))
         return found, problems
 
@@ -129,7 +129,7 @@ class Facts:
         }
 
     def info(self) -> Row:
-        """What the worker says of itself."""
+        """The worker's information about itself."""
         return self._parsed("show info typed", parse_typed_info)
 
     def stats(self) -> list[Row]:
@@ -145,7 +145,7 @@ class Facts:
         return [_server(state) for state in states.values() if not self._backends or state.backend in self._backends]
 
     def sessions(self) -> Data:
-        """Who is connected, in numbers."""
+        """Counts of sessions."""
         return asdict(self._parsed("show sess", lambda text: parse_sessions(text, self._backends)))
 
     def tables(self) -> list[Data]:
@@ -176,7 +176,7 @@ class Facts:
             return [_certificate(certificates.shown(session, path), updates, now) for path in paths]
 
     def ca_files(self) -> list[Data]:
-        """What clients and servers are verified by, and how long it is of use."""
+        """The CA and CRL files that verify clients and servers, and their validity."""
         now = time.time()
         with self._client.session() as session:
             require("ca files", session.version)
@@ -216,7 +216,7 @@ class Facts:
         ]
 
     def drift(self) -> Data:
-        """What is not as the current release has it."""
+        """The differences from the current release."""
         store, current = self._store, self._store.current
         with self._client.session() as session:
             description = session.info.get("description", "")
@@ -303,12 +303,12 @@ class Facts:
         return self._client.read(command, patience=self._patience)
 
     def _require_operator(self) -> None:
-        """Refuse what HAProxy would refuse, for 2.6 says then that it has no memory."""
+        """Reject what HAProxy would reject, because 2.6 then reports a lack of memory."""
         level = self._client.ask("show cli level", patience=self._patience).strip()
         if level == "user":
             raise LbforgeError(
-                f"The socket {self._client.address} has level user, and this needs level operator. Name another in"
-                " option socket, or write 'level operator' behind this one in HAProxy's configuration."
+                f"The socket {self._client.address} has level user, but this needs level operator. Set option socket to"
+                " another one, or add 'level operator' to this one in HAProxy's configuration."
             )
 
 
@@ -363,13 +363,13 @@ def _ca_file(file: certificates.File, kind: str, now: float) -> Data:
 
 
 def _path(name: str) -> Path | None:
-    """Where a file of HAProxy lies; None for what is only in its memory or depends on where it was started."""
+    """The path of a file of HAProxy; None if it is only in memory or relative."""
     path = name.removeprefix("file@").removeprefix("opt@")
     return Path(path) if path.startswith("/") else None
 
 
 def _entry(entry: crtlists.Entry, found: Sequence[crtlists.Entry]) -> tuple[str, ...]:
-    """A line of a crt-list, with the path and the order of names that HAProxy has."""
+    """A line of a crt-list, with HAProxy's path and order of names."""
     entry = next((running for running in found if running.serves(entry)), entry)
     return (entry.path, *entry.filters)
 
@@ -379,7 +379,7 @@ def _is_loaded_with_directory(path: Path) -> bool:
 
 
 def _fingerprint(path: Path) -> str | None:
-    """The SHA-1 of the first certificate in a file, as HAProxy shows it; None when there is none to read."""
+    """The SHA-1 of the first certificate in a file, as HAProxy shows it; None if it cannot be read."""
     try:
         return next((certificate.sha1 for certificate in pem.certificates(path.read_text(errors="replace"))), None)
     except (FileNotFoundError, pem.PemError):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All nodes' views together: who has which virtual address, and who should."""
+"""The views of all nodes together: which node holds each virtual address, and which should."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADS = ("VIP", "holder", "wanted holder", "state")
 
 @dataclass(frozen=True)
 class Vip:
-    """A virtual address; only together with its interface is a link-local one one of a kind."""
+    """A virtual address; a link-local one is unique only together with its interface."""
 
     address: str
     interface: str
@@ -32,7 +32,7 @@ class Vip:
 
 @dataclass(frozen=True)
 class Holding:
-    """Where a virtual address is. ``orphans`` are those of the holders whose keepalived does not claim it."""
+    """The holders of a virtual address. ``orphans`` are the holders whose keepalived does not claim it."""
 
     address: str
     instances: tuple[str, ...]
@@ -54,7 +54,7 @@ class Holding:
         where = " and ".join([*self.holders, *(f"the unknown {mac}" for mac in self.strangers)])
         left = f" keepalived on {' and '.join(self.orphans)} does not claim it." if self.orphans else ""
         if not self.holders:
-            return f"{self.address} is on none of the nodes" + (f", but {where} answers for it." if where else ".")
+            return f"{self.address} is on no node" + (f", but {where} answers for it." if where else ".")
         return f"{self.address} is held by {where}.{left}"
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -71,7 +71,7 @@ def vip_holders(views: t.Mapping[str, View]) -> list[Holding]:
 
 
 def table(views: t.Mapping[str, View]) -> list[str]:
-    """Where the VIPs are and what the nodes complain about, as lines of text."""
+    """The holders of VIPs and the problems of nodes, as lines of text."""
     rows = [
         (one.address, ", ".join([*one.holders, *one.strangers]), one.wanted or "any", one.state)
         for one in vip_holders(views)
@@ -98,7 +98,7 @@ def _holding(vip: Vip, views: t.Mapping[str, View], macs: set[str]) -> Holding:
 
 
 def _holds(vip: Vip, view: View) -> bool:
-    """Also on a node whose keepalived does not know the address at all."""
+    """Whether a node holds the address, known to its keepalived or not."""
     items = [item for item in view["addresses"] if Vip.of(item) == vip]
     if items or vip.interface:
         return any(item["held"] for item in items)
@@ -106,7 +106,7 @@ def _holds(vip: Vip, view: View) -> bool:
 
 
 def _wanted(ranks: list[tuple[int, str]]) -> str | None:
-    """Who has the highest priority by configuration; nobody if that are two."""
+    """The node with the highest configured priority; none if two share it."""
     best = max(priority for priority, _host in ranks)
     hosts = [host for priority, host in ranks if priority == best]
     return hosts[0] if len(hosts) == 1 else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a client misses while an address moves: probes, and the outages between them."""
+"""The outages that a client sees while an address moves, from probes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Probe:
-    """When a question was sent, in seconds, and whether it was answered in time."""
+    """The time of a request in seconds, and whether it was answered in time."""
 
     sent: float
     answered: bool
@@ -20,7 +20,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Outage:
-    """From the first question that was lost to the first one that was answered again."""
+    """The time from the first lost request to the next answered one."""
 
     start: float
     seconds: float
@@ -28,7 +28,7 @@ class Outage:
 
 
 def outages(probes: t.Iterable[Probe], end: float) -> list[Outage]:
-    """The outages in the order of their beginning; one that is not over lasts until ``end``."""
+    """The outages by their start; an ongoing one lasts until ``end``."""
     found: list[Outage] = []
     lost: list[Probe] = []
     for probe in sorted(probes, key=lambda probe: probe.sent):

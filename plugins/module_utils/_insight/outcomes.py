@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of a run, a line for each load balancer. Pure."""
+"""The outcome of a run, one line per load balancer. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def outcome(host: str, applied: Result, keepalived: Result, asked: Result, is_ch
 
 
 def in_words(applied: Result, is_check: bool) -> str:
-    """What this run did with HAProxy, and why."""
+    """The action of this run on HAProxy, and its reason."""
     if applied["action"] == "nothing":
         return f"runs release {applied['release']}: nothing to do."
     runs = "would run" if is_check else "runs"
@@ -32,11 +32,11 @@ def in_words(applied: Result, is_check: bool) -> str:
 
 
 def as_found(asked: Result) -> str:
-    """What a load balancer runs that this run has not changed."""
+    """The release of a load balancer that this run has not changed."""
     if asked.get("unreachable"):
         return "cannot be reached"
     if "drift" not in asked:
-        return f"does not tell what it runs: {(str(asked.get('msg') or 'no answer')).splitlines()[0]}"
+        return f"does not report what it runs: {(str(asked.get('msg') or 'no answer')).splitlines()[0]}"
     release, running = asked["drift"]["release"], asked["drift"]["running_release"]
     if release == running:
         return f"runs release {release or 'none'}"

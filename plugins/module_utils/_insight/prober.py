@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask addresses again and again over new connections, as clients do."""
+"""Probe addresses repeatedly over new connections, as clients do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HURRY = -10
 
 @dataclass(frozen=True)
 class Target:
-    """Where to connect to; with a path also a request to send, whose answer counts."""
+    """An address to connect to; with a path, also a request whose answer counts."""
 
     address: str
     port: int
@@ -32,15 +32,15 @@ class Target:
     host: str = ""
 
     def mistakes(self) -> list[Problem]:
-        """What could not be sent."""
+        """The mistakes in the request."""
         found = []
         if not 0 < self.port < 65536:
-            found.append(Problem("port", shown(self.port), f"port {self.port} must be 1 to 65535"))
+            found.append(Problem("port", shown(self.port), f"port {self.port} is out of range; use 1 to 65535"))
         if self.path and not self.path.startswith("/"):
             found.append(Problem("path", shown(self.path), f"path {self.path!r} must begin with a slash"))
         for name, value in (("path", self.path), ("host", self.host)):
             if not value.isprintable() or " " in value:
-                why = f"{name} {value!r} must hold no blanks and no control characters"
+                why = f"{name} {value!r} must not contain blanks or control characters"
                 found.append(Problem(name, shown(value), why))
         return found
 
@@ -65,7 +65,7 @@ class Prober:
     """How late the prober itself was: figures from a machine out of breath say nothing about an address."""
 
     def run(self) -> float:
-        """Probe until the end, which is returned."""
+        """Probe until the end, and return its time."""
         self.probes = [[] for _target in self.targets]
         # A prober that waits for a processor would blame the address for it.
         with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ class Prober:
 
     @contextlib.contextmanager
     def _announced(self) -> t.Iterator[None]:
-        """The file tells others that the probing has begun; whoever removes it ends it."""
+        """Create the file that shows that the prober runs; removing it ends the prober."""
         if not self.running_file:
             yield
             return
@@ -84,8 +84,8 @@ class Prober:
             self.running_file.touch(mode=0o600, exist_ok=False)
         except OSError as error:
             raise ProbeRefused(
-                f"{self.running_file} cannot be made ({error.strerror}), so nobody could see that the probing runs."
-                " Name a file that does not exist, in a directory that does."
+                f"{self.running_file} cannot be created ({error.strerror}), so nothing would show that the prober runs."
+                " Use a file that does not exist yet, in an existing directory."
             ) from error
         try:
             yield
@@ -122,7 +122,7 @@ class Prober:
 
 
 async def _answers(target: Target) -> bool:
-    """Whether a connection is taken and, for HTTP, answered with anything but an error of the server."""
+    """Whether a connection is accepted and, for HTTP, answered without a server error."""
     reader, writer = await asyncio.open_connection(target.address, target.port)
     try:
         if not target.path:

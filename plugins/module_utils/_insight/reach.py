@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether something answers at the virtual addresses, on the ports that HAProxy's configuration binds there."""
+"""Whether the virtual addresses answer on the ports that HAProxy's configuration binds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SILENCE = "no answer"
 
 
 def ports(vip: str, endpoints: t.Iterable[Endpoint]) -> list[int]:
-    """The TCP ports of an address, also those of wildcards that take it in."""
+    """The TCP ports of an address, including those of matching wildcards."""
     wanted = ipaddress.ip_address(vip)
 
     def takes(endpoint: Endpoint) -> bool:
@@ -36,9 +36,9 @@ def ports(vip: str, endpoints: t.Iterable[Endpoint]) -> list[int]:
 
 
 def unanswered(targets: t.Iterable[Target], patience: float, limit: float) -> dict[Target, str]:
-    """Connect to each target, many at once, and say why those that do not answer in ``patience`` seconds do not.
+    """Connect to all targets in parallel, and return the reason for each without an answer in ``patience`` seconds.
 
-    After ``limit`` seconds the rest is not tried any more.
+    After ``limit`` seconds the remaining ones are skipped.
     """
     waiting, found = list(targets), {}
     end = time.monotonic() + limit
@@ -62,11 +62,11 @@ def unanswered(targets: t.Iterable[Target], patience: float, limit: float) -> di
                 if time.monotonic() > deadline:
                     _end(key, selector)
                     found[target] = SILENCE
-    return {**found, **dict.fromkeys(waiting, "not tried, for others took too long")}
+    return {**found, **dict.fromkeys(waiting, "not tried, because others took too long")}
 
 
 def _begin(target: Target, selector: selectors.BaseSelector, deadline: float) -> str:
-    """Start to connect; says why that cannot be."""
+    """Start to connect; return the reason for a failure."""
     address, port = target
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     probe = socket.socket(family, socket.SOCK_STREAM)

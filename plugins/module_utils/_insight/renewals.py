@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which certificates the nodes should have ordered or shared themselves, and have not."""
+"""The certificates that nodes should have ordered or shared, but have not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHALLENGE = re.compile(r"Domain: (?P<domain>\S+) Type: \S+ Detail: (?P<detail>.
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with a certificate, on which nodes and why; whole days are left of what is served meanwhile."""
+    """A problem with a certificate, its nodes and reason; ``days`` are left of the served certificate."""
 
     what: str
     name: str
@@ -34,7 +34,7 @@ class Trouble:
 
     @property
     def sentence(self) -> str:
-        """A line for people, in the form of an expiry's."""
+        """A readable line, in the form of an expiry's."""
         days = "" if self.days is None else f", {left(self.days)}"
         tried = f", tried at {self.tried}" if self.tried else ""
         reason = f": {self.reason}" if self.reason else ""
@@ -43,7 +43,7 @@ class Trouble:
 
 
 def troubles(hosts: t.Mapping[str, Data], now: float) -> list[Trouble]:
-    """What has fewest days left comes first, and what was never ordered before it.
+    """The problems: certificates that were never ordered first, then those with the fewest days left.
 
     ``hosts`` has what ``haproxy-acme status`` says on each node; ``now`` is in seconds since 1970.
     """
@@ -57,7 +57,7 @@ def troubles(hosts: t.Mapping[str, Data], now: float) -> list[Trouble]:
 
 
 class _Certificate:
-    """What all nodes say of one certificate."""
+    """The reports of all nodes about one certificate."""
 
     def __init__(self, name: str, answers: dict[str, Data], now: float) -> None:
         self.name = name
@@ -83,7 +83,7 @@ class _Certificate:
         return Trouble(what, self.name, self.names, tuple(hosts), self.days, tried, reason)
 
     def _failures(self) -> dict[str, list[str]]:
-        """The nodes by why they failed. What failed before another node had success is over."""
+        """The failed nodes by reason. A failure before another node's success no longer counts."""
         success = max(
             (said["last_attempt"] for said in self.answers.values() if said.get("last_result") == "ok"), default=""
         )
@@ -94,7 +94,7 @@ class _Certificate:
         return failures
 
     def _missing(self) -> dict[str, list[str]]:
-        """The nodes that have not got the newest, by why. Those that do not answer are named by whoever sent it."""
+        """The nodes without the newest certificate, by reason. Their senders report those that do not answer."""
         refused: dict[str, str] = {}
         for said in self.answers.values():
             if _age(said) == self.age:
@@ -107,7 +107,7 @@ class _Certificate:
 
 
 def shorten(error: str) -> str:
-    """The part of certbot's words that tells a person what to look at."""
+    """The useful part of certbot's output."""
     error = " ".join(error.split())
     challenge = _CHALLENGE.search(error)
     words = f"{challenge['domain']}: {challenge['detail']}" if challenge else error
@@ -115,5 +115,5 @@ def shorten(error: str) -> str:
 
 
 def _age(said: Data) -> tuple[str, str]:
-    """What makes one of two the newer, as the nodes themselves see it."""
+    """The sort key by which nodes choose the newer certificate."""
     return str(said.get("not_before", "")), str(said.get("serial", ""))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Status, drift, certificates and virtual addresses as lines for people. Pure."""
+"""Status, drift, certificates and virtual addresses as readable lines. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def report(found: Data) -> list[str]:
-    """Write down what was gathered of these; of virtual addresses only what is wrong."""
+    """Format the gathered subsets; of virtual addresses only the problems."""
     lines = [problem for vip in found.get("vips", ()) for problem in vip["problems"]]
     if "drift" in found:
         lines += drift_lines(found["drift"])
@@ -28,7 +28,7 @@ def report(found: Data) -> list[str]:
 
 
 def status_lines(status: Data) -> list[str]:
-    """The tree. Of a backend without trouble one line is enough, and of one that was shown its name."""
+    """The tree. A healthy backend takes one line, a repeated one only its name."""
     shown: set[str] = set()
     lines = [f"{status['status']}: {', '.join(_counted(kind, counts) for kind, counts in status['counts'].items())}"]
     for front in status["frontends"]:
@@ -41,14 +41,14 @@ def status_lines(status: Data) -> list[str]:
             lines += known if backend["name"] in shown else _backend_lines(backend, "    ")
             shown.add(backend["name"])
     if status["backends"]:
-        lines.append("  backends that no frontend names")
+        lines.append("  backends without a frontend")
         for backend in status["backends"]:
             lines += _backend_lines(backend, "    ")
     return lines
 
 
 def drift_lines(drift: Data) -> list[str]:
-    """In one line if all is well, else a line for each difference."""
+    """One line if the host is in sync, otherwise one line per difference."""
     release = f"release {drift['release']}" if drift["release"] else "no release"
     if drift["in_sync"]:
         return [f"in sync: {release} is on the disk and runs"]

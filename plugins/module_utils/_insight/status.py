@@ -4,7 +4,7 @@
 
 """The status of a load balancer as a tree: frontends, their backends, their servers. Pure.
 
-The words and what they mean are those of Octavia, so that its users and their monitoring know them.
+The statuses are those of Octavia, which its users and their monitoring know.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class Frontend:
-    """A frontend, and the backends it leads to, be it through inner frontends."""
+    """A frontend, and the backends it leads to, directly or through inner frontends."""
 
     name: str
     status: str
@@ -86,7 +86,7 @@ class Frontend:
 
 @dataclass(frozen=True)
 class Tree:
-    """All of it. ``backends`` are those that no frontend names, for example since a map chooses them."""
+    """The whole tree. ``backends`` are those that no frontend names, for example because a map selects them."""
 
     status: str
     counts: dict[str, dict[str, int]]
@@ -95,7 +95,7 @@ class Tree:
 
 
 class Routes:
-    """Where frontends lead to, from the configuration.
+    """The backends behind frontends, from the configuration.
 
     A backend whose servers all are sockets that frontends of the same HAProxy listen on is a relay: it is looked
     through, and so are these inner frontends.
@@ -140,7 +140,7 @@ class Routes:
 
 
 def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str] = ()) -> Tree:
-    """Put together what the configuration says and ``show stat`` counts; ``wanted`` are backends, none means all."""
+    """Combine the configuration with ``show stat``; ``wanted`` are backends, none means all."""
     sections = list(sections)
     routes = Routes(sections)
     fronts = {str(row["pxname"]): row for row in rows if row["type"] == "frontend"}
@@ -191,7 +191,7 @@ def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str]
 
 
 def worst(statuses: Iterable[str]) -> str:
-    """The worst of some statuses; nothing is as good as it gets."""
+    """The worst of some statuses; without any, the best one."""
     return min(statuses, key=STATUSES.index, default="ONLINE")
 
 
@@ -205,13 +205,13 @@ def frontend_status(row: Row | None) -> str:
 
 
 def server_status(state: str, weight: int) -> str:
-    """What HAProxy's word for a server means; a live server of weight 0 gets no new clients."""
+    """The status for HAProxy's state of a server; a live server of weight 0 gets no new clients."""
     status = next((status for start, status in SERVERS if state.startswith(start)), "ERROR")
     return "DRAINING" if weight == 0 and status in ("ONLINE", "NO_MONITOR") else status
 
 
 def backend_status(state: str, servers: Iterable[str]) -> str:
-    """A backend that is up is degraded by a server that failed. One whose servers all are alike is as they are."""
+    """A failed server degrades a backend that is up. A backend whose servers all agree has their status."""
     statuses = set(servers)
     if state != "UP":
         return "ERROR"
@@ -262,7 +262,7 @@ def _server(row: Row) -> Server:
 
 
 def _targets(section: Section) -> list[str]:
-    """The backends a section names. What a map or another expression chooses is not known here."""
+    """The backends that a section names. Those of a map or another expression are unknown here."""
     lines = [*section.those("use_backend"), *section.those("default_backend")]
     return [line[1] for line in lines if len(line) > 1 and "%[" not in line[1]]
 
@@ -272,7 +272,7 @@ def _servers(section: Section) -> list[str]:
 
 
 def _is_empty(section: Section) -> bool:
-    """Whether nobody answers in a backend: it has no servers, and no lines that answer in their place."""
+    """Whether nothing in a backend answers: no server, and no rule in place of one."""
     return section.kind == "backend" and not any(ANSWER.match(" ".join(line)) for line in section.lines)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What keepalived moves, in the words of services: the validator compares it with what HAProxy binds. Pure."""
+"""The addresses that keepalived moves, in the terms of services, for the comparison with HAProxy's binds. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def movement(
     has_facts: bool,
     elsewhere: t.Iterable[t.Any],
 ) -> Movement:
-    """What keepalived moves by these variables of its role.
+    """The addresses that keepalived moves with these variables of its role.
 
     ``own_addresses`` are those that stay with the load balancer, all of them if it ``has_facts``; ``elsewhere`` is what
     the inventory says of VIPs for other load balancers.
@@ -42,7 +42,7 @@ def movement(
 
 
 def hides_addresses(value: t.Any, key: str = "") -> bool:
-    """Whether an address may stand where something could not be resolved: interfaces, say, are known by facts only."""
+    """Whether an unresolved value may hide an address: interfaces, for example, are known only from facts."""
     if is_marked(value):
         return key in _WITH_ADDRESSES or (key.startswith(_OF_ROLES) and not key.endswith(_WITHOUT_ADDRESSES))
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the user's own templates read. Pure."""
+"""The variables that the user's own templates read. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def names_read(unknown: t.Collection[str], variables: t.Mapping[str, t.Any]) -> 
 
 
 def names_in_templates(values: t.Iterable[t.Any]) -> t.Iterator[str]:
-    """Every word of every template, variables among them."""
+    """Every word of every template, including variables."""
     for value in values:
         if isinstance(value, str):
             if "{{" in value or "{%" in value:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wants of a certificate to what changes: in its file, in a crt-list, and in the HAProxy that runs.
+"""From a wanted certificate to changes in its file, in a crt-list and in the running HAProxy.
 
-Everything is judged before anything is touched. Then each file is written first, and put back when HAProxy refuses, so
-that a reload always finds what runs.
+Everything is checked before anything is touched. Then each file is written first, and restored when HAProxy rejects it,
+so that a reload always finds what runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NO_WORD = re.compile(r"[\s\[\]#]")
 
 @dataclass(frozen=True)
 class Desired:
-    """What should be loaded. With ``sni`` and ``options`` None any entry of the crt-list will do."""
+    """The wanted certificate. With ``sni`` and ``options`` None, any entry of the crt-list matches."""
 
     name: str
     kind: str = "cert"
@@ -67,7 +67,7 @@ class Desired:
 
     @property
     def path(self) -> Path:
-        """Where the file is on the host."""
+        """The path of the file on the host."""
         return Path(self.disk_path or self.name)
 
     @property
@@ -86,15 +86,15 @@ class Desired:
         if not self.name:
             found.append("name is empty.")
         elif self.persist and not self.path.is_absolute():
-            found.append("HAProxy has this name from its own working directory; say with disk_path where the file is.")
+            found.append("The name is relative to HAProxy's working directory; set disk_path to the path of the file.")
         if self.kind != "cert" and (self.crt_list or self.hostnames):
             found.append(f"crt_list and hostnames are for certificates, not for kind {self.kind}.")
         if self.entry and not self.crt_list:
-            found.append("sni and options are of an entry in a crt-list; say with crt_list in which.")
+            found.append("sni and options belong to an entry of a crt-list; set crt_list.")
         words = [*(self.sni or ()), *([self.name] if self.crt_list else [])]
-        found += [f"{word!r} cannot be a word of a crt-list." for word in words if not word or _NO_WORD.search(word)]
+        found += [f"{word!r} is not a valid word of a crt-list." for word in words if not word or _NO_WORD.search(word)]
         if re.search(r"[\[\]]", self.options or ""):
-            found.append("options go without the brackets around them.")
+            found.append("Write options without brackets.")
         if self.present:
             found += self._content_problems(now)
         return found
@@ -107,7 +107,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class FileChange:
-    """The text and the mode of a file, before and after; None is no file."""
+    """The text and mode of a file before and after; None means no file."""
 
     path: Path
     before: str | None
@@ -131,12 +131,12 @@ class FileChange:
         return self.before != self.after or (self.after is not None and self.mode_before != self.mode)
 
     def write(self) -> None:
-        """Put the new text there, or none."""
+        """Write the new text, or remove the file."""
         if self.needed:
             self._put(self.after, self.mode)
 
     def put_back(self) -> None:
-        """Put the old text there, or none."""
+        """Restore the old text, or remove the file."""
         if self.needed:
             self._put(self.before, self.mode_before or self.mode)
 
@@ -155,7 +155,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be done, and both sides of it in words, of which none is secret."""
+    """A change, and its states before and after in words without secrets."""
 
     desired: Desired
     action: str  # with what is loaded: create, swap, delete, or nothing
@@ -179,7 +179,7 @@ class Change:
 
 
 def plan(session: Session, desired: Desired, now: datetime.datetime) -> Change:
-    """Compare what is wanted with what is. One error says everything that is in its way."""
+    """Compare the wanted with the current state. One error reports every obstacle."""
     require("certificates" if desired.kind == "cert" else "ca files", session.version)
     _raise(desired.problems(now))
     known = certificates.listing(session, desired.ssl).paths
@@ -235,13 +235,13 @@ def _place_problems(desired: Desired, found: File | None, known: t.Sequence[str]
     if desired.crt_list:
         return []
     if found and not desired.present and found.status == "Used":
-        return ["It is in use. Name the list in crt_list, or take it out of the configuration first."]
+        return ["It is in use. Set crt_list to its list, or remove it from the configuration first."]
     if found or not desired.present:
         return []
     said = (
-        "The configuration that runs does not name it, so nothing would use it.",
+        "The running configuration does not name it, so nothing would use it.",
         did_you_mean(desired.name, known),
-        "Use the name in the configuration, say with crt_list which list takes it, or configure it first.",
+        "Use the name in the configuration, set crt_list to the list for it, or configure it first.",
     )
     return [" ".join(filter(None, said))]
 
@@ -264,13 +264,13 @@ def _list_file(desired: Desired) -> FileChange | None:
     store = ReleaseStore(path.parent.parent.parent)
     if path.parent.parent == store.releases and store.pointer.is_symlink():
         raise CertificateError(
-            f"{desired.crt_list} belongs to a release that haproxy_config manages, and is replaced with it. Change it"
-            " there, or set persist: false for a change that lasts until the next reload."
+            f"{desired.crt_list} belongs to a release of haproxy_config, which replaces it. Change it there, or set"
+            " persist: false for a change that lasts until the next reload."
         )
     if not path.is_file():
         raise CertificateError(
-            f"There is no file {desired.crt_list} on this host, so the entry would be lost at the next reload; with"
-            " persist: false no file is touched."
+            f"There is no file {desired.crt_list} on this host, so the next reload would drop the entry. Set persist:"
+            " false to leave files alone."
         )
     return FileChange.of(path, lambda text: _edited(desired, text or ""))
 
@@ -390,7 +390,7 @@ def _change_entries(session: Session, change: Change) -> None:
 
 @contextmanager
 def _written(file: FileChange | None) -> Iterator[None]:
-    """Write a file, and put the old one back when what follows fails."""
+    """Write a file, and restore the old one when a later step fails."""
     if file is None:
         yield
         return

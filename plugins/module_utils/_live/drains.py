@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which servers a host has in the pools of a running HAProxy, and which pools cannot do without it. Pure."""
+"""The servers of a host in the pools of a running HAProxy, and the pools that depend on it. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def servers_of(host: str, address: str, servers: t.Sequence[Data]) -> dict[str, 
 
 
 def is_loopback(address: str) -> bool:
-    """Behind such an address may be any host."""
+    """Whether the address is a loopback one, behind which any host may be."""
     return address.startswith("127.") or address == "::1"
 
 

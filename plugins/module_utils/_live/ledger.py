@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What we took out of service ourselves, so that putting it back undoes nothing that somebody else did."""
+"""The servers that we took out of service, so that putting them back reverts nobody else's change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 
 class Entry(t.NamedTuple):
-    """The state that a server had, and the one that we gave it."""
+    """The state of a server before our change, and after it."""
 
     was: str
     became: str
@@ -32,9 +32,9 @@ class Ledger:
     entries: t.Mapping[Key, Entry] = field(default_factory=dict)
 
     def desired(self, key: Key, asked: str, now: str) -> str:
-        """The state to bring a server to that is asked to be ready, drained or in maintenance.
+        """The target state of a server for a request to be ready, drained or in maintenance.
 
-        One that was out of service before stays as it is, unless maintenance is asked of one that is drained.
+        A server that was out of service before stays so; a drained one can still enter maintenance.
         """
         is_ours = self._is_ours(key, now)
         if asked == "ready":
@@ -42,7 +42,7 @@ class Ledger:
         return asked if is_ours or now == "ready" or (now, asked) == ("drain", "maint") else now
 
     def after(self, key: Key, before: str, after: str) -> Ledger:
-        """The ledger when a server has been brought from one state to another."""
+        """The ledger after a server changed from one state to another."""
         was = self.entries[key].was if self._is_ours(key, before) else before
         entries = {other: entry for other, entry in self.entries.items() if other != key}
         return Ledger(entries if after == was else {**entries, key: Entry(was, after)})
@@ -52,7 +52,7 @@ class Ledger:
 
 
 class LedgerFile:
-    """Where the ledger is kept on the host."""
+    """The file of the ledger on the host."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,8 +66,8 @@ class LedgerFile:
             return Ledger()
         except (OSError, ValueError, TypeError) as error:
             raise LbforgeError(
-                f"{self._path}, which says what was taken out of service, cannot be read: {error}."
-                " Remove it, and put servers back by hand."
+                f"Cannot read {self._path}, the record of servers out of service: {error}. Remove it, and put the"
+                " servers back by hand."
             ) from error
 
     def write(self, ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that all modules have that talk to a running HAProxy. Documented in the fragment C(runtime)."""
+"""The options of all modules that talk to a running HAProxy. Documented in the fragment C(runtime)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARGUMENTS: dict[str, dict[str, t.Any]] = {
 def option_problems(params: dict[str, t.Any], **least: float) -> list[Problem]:
     """The mistakes in the shared options, and in further numbers, given with their lower bounds."""
     return [
-        Problem(name, shown(params[name]), f"{params[name]} is too small, it must be at least {bound}")
+        Problem(name, shown(params[name]), f"{params[name]} is too small; use at least {bound}")
         for name, bound in {"timeout": 1, **least}.items()
         if params[name] < bound
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wants of a map or an ACL to what changes in its file and in the HAProxy that runs.
+"""From the wanted entries of a map or an ACL to changes in its file and in the running HAProxy.
 
 The same comparison of lines serves both: a file with its comments, and what is loaded.
 """
@@ -67,7 +67,7 @@ class Change:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many keys come, get another value, and go."""
+        """The numbers of added, changed and removed keys."""
         if not self.needed:
             return {"added": 0, "updated": 0, "removed": 0}
         old, new = (
@@ -85,7 +85,7 @@ class Change:
 
 
 def desired_entries(kind: str, given: t.Any, state: str) -> tuple[list[Entry], list[Problem]]:
-    """Read the option ``entries``: a dictionary, a list of items, or the text of a file. Every mistake is told."""
+    """Read the option ``entries``: a dictionary, a list of items, or the text of a file. Report every mistake."""
     items: t.Iterable[tuple[t.Any, t.Any, t.Any]]
     if isinstance(given, str):
         lines = enumerate(lines_of(kind, given), 1)
@@ -96,7 +96,7 @@ def desired_entries(kind: str, given: t.Any, state: str) -> tuple[list[Entry], l
         items = ((name, name, value) for name, value in given.items())
     else:
         expected = "a dictionary or a list of items with key and value" if kind == "map" else "a list of patterns"
-        return [], [Problem("entries", "", f"it has to be {expected}, not {type(given).__name__}")]
+        return [], [Problem("entries", "", f"it must be {expected}, not {type(given).__name__}")]
     found: dict[str, Entry] = {}
     problems = []
     for place, name, value in items:
@@ -111,7 +111,7 @@ def desired_entries(kind: str, given: t.Any, state: str) -> tuple[list[Entry], l
 
 
 def refusals(given: t.Any, wanted: list[Entry], failed: dict[str, str]) -> list[Problem]:
-    """What HAProxy refused, at its place in the option."""
+    """The rejections of HAProxy, at their places in the option."""
     keys = list(map(key_of, wanted))
     places = {name: keys.index(name) if isinstance(given, list) else name for name in failed}
     return [Problem(f"entries[{places[name]!r}]", "", why, name=name) for name, why in failed.items()]
@@ -126,26 +126,26 @@ def _item(kind: str, item: t.Any) -> tuple[t.Any, t.Any]:
 
 
 def _is_plain(kind: str, name: t.Any, value: t.Any) -> bool:
-    """Whether there is nothing wrong with an entry, at a glance: most are like that, and there may be many."""
+    """Whether an entry is valid at first glance, as most are: there may be many."""
     return kind == "map" and isinstance(name, str) and isinstance(value, str) and bool(_PLAIN.match(f"{name}\n{value}"))
 
 
 def _problem(kind: str, name: t.Any, value: t.Any, state: str) -> str:
     noun = "key" if kind == "map" else "pattern"
     if not _is_text(name):
-        return f"the {noun} is {_shown(name)}, it has to be text or a number; put it in quotes"
+        return f"the {noun} is {_shown(name)}, which is neither text nor a number; put it in quotes"
     if why := _text_problem(str(name)):
         return f"the {noun} {why}"
     if str(name).startswith("#"):
-        return f"the {noun} begins with '#', which begins a comment in a file and a reference in a command"
+        return f"the {noun} begins with '#', which starts a comment in a file and a reference in a command"
     if kind == "map" and re.search(r"\s", str(name)):
-        return "the key holds a blank, and HAProxy takes the rest of a line for the value"
+        return "the key contains a blank, where HAProxy begins the value"
     if kind == "acl" or (state == "absent" and value is None):
         return ""
     if value is None:
         return "it has no value"
     if not _is_text(value):
-        return f"the value is {_shown(value)}, it has to be text or a number; put it in quotes"
+        return f"the value is {_shown(value)}, which is neither text nor a number; put it in quotes"
     return f"the value {why}" if (why := _text_problem(str(value))) else ""
 
 
@@ -187,7 +187,7 @@ def line_of(entry: Entry) -> Line:
 
 
 def key_of(entry: Entry) -> str:
-    """What an entry is found by."""
+    """The key of an entry."""
     return entry if isinstance(entry, str) else entry[0]
 
 
@@ -227,7 +227,7 @@ def merged(lines: list[Line], wanted: t.Sequence[Entry], state: str) -> list[Lin
 
 
 def steps(file: PatternFile, change: Change) -> list[Step] | None:
-    """The commands for a few additions, other values and removals; None when it takes a new version."""
+    """The commands for a few additions, new values and removals; None if a new version is needed."""
     kind, target = file.kind, escaped(file.path)
     before, after = grouped(change.before), grouped(change.after)
     found = []
@@ -250,7 +250,7 @@ def steps(file: PatternFile, change: Change) -> list[Step] | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What changes in what is loaded and, unless the file stays as it is, in the file."""
+    """The changes to the loaded entries and, unless the file stays as it is, to the file."""
 
     file: PatternFile
     wanted: list[Entry]
@@ -259,14 +259,14 @@ class Plan:
     stored: Change | None
 
     def without(self, keys: t.Collection[str]) -> Plan:
-        """What is left of it without some keys."""
+        """The plan without some keys."""
         wanted = [entry for entry in self.wanted if key_of(entry) not in keys]
         stored = None if self.stored is None else self.stored.before
         return planned(self.file, wanted, self.state, self.live.before, stored)
 
 
 def planned(file: PatternFile, wanted: list[Entry], state: str, live: list[Line], stored: list[Line] | None) -> Plan:
-    """Compare what is with what is wanted."""
+    """Compare the current entries with the wanted ones."""
     after = None if stored is None else Change(stored, merged(stored, wanted, state))
     return Plan(file, wanted, state, Change(live, merged(live, wanted, state)), after)
 
@@ -279,33 +279,33 @@ class DiskFile:
 
     def __init__(self, path: str) -> None:
         if path.startswith("virt@"):
-            raise LbforgeError(f"{path} has no file, HAProxy keeps it in memory only. Set persist: false.")
+            raise LbforgeError(f"{path} has no file; HAProxy keeps it only in memory. Set persist: false.")
         if not path.startswith("/"):
             raise LbforgeError(
-                f"HAProxy read {path!r} from its own working directory. Name the file with option file, or set"
+                f"HAProxy read {path!r} from its own working directory. Set option file to its path, or set"
                 " persist: false for a change that lasts until the next reload."
             )
         self.path = Path(path).resolve()
         store = ReleaseStore(self.path.parent.parent.parent)
         if self.path.parent.parent == store.releases and store.pointer.is_symlink():
             raise LbforgeError(
-                f"{path} belongs to a release that haproxy_config manages, and is replaced with it. Change its entries"
-                " there (haproxy_map_entries of a service), or set persist: false for a change that lasts until the"
-                " next reload."
+                f"{path} belongs to a release of haproxy_config, which replaces it. Change its entries there"
+                " (haproxy_map_entries of a service), or set persist: false for a change that lasts until the next"
+                " reload."
             )
 
     def read(self) -> str:
-        """Return its text; bytes that are no text survive a change of others."""
+        """Return its text; undecodable bytes survive a change of other entries."""
         try:
             return self.path.read_bytes().decode(errors="surrogateescape")
         except OSError as error:
             raise LbforgeError(
                 f"Cannot read {self.path}: {error.strerror}. If HAProxy's file is elsewhere on this host, as with a"
-                " chroot, name it with option file; with persist: false no file is touched."
+                " chroot, set option file. Set persist: false to leave files alone."
             ) from error
 
     def write(self, text: str) -> None:
-        """Put another text in its place, whole, with the owner and the mode of the old one."""
+        """Replace the text atomically, with the owner and mode of the old file."""
         try:
             old = self.path.stat()
             content, mode = text.encode(errors="surrogateescape"), stat.S_IMODE(old.st_mode)
@@ -323,9 +323,9 @@ def find(session: Session, kind: str, name: str) -> PatternFile:
     if not found:
         similar = difflib.get_close_matches(name, listed) or [path for path in listed if not path.startswith("#")]
         others = f"It has {', '.join(similar)}." if similar else "It has none."
-        raise LbforgeError(f"HAProxy has loaded no {kind} {name!r}. {others} The name is the one in the configuration.")
+        raise LbforgeError(f"HAProxy has loaded no {kind} {name!r}. {others} Use the name in the configuration.")
     if found[0].kind != kind:
-        raise LbforgeError(f"{name} serves a map too, so its patterns have values. Set kind: map.")
+        raise LbforgeError(f"{name} is also used as a map, so its patterns have values. Set kind: map.")
     return found[0]
 
 
@@ -335,7 +335,7 @@ def read_live(session: Session, file: PatternFile) -> list[Line]:
 
 
 def carry_out(session: Session, plan: Plan, disk_file: DiskFile | None) -> dict[str, str]:
-    """Change the file, then what is loaded. Return why for each key that HAProxy refused: its entry is in neither."""
+    """Change the file, then the loaded entries. Return the reason for each rejected key, whose entry is in neither."""
 
     def save(change: Change | None) -> None:
         if disk_file is not None and change is not None and change.needed:
@@ -364,9 +364,9 @@ def _run(session: Session, plan: Plan, few: list[Step]) -> dict[str, str]:
         try:
             session.run(step.command, step.payload)
         except CommandError as error:
-            failed[step.key] = f"HAProxy refused it: {error.why}"
+            failed[step.key] = f"HAProxy rejected it: {error.why}"
     now, wanted = grouped(read_live(session, plan.file)), grouped(plan.live.after)
     for step in few:
         if step.key not in failed and now.get(step.key) != wanted.get(step.key):
-            failed[step.key] = "HAProxy took the command and did not follow it, as with a value of another type"
+            failed[step.key] = "HAProxy accepted the command without effect, as with a value of another type"
     return {step.key: failed[step.key] for step in few if step.key in failed}

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a user wants of servers to the commands that differ, and their execution.
+"""From the wanted servers to the commands for the differences, and their execution.
 
 One comparison of ``Settings`` with ``Settings`` gives the commands, the difference that is shown, and after the run the
-proof that HAProxy did what it was told.
+proof that HAProxy carried the commands out.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _WEIGHT = re.compile(r"(?P<number>\d{1,3})(?P<percent>%?)")
 
 
 class Settings(t.NamedTuple):
-    """What can be changed of a server while it is there."""
+    """The settings of an existing server that can change."""
 
     state: str
     weight: int
@@ -81,12 +81,12 @@ class Desired:
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it may mean several servers."""
+        """Whether the item may match several servers."""
         return any(character in self.backend + self.name for character in "*?[")
 
     @property
     def keywords(self) -> list[str]:
-        """The words of a line ``server`` for a server that is added; HAProxy takes the last of two."""
+        """The words of a line ``server`` for a new server; HAProxy uses the last of two."""
         found = ["check"] if self.check else []
         found += ["weight", self.weight] if self.weight is not None else []
         found += ["maxconn", str(self.maxconn)] if self.maxconn is not None else []
@@ -96,9 +96,7 @@ class Desired:
         """The mistakes in the request. HAProxy would not find them all: it takes port 99999 for 34463."""
         names = _NAME if self.state == "present" else _PATTERN
         found = [
-            f"{key} {value!r} is no name"
-            + ("" if self.state == "present" else " or pattern")
-            + " that HAProxy can have."
+            f"{key} {value!r} is not a valid name" + ("" if self.state == "present" else " or pattern") + " of HAProxy."
             for key, value in (("backend", self.backend), ("name", self.name))
             if not names.fullmatch(value)
         ]
@@ -109,23 +107,23 @@ class Desired:
         ]
         found += self._weight_problems()
         if self.address is not None and not is_ip(self.address):
-            found.append(f"address {self.address!r} is not an IP address; HAProxy resolves no names at run time.")
+            found.append(f"address {self.address!r} is not an IP address; HAProxy does not resolve names at run time.")
         if self.state == "present":
             found += [
-                f"state 'present' needs {key}, for the server may have to be added."
+                f"{key} is required with state 'present', to add a missing server."
                 for key, value in (("address", self.address), ("port", self.port))
                 if value is None
             ]
         elif self.options:
-            found.append("options are for state 'present'; a server that is there keeps its own.")
+            found.append("options require state 'present'; an existing server keeps its own.")
         if self.state == "absent" and (
             given := [key for key in Settings._fields[1:] if getattr(self, key) is not None]
         ):
-            found.append(f"state 'absent' takes no {', no '.join(given)}.")
+            found.append(f"state 'absent' does not allow {' or '.join(given)}.")
         if self.shutdown_sessions and self.state not in ("drain", "maint", "absent"):
-            found.append("shutdown_sessions needs state 'drain', 'maint' or 'absent', or new sessions follow.")
+            found.append("shutdown_sessions requires state 'drain', 'maint' or 'absent', which stop new sessions.")
         found += [
-            f"option {option!r} holds a control character."
+            f"option {option!r} contains a control character."
             for option in self.options
             if any(ord(character) < 32 for character in option)
         ]
@@ -138,13 +136,13 @@ class Desired:
         if weight is None or int(weight["number"]) > (100 if weight["percent"] else 256):
             return [f"weight {self.weight!r} is neither a number between 0 and 256 nor between 0% and 100%."]
         if weight["percent"] and self.state == "present":
-            return ["weight is a percentage of what the configuration says, so a server that is added needs a number."]
+            return ["weight is a percentage of the configured weight, so a new server needs a number."]
         return []
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a server is, what it should be (None: not there), and the commands in between."""
+    """The current and the wanted server (None: absent), and the commands in between."""
 
     path: str
     backend: str
@@ -161,16 +159,16 @@ class Change:
 
     @property
     def left_alone(self) -> str:
-        """Why its state is not the one that is asked for; empty if it is."""
+        """The reason why its state is not the wanted one; empty if it is."""
         if self.state not in TRAFFIC or not self.before or not self.after or self.after.state == self.state:
             return ""
         if self.after.state != self.before.state:
-            return f"it is set to {self.after.state} again, as it was found."
-        return f"its configuration or somebody else set it to {self.before.state}, so it is left alone."
+            return f"it is set back to {self.after.state}, its state before."
+        return f"its configuration or another user set it to {self.before.state}, so it stays there."
 
 
 def problem_of(item: Desired | Change, why: str) -> Problem:
-    """What is to be said of an item, or of a server that it names."""
+    """A problem of an item, or of a server that it names."""
     return Problem(item.path, "", why, name=f"{item.backend}/{item.name}")
 
 
@@ -191,7 +189,7 @@ class Found:
         return cls(session.version, frozenset(backends - {""}), servers, stats)
 
     def settings(self, key: Key) -> Settings | None:
-        """What a server is set to; None if it is not there."""
+        """The settings of a server; None if it does not exist."""
         server = self.servers.get(key)
         if server is None:
             return None
@@ -207,9 +205,9 @@ class Found:
 
 
 def plan(wanted: Iterable[Desired], found: Found, ledger: Ledger | None = None) -> tuple[list[Change], list[Problem]]:
-    """Compare what is wanted with what runs. A server that is missing is a problem unless it should be.
+    """Compare the wanted with the running servers. A missing server is a problem unless it should be absent.
 
-    With a ledger, what somebody else took out of service stays so.
+    With a ledger, servers that somebody else took out of service stay so.
     """
     changes: list[Change] = []
     problems: list[Problem] = []
@@ -224,7 +222,7 @@ def plan(wanted: Iterable[Desired], found: Found, ledger: Ledger | None = None) 
             owner = owners.setdefault(key, desired.path)
             try:
                 if owner != desired.path:
-                    raise LbforgeError(f"{owner} is about this server, too.")
+                    raise LbforgeError(f"{owner} is for the same server.")
                 changes.append(_change(desired, key, found, ledger))
             except LbforgeError as error:
                 problems.append(Problem(desired.path, "", str(error), name="/".join(key)))
@@ -246,7 +244,7 @@ def _matches(desired: Desired, found: Found) -> list[Key]:
         ]
         if keys or desired.state == "absent":
             return keys
-        raise LbforgeError("No server has a name like this.")
+        raise LbforgeError("No server has a similar name.")
     if desired.backend not in found.backends:
         raise LbforgeError(f"There is no such backend.{_meant(desired.backend, found.backends)}")
     names = [name for backend, name in found.servers if backend == desired.backend]
@@ -311,7 +309,7 @@ def _settled(desired: Desired, before: Settings, server: ServerState) -> Setting
         ("agent", desired.agent, server.has_agent),
     ):
         if enabled and not known:
-            raise LbforgeError(f"It has no {kind} in its configuration, so there is none to enable.")
+            raise LbforgeError(f"Its configuration has no {kind} to enable.")
     wanted: dict[str, t.Any] = {
         "state": desired.state if desired.state != "present" else None,
         "weight": None if desired.weight is None else _weight(desired.weight, server.initial_weight),
@@ -365,7 +363,7 @@ def noted(ledger: Ledger, changes: Iterable[Change]) -> Ledger:
 
 
 class Waiting(t.NamedTuple):
-    """How long for sessions to end and for checks to pass, and what then."""
+    """The time to wait for sessions to end and checks to pass, and the action after it."""
 
     seconds: float
     interval: float = 1.0
@@ -374,7 +372,7 @@ class Waiting(t.NamedTuple):
 
 @dataclass
 class Outcome:
-    """A change, what was done of it, and what came of it."""
+    """A change, the executed commands, and the result."""
 
     change: Change
     done: list[str] = field(default_factory=list)
@@ -391,7 +389,7 @@ class Outcome:
 
 
 def carry_out(client: RuntimeClient, changes: Sequence[Change], waiting: Waiting | None) -> list[Outcome]:
-    """Do it all; what HAProxy refuses is an error of its item and keeps nothing else from being done."""
+    """Make all changes; a rejection is an error of its item and stops no other change."""
     outcomes = [Outcome(change) for change in changes]
     with client.session() as session:
         for outcome in outcomes:
@@ -424,7 +422,7 @@ def _start(session: Session, outcome: Outcome) -> None:
 
 
 def _wait(client: RuntimeClient, outcomes: Sequence[Outcome], waiting: Waiting) -> None:
-    """Wait for all at once. Each look is a connection of its own, so a reload in the meantime does no harm."""
+    """Wait for all at once. Each query uses a new connection, so a reload in the meantime does no harm."""
     deadline = time.monotonic() + waiting.seconds
     while True:
         stats = client.parsed("show stat -1 4 -1", parse_server_stats, patience=3)
@@ -460,8 +458,8 @@ def _unfinished(change: Change, stats: dict[Key, ServerStats]) -> str:
     if change.state not in ("ready", "present") or (change.after and change.after.state != "ready"):
         return ""
     if now is None:
-        return "it is not there any more."
-    return "" if now.is_up else f"it is not up, HAProxy says {now.status!r}."
+        return "it no longer exists."
+    return "" if now.is_up else f"it is not up: HAProxy reports {now.status!r}."
 
 
 def _force(session: Session, outcome: Outcome) -> None:
@@ -485,18 +483,18 @@ def _finish(session: Session, outcome: Outcome) -> None:
 
 
 def _prove(outcome: Outcome, found: Found) -> None:
-    """HAProxy takes some commands without doing them; only what it is now counts."""
+    """HAProxy accepts some commands without effect, so only its state afterwards counts."""
     change = outcome.change
     outcome.after, outcome.stats = found.settings(change.key), found.stats.get(change.key)
     if outcome.error or outcome.left or outcome.after == change.after:
         return
     if outcome.after is None or change.after is None:
-        there = "is not there" if outcome.after is None else "is still there"
-        outcome.error = f"HAProxy took every command, and the server {there}."
+        there = "is missing" if outcome.after is None else "is still there"
+        outcome.error = f"HAProxy accepted every command, but the server {there}."
         return
     wrong = [
         f"{key} is {now!r} and should be {wanted!r}"
         for key, now, wanted in zip(Settings._fields, outcome.after, change.after)
         if now != wanted
     ]
-    outcome.error = f"HAProxy took every command, and {', '.join(wrong)}."
+    outcome.error = f"HAProxy accepted every command, but {', '.join(wrong)}."

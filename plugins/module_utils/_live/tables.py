@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stick tables: what is in them, and how to change it.
+"""Stick tables: their entries, and how to change them.
 
 HAProxy checks little of what it is told: in a table of addresses 2.6 takes the key ``bogus`` for 0.0.0.0 and 3.0 the
 key ``::1`` for 0.0.0.1, -1 becomes 4294967295, and a refused value leaves an empty entry behind. So everything is
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry: its data by their types, and how many sessions are using it."""
+    """An entry: its data by type, and the number of sessions that use it."""
 
     key: str
     data: dict[str, Value]
@@ -62,14 +62,14 @@ class Desired:
     data: dict[str, t.Any] = field(default_factory=dict)
 
     def problem(self, table: Table) -> str:
-        """Why HAProxy would take it for something else, or not at all; empty when it fits the table."""
+        """Why HAProxy would misread or reject it; empty when it fits the table."""
         found = [key_problem(table.type, self.key), *(value_problem(*item) for item in self.data.items())]
         return "; ".join(filter(None, found))
 
 
 @dataclass(frozen=True)
 class Change:
-    """The data of an entry before and after, as far as they matter; None where there is no entry."""
+    """The relevant data of an entry before and after; None without an entry."""
 
     path: str
     key: str
@@ -102,7 +102,7 @@ def _value(text: str) -> Value:
 
 
 def _unword(text: str) -> str:
-    """Undo HAProxy's way to show bytes that are no plain text."""
+    """Undo HAProxy's escaping of bytes that are not plain text."""
 
     def byte(found: re.Match[bytes]) -> bytes:
         if found[1]:
@@ -119,9 +119,9 @@ def key_problem(kind: str, key: str) -> str:
     """Why a key does not fit a table of this type; empty when it does."""
     if kind in _KEYS:
         hint = f"; write ::ffff:{key}" if kind == "ipv6" and _normal("ip", key) else ""
-        return "" if _normal(kind, key) else f"it is not {_KEYS[kind]}, and the keys of this table are{hint}"
+        return "" if _normal(kind, key) else f"it is not {_KEYS[kind]}, the key type of this table{hint}"
     if kind != "string":
-        return f"keys of type {kind} cannot be named to HAProxy; use where"
+        return f"HAProxy accepts no keys of type {kind} in commands; use where"
     if not key:
         return "it is empty"
     return "it holds a control character" if re.search(r"[\0-\x1f\x7f]", key) else ""
@@ -144,9 +144,9 @@ def _normal(kind: str, key: str) -> str | None:
 def value_problem(name: str, value: t.Any) -> str:
     """Why a value cannot be stored; empty when it can."""
     if not re.fullmatch(r"\w+", name, re.ASCII):
-        return f"{name!r} is no data type"
+        return f"{name!r} is not a data type"
     if name in _NOT_NUMBERS:
-        return f"{name} cannot be set, it is no number"
+        return f"{name} cannot be set because it is not a number"
     most = 2**63 - 1 if name in _WIDE else 2**32 - 1
     number = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"\d+", number, re.ASCII) or int(number) > most:
@@ -155,10 +155,10 @@ def value_problem(name: str, value: t.Any) -> str:
 
 
 def filter_problem(text: str) -> str:
-    """Why a filter is none; empty when it is one."""
+    """Why a filter is invalid; empty when it is valid."""
     found = _FILTER.fullmatch(text)
     if found is None:
-        return "it has to be data.TYPE, one of eq, ne, le, ge, lt, gt, and an integer, for example 'data.gpc0 gt 0'"
+        return "it must be data.TYPE, one of eq, ne, le, ge, lt, gt, and an integer, such as 'data.gpc0 gt 0'"
     return "" if int(found["number"]) < 2**63 else f"{found['number']} is too large"
 
 
@@ -175,7 +175,7 @@ def find(session: Session, name: str) -> Table:
 
 
 def compare(session: Session, table: Table, wanted: list[Desired], state: str) -> tuple[list[Change], list[Problem]]:
-    """Compare entries with what is wanted of them. What cannot be is a problem, and no change."""
+    """Compare entries with the wanted ones. An impossible change is a problem."""
     changes = []
     problems = []
     seen = set()
@@ -206,7 +206,7 @@ def compare(session: Session, table: Table, wanted: list[Desired], state: str) -
 
 
 def carry_out(session: Session, table: Table, changes: list[Change]) -> list[Problem]:
-    """Make each change; return what HAProxy refused."""
+    """Make each change; return the rejections of HAProxy."""
     problems = []
     for change in changes:
         try:
@@ -232,16 +232,16 @@ def matching(session: Session, table: Table, filters: list[str]) -> list[Entry]:
 
 
 def clear(session: Session, table: Table, filters: list[str], found: list[Entry]) -> list[Problem]:
-    """Remove what was found; return the entries that HAProxy keeps because sessions are using them."""
+    """Remove the entries; return those that HAProxy keeps because sessions use them."""
     session.run(" ".join([f"clear table {escaped(table.name)}", *filters]))
     kept = {entry.key for entry in matching(session, table, filters) if entry.use}
     left = [entry.key for entry in found if entry.key in kept]
-    path, why = "where" if filters else "table", "sessions are using it, so HAProxy keeps it"
+    path, why = "where" if filters else "table", "HAProxy keeps it while sessions use it"
     return [Problem(path, "", why, name=key) for key in left]
 
 
 class _OtherKeyError(LbforgeError):
-    """HAProxy took a key for another one."""
+    """HAProxy read a key as another one."""
 
 
 def _stores(session: Session, table: Table, name: str) -> str:
@@ -258,12 +258,12 @@ def _stores(session: Session, table: Table, name: str) -> str:
 def _entry(session: Session, table: Table, key: str) -> Entry | None:
     found = session.read(f"show table {escaped(table.name)} key {escaped(key)}", parse_entries)
     if found and _normal(table.type, found[0].key) != _normal(table.type, key):
-        raise _OtherKeyError(f"HAProxy takes it for {found[0].key!r}, the keys of this table are shorter")
+        raise _OtherKeyError(f"HAProxy shortens it to {found[0].key!r}, because the keys of this table are shorter")
     return found[0] if found else None
 
 
 def _prove(session: Session, table: Table, change: Change) -> None:
-    """A long string is cut off to the length of the keys of its table, which HAProxy only tells by what it shows."""
+    """HAProxy shortens a long string to the key length of its table, which only its answer shows."""
     try:
         _entry(session, table, change.key)
     except _OtherKeyError:

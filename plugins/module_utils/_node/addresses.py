@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take away the virtual addresses that a keepalived left behind when it died. The unit of keepalived runs it:
+"""Remove the virtual addresses that a dead keepalived left behind. The unit of keepalived runs it:
 
     addresses.py start [CONFIG [RECORD]]    before keepalived: remember the addresses that this node has without it
     addresses.py stop [CONFIG [RECORD]]     after keepalived: remove the virtual addresses of CONFIG
@@ -77,7 +77,7 @@ def is_owner(statement: Statement) -> bool:
 
 
 def held() -> t.Iterator[tuple[str, str, str]]:
-    """The link, the address with its prefix length, and the bare address. What is on lo is never keepalived's."""
+    """The link, the address with its prefix length, and the bare address. Addresses on lo are never keepalived's."""
     for link in own_links():
         yield from ((link.interface, cidr, cidr.partition("/")[0]) for cidr in link.addresses)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The beginning of every program that the collection lbforge.haproxy installs on a node.
+"""The start of every program that the collection lbforge.haproxy installs on a node.
 
 The last line of the file holds the modules of the program, packed. All of it is read before any of it runs, so a file
 that is replaced meanwhile does not matter. `PROGRAM --sources DIRECTORY` unpacks them for people.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep this node behind the others until its HAProxy has settled. The unit haproxy-settled runs it:
+"""Rank this node behind the others until its HAProxy has settled. The unit haproxy-settled runs it:
 
     haproxy_settled.py SOCKET SECONDS [CONFIG [TRACK_FILE]]
 
@@ -11,7 +11,7 @@ the unit of HAProxy writes, and when a link to servers is lost; and 0 again once
 That takes SECONDS at most: a server that is down for all must not keep the node back. A HAProxy that starts, or a link
 that comes back, for the third time within SECONDS has to last for SECONDS first.
 
-A reload is no start, and a server that fails later moves nothing: HAProxy watches the servers, keepalived HAProxy.
+A reload is not a start, and a server that fails later moves nothing: HAProxy watches the servers, keepalived HAProxy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATIENCE = 2.0  # seconds for an answer of HAProxy
 
 @dataclasses.dataclass
 class Settling:
-    """What happened, by a clock that only goes forward, and whether it is over."""
+    """The events by a monotonic clock, and whether HAProxy has settled."""
 
     seconds: float
     returns: list[float] = dataclasses.field(default_factory=list)
@@ -45,19 +45,19 @@ class Settling:
     is_settled: bool = True
 
     def returned(self, now: float) -> None:
-        """HAProxy has started, or a link is back."""
+        """Record that HAProxy started or a link came back."""
         self.returns = [at for at in self.returns if now - at < self.seconds] + [now]
         self.is_settled = False
 
     def link(self, is_up: bool, now: float) -> None:
-        """What is known of the links to servers."""
+        """Record the state of the links to servers."""
         if is_up and self.is_cut_off:
             self.returned(now)
         self.is_cut_off = not is_up
         self.is_settled = self.is_settled and is_up
 
     def judge(self, now: float, are_servers_up: t.Callable[[], bool]) -> None:
-        """Whether it has settled meanwhile; servers are asked only while that is open."""
+        """Whether HAProxy has settled by now; servers are queried only until then."""
         if self.is_settled or self.is_cut_off:
             return
         since = self.returns[-1] if self.returns else now - self.seconds
@@ -66,7 +66,7 @@ class Settling:
 
 
 def are_up(stats: str) -> bool:
-    """Whether every server that is checked is up, and not only by default; by `show stat` (management guide, 9.1)."""
+    """Whether `show stat` (management guide, 9.1) has every checked server up, and not only by default."""
     for server in parse_stats(stats):
         status, check = str(server["status"] or ""), str(server["check_status"] or "").lstrip("* ")
         # In maintenance it is by the will of somebody, and HAProxy does not check it.
@@ -76,7 +76,7 @@ def are_up(stats: str) -> bool:
 
 
 def ask(path: str) -> bool:
-    """Ask HAProxy of its servers; one that does not answer, or without these columns, has judged nothing."""
+    """Ask HAProxy for its servers; without an answer or these columns, nothing is checked yet."""
     try:
         answer = RuntimeClient(path, PATIENCE).ask("show stat -1 4 -1")
         return answer.startswith("# ") and are_up(answer)
@@ -85,9 +85,9 @@ def ask(path: str) -> bool:
 
 
 def server_links(statements: t.Iterable[Statement]) -> set[str]:
-    """The interfaces to servers that the instances of a configuration have.
+    """The interfaces to servers in the instances of a configuration.
 
-    An instance names those that are not its own. When none does, the servers are behind the own ones.
+    An instance lists them if they differ from its own. If none does, the servers are behind the instances' own.
     """
     instances = [statement for statement in statements if statement.keyword in ("vrrp_instance", "vrrp_sync_group")]
     named = {entry.keyword for instance in instances for entry in instance.entries("track_interface")}
@@ -95,7 +95,7 @@ def server_links(statements: t.Iterable[Statement]) -> set[str]:
 
 
 def is_up(link: str) -> bool:
-    """Whether it has a carrier; one that is set down tells none, and one that is not there has no say."""
+    """Whether the interface has a carrier; False if it is set down, None if it does not exist."""
     try:
         return (LINKS / link / "carrier").read_text(encoding="ascii").strip() == "1"
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def is_up(link: str) -> bool:
 
 @dataclasses.dataclass
 class File:
-    """A file that others change as well."""
+    """A file that other programs also change."""
 
     path: Path
     seen: int = 0
@@ -115,7 +115,7 @@ class File:
         return self._stamp() == self.seen
 
     def has_changed(self) -> bool:
-        """Whether somebody else has written it since this was asked."""
+        """Whether another program has written it since the last call."""
         before, self.seen = self.seen, self._stamp()
         return self.seen != before
 

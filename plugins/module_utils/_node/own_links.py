@@ -12,7 +12,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 
 def own_links(*, loopback: bool = False) -> tuple[Link, ...]:
-    """What the kernel has. Binding an address would not tell: load balancers may bind what is elsewhere."""
+    """The links in the kernel. Binding is no test: load balancers may bind addresses that they do not hold."""
     shown = run(["ip", "-json", "address", "show"], timeout=10)
     if shown.code:
         raise LbforgeError(f"ip -json address show failed: {' '.join(shown.stderr.split())}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a program for nodes of a module of the collection, and of all that it imports of it: one file, replaced whole.
+"""Build a program for nodes from a module of the collection and its imports: one file, replaced atomically.
 
 Nodes need Python 3.9 and its standard library, as for the modules that Ansible runs there.
 """
@@ -28,7 +28,7 @@ class ProgramError(LbforgeError):
 
 @functools.cache
 def program(name: str) -> str:
-    """The text of a program, by the name of its module in this package; what it is called with goes to its ``main``."""
+    """The text of a program, by its module in this package; its arguments go to ``main``."""
     main = f"{PROGRAMS}.{name}"
     if not _file(main).is_file():
         raise ProgramError(f"There is no program {name!r} in {_DIRECTORY / '_node'}.")
@@ -36,7 +36,7 @@ def program(name: str) -> str:
 
 
 def sources(name: str) -> dict[str, str]:
-    """The texts of a module and of all modules that it needs of this collection, by their names."""
+    """The sources of a module and of all modules of this collection that it needs, by name."""
     found: dict[str, str] = {}
     missing = {name}
     while missing:
@@ -47,7 +47,7 @@ def sources(name: str) -> dict[str, str]:
 
 
 def text(main: str, modules: t.Mapping[str, str]) -> str:
-    """A program of these modules, run as ``main``."""
+    """The text of a program of these modules that runs ``main``."""
     boot = (_DIRECTORY / "_node" / "boot.py").read_text(encoding="utf-8")
     # Of the node's Python nothing counts but its standard library.
     return f'#!/usr/bin/python3 -IS\n{boot}\n\nstart("{main}", "{pack(dict(modules))}")\n'
@@ -58,7 +58,7 @@ def _file(module: str) -> pathlib.Path:
 
 
 def _imported(source: str) -> t.Iterator[str]:
-    """The modules of this collection that a source imports at its top; what it needs for types alone is not there."""
+    """The modules of this collection that a source imports at its top, without those for types."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(f"{ROOM}."):
             for alias in node.names:

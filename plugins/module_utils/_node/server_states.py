@@ -25,20 +25,20 @@ SOCKET = "/run/haproxy/admin.sock"
 STATES = pathlib.Path("/run/haproxy/servers.state")
 CONFIG_DIR = pathlib.Path("/etc/haproxy")
 PATIENCE = 5.0  # seconds
-WITHOUT = "the new process starts without states of servers."
+WITHOUT = "the new process starts without server states."
 
 
 class NoStates(Exception):
-    """Why the new process starts without states: rather none than wrong ones."""
+    """The reason why the new process starts without states: none is better than wrong ones."""
 
 
 def states_to_carry(client: RuntimeClient, store: ReleaseStore) -> str:
-    """What the running process knows of its servers and its successor has to know."""
+    """The server states of the running process that its successor needs."""
     try:
         known, info = client.read("show servers state"), parse_info(client.ask("show info"))
     except LbforgeError as error:
         raise NoStates(
-            f"HAProxy does not tell the states of its servers: the new process starts without them. {error}"
+            f"HAProxy does not report server states; the new process starts without them. {error}"
         ) from error
     current = store.current
     release = Release(current or "", store.read(current))
@@ -47,12 +47,12 @@ def states_to_carry(client: RuntimeClient, store: ReleaseStore) -> str:
     # A port or a maintenance of another configuration would win over the one that is about to be read.
     running = store.running(int(info["Pid"]), info.get("description", ""))
     if running is None or running.id != release.id or store.is_edited(release.id):
-        raise NoStates(f"The configuration changed since HAProxy took it: {WITHOUT}")
+        raise NoStates(f"The configuration changed after HAProxy read it: {WITHOUT}")
     return carried(known, [release.sections], release.sections)
 
 
 def main(what: str = "", *more: str) -> None:
-    """Called by the unit of HAProxy."""
+    """Run by the unit of HAProxy."""
     if what not in ("save", "reset") or more:
         sys.stderr.write("usage: haproxy-server-states save|reset\n")
         raise SystemExit(2)

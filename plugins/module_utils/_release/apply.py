@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply a release: look, plan, check, write, switch, let HAProxy take it, prove it; else put everything back.
+"""Apply a release: look, plan, check, write, switch, load, prove; or restore everything.
 
 The order is what makes it safe. Nothing is written before HAProxy has accepted the whole; from the first write to the
 proof the journal says that HAProxy may run something else than the disk holds; every write leaves the old or the new
@@ -52,7 +52,7 @@ if t.TYPE_CHECKING:
 
 Action = t.Literal["nothing", "start", "runtime", "reload"]
 
-UNKNOWN = "nothing is known of the running worker"
+UNKNOWN = "the running worker is unknown"
 SHOWN_REASONS = 5
 # A worker learns stick tables from its predecessor, and can teach its successor only when it has learnt all.
 LESSON = 6  # seconds
@@ -72,7 +72,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Host:
-    """What stands on the host."""
+    """The stores and processes of the host."""
 
     store: ReleaseStore
     certificates: CertificateStore
@@ -83,7 +83,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Found:
-    """How the host differs from what is wanted, before anything is done."""
+    """The differences between the host and the wanted release, before any change."""
 
     current: str | None
     worker: Worker | None
@@ -100,7 +100,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do with HAProxy, why, and by which commands."""
+    """The action on HAProxy, its reason and its commands."""
 
     action: Action
     reason: str
@@ -108,13 +108,13 @@ class Plan:
 
     @property
     def commands(self) -> list[str]:
-        """What HAProxy is sent instead of a reload."""
+        """The commands that replace a reload."""
         return [command for change in self.changes for command in change.commands]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found, planned and reached."""
+    """The findings, the plan and the result."""
 
     wanted: Wanted
     found: Found
@@ -124,14 +124,14 @@ class Outcome:
 
     @property
     def previous_release(self) -> str | None:
-        """The release that can come back."""
+        """The release that a rollback restores."""
         return self.found.adopted or self.found.current
 
 
 def apply(
     choose: t.Callable[[], Wanted], host: Host, *, keep: int, patience: float, check_mode: bool = False
 ) -> Outcome:
-    """Bring a host to a release, or only say what that would do. It is chosen when no other run is under way."""
+    """Bring a host to a release, or only report the changes. The lock is held while the release is chosen."""
     try:
         # haproxy-acme and others write certificates, too: nobody does from what is decided here to the proof of it.
         certificates = nullcontext() if check_mode else host.certificates.lock(patience)
@@ -152,26 +152,26 @@ def apply(
             host.store.prune(keep, (wanted.release.id, found.adopted, found.current))
             return Outcome(wanted, found, plan, warnings, worker)
     except OSError as error:
-        raise LbforgeError(f"A file cannot be read or written: {error}.\n{host.haproxy.state()}") from error
+        raise LbforgeError(f"Cannot read or write a file: {error}.\n{host.haproxy.state()}") from error
 
 
 def _refuse_to_empty(wanted: Wanted, found: Found) -> None:
-    """A release in which nothing serves is more often a mistake than a wish."""
+    """Refuse a release without frontends, which is usually a mistake."""
     served = [name for sections in found.before for name in serving(sections)]
     if served and not wanted.allow_empty and not serving(wanted.release.sections):
         shown = ", ".join(served[:SHOWN_REASONS])
         more = f" and {len(served) - SHOWN_REASONS} more" if len(served) > SHOWN_REASONS else ""
         raise LbforgeError(
-            f"Release {wanted.release.id} serves no client: it has no frontend, and HAProxy has {shown}{more}."
-            " Nothing was changed. Look whether the services are read at all; if HAProxy is to serve nobody, set"
-            " allow_empty (haproxy_allow_empty in the role)."
+            f"Release {wanted.release.id} serves no client: it has no frontend, but HAProxy has {shown}{more}. Nothing"
+            " was changed. Check that the services are read; if HAProxy is meant to serve nobody, set allow_empty"
+            " (haproxy_allow_empty in the role)."
         )
 
 
 def way_back(store: ReleaseStore, name: str | None) -> Release:
     """The release that ran before the one in use, or the named one."""
     names, target = store.names(), name or store.journal.before
-    kept = f"These are kept, the youngest first: {', '.join(names) or 'none'}."
+    kept = f"Stored releases, newest first: {', '.join(names) or 'none'}."
     if target is None or target not in names:
         why = f"There is no release '{name}'." if name else "No release ran before the one in use."
         raise LbforgeError(f"{why} {kept}", releases=names)
@@ -179,12 +179,13 @@ def way_back(store: ReleaseStore, name: str | None) -> Release:
     if not name and not release.is_ours:
         whose = "there before the first run" if target == ORIGINAL else "changed by hand"
         raise LbforgeError(
-            f"Before the release in use, HAProxy had files that were {whose}; they are kept as {target}."
-            f" Name {target} to bring them back, or another one. {kept}"
+            f"Before the release in use, HAProxy had files that were {whose}; they are stored as {target}. Set release"
+            f" to {target} to restore them, or to another one. {kept}"
         )
     if release.is_ours and not release.is_pristine:
         raise LbforgeError(
-            f"Files of release {target} were changed by hand, so it is not what ran. Name another. {kept}"
+            f"Files of release {target} were changed by hand, so they are not what ran. Set release to another one."
+            f" {kept}"
         )
     return release
 
@@ -219,15 +220,15 @@ def look(wanted: Wanted, host: Host) -> Found:
 
 
 def _difference(wanted: Wanted, host: Host, found: Found, running: Release | None) -> Difference:
-    """What brings the worker to the release, or why only a reload does."""
+    """The changes that bring the worker to the release, or the reasons for a reload."""
     if not wanted.may_use_runtime:
-        return Difference(reasons=["it is asked for"])
+        return Difference(reasons=["it was requested"])
     if running is None or found.pending or found.worker is None:
         return Difference(reasons=[UNKNOWN])
     if found.adopted or not running.is_pristine:
         return Difference(reasons=["files were changed by hand"])
     if running.id != found.current:
-        return Difference(reasons=["the worker does not run what the disk holds"])
+        return Difference(reasons=["the worker does not run the release on the disk"])
     directory = host.certificates.directory
     # A file that others could read is written again; HAProxy has what is in it.
     certificates = {
@@ -249,24 +250,26 @@ def decide(wanted: Wanted, found: Found) -> Plan:
     if found.worker is None:
         reasons.append("HAProxy does not run")
     if found.pending:
-        reasons.append("an earlier run was cut off before HAProxy was proved")
+        reasons.append("an earlier run was interrupted before HAProxy was checked")
     if found.current != release.id:
         reasons.append(f"the release changes from {found.current or 'none'} to {release.id}")
     elif found.files:
-        reasons.append(f"somebody changed files of release {release.id}: {', '.join(found.files)}")
+        reasons.append(f"files of release {release.id} were changed by hand: {', '.join(found.files)}")
     elif found.worker is not None and found.running != release.id:
         reasons.append(f"the worker runs '{found.worker.description}', not release {release.id}")
     if found.certificates:
         reasons.append(f"certificates change: {', '.join(found.certificates)}")
     if not reasons:
-        hint = " Name another release to go further back." if wanted.is_rollback else ""
+        hint = " Set release to go further back." if wanted.is_rollback else ""
         return Plan("nothing", f"HAProxy runs release {release.id}.{hint}")
     if found.worker is None:
         return Plan("start", _sentence(reasons))
     if needs := found.difference.reasons:
         more = [f"{len(needs) - SHOWN_REASONS} more reasons"] if len(needs) > SHOWN_REASONS else []
         return Plan("reload", _sentence([*reasons, f"it needs a reload: {', '.join([*needs[:SHOWN_REASONS], *more])}"]))
-    return Plan("runtime", _sentence([*reasons, "HAProxy takes it while it runs"]), in_order(found.difference.changes))
+    return Plan(
+        "runtime", _sentence([*reasons, "HAProxy takes it without a reload"]), in_order(found.difference.changes)
+    )
 
 
 def _sentence(parts: t.Sequence[str]) -> str:
@@ -285,7 +288,7 @@ def _check(wanted: Wanted, host: Host, found: Found, plan: Plan, check_mode: boo
 
 
 def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> list[Message]:
-    """Try binds that are new: a reload that fails at one of them refuses all traffic for two seconds."""
+    """Try new binds: a reload that fails at one of them refuses all traffic for two seconds."""
     _enough_files(wanted, host)
     is_known = found.worker and len(found.before) == 1 and not found.adopted
     running = found.before[0] if is_known else None
@@ -293,17 +296,17 @@ def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> li
     # In check mode, what makes an address bindable may not have been done yet: the kernel setting, or the VIP.
     hopeless = [one for one in refused if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
     if hopeless:
-        heading = "HAProxy could not bind everything; nothing was changed:"
+        heading = "HAProxy could not bind every address; nothing was changed:"
         raise ProblemsError([one.message for one in hopeless], heading, bullet="  ")
     return [one.message for one in refused]
 
 
 def _enough_files(wanted: Wanted, host: Host) -> None:
-    """``haproxy -c`` does not look, and a HAProxy without enough of them does not start."""
+    """Check the limit of open files, which ``haproxy -c`` does not: without enough HAProxy does not start."""
     needed, allowed = open_files.needed(wanted.release.sections), host.haproxy.open_files()
     if allowed is not None and needed > allowed:
         raise LbforgeError(
-            f"HAProxy needs {needed} open files for its maxconn and may have {allowed}; nothing was changed. Lower"
+            f"HAProxy needs {needed} open files for its maxconn, but its limit is {allowed}; nothing was changed. Lower"
             " maxconn (haproxy_maxconn in the role), or raise LimitNOFILE of its unit, or fs.nr_open of the kernel."
         )
 
@@ -334,7 +337,7 @@ def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan,
 
 
 def _take(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, Worker, Runtime | None]:
-    """Let HAProxy take what the disk holds now; what it does not take while it runs, it takes by a reload."""
+    """Bring the release on the disk into HAProxy, by commands if possible, else by a reload."""
     release = wanted.release
     if plan.action == "start":
         host.live.forget_states(release.sections)
@@ -344,13 +347,13 @@ def _take(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan, W
         try:
             host.live.execute(plan.changes, found.before[0], worker.pid)
         except LbforgeError as error:
-            why = f"; it took a reload, because a command failed: {error}"
+            why = f"; a reload was needed, because a command failed: {error}"
             plan = Plan("reload", f"{plan.reason.rstrip('.')}{why}")
         else:
             return plan, worker, Runtime(worker=worker.pid, description=worker.description, release=release.id)
     worker, wrong = _reload(host, found.worker, found.before, release.sections, release.description)
     if wrong:
-        why = f"; it took a second reload, because the first did not bring all: {' '.join(wrong)}"
+        why = f"; a second reload was needed, because the first did not apply everything: {' '.join(wrong)}"
         plan = replace(plan, reason=f"{plan.reason.rstrip('.')}{why}")
     return plan, worker, None
 
@@ -362,9 +365,9 @@ def _reload(
     new: Configuration,
     description: str | None,
 ) -> tuple[Worker, list[str]]:
-    """Reload, and let the new worker know what the old one knew of its servers and clients.
+    """Reload, and hand the state of servers and clients to the new worker.
 
-    A server that then is not as the configuration says is reloaded without what was known of it; returns what differed.
+    A server that then differs from the configuration is reloaded without its state; the differences are returned.
     """
     if worker and shares_tables(new):
         time.sleep(max(0, LESSON - worker.uptime))
@@ -381,7 +384,7 @@ def _reload(
 
 
 def _misconfigured(sections: Configuration, states: t.Mapping[Key, ServerState]) -> dict[Key, list[str]]:
-    """The servers that a worker has otherwise than its configuration, and how."""
+    """The servers of a worker that differ from its configuration, and their differences."""
     compared = {
         key: [one.sentence for one in compare_configured(key, server, states[key])]
         for key, server in configured_servers(sections).items()
@@ -391,7 +394,7 @@ def _misconfigured(sections: Configuration, states: t.Mapping[Key, ServerState])
 
 
 def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, before: str | None) -> str:
-    """Put the old release and certificates in place and say what runs now."""
+    """Restore the old release and certificates, and report what runs now."""
     old = f"release {before}" if before else "the state before the first release"
     # Commands may have changed the old worker, though it was never replaced.
     is_changed = plan.action == "runtime" or (isinstance(error, ProofError) and error.loaded)
@@ -401,7 +404,7 @@ def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: P
         host.certificates.put_back(found.certificates)
         if before is None and plan.action == "start":
             host.store.give_up()
-            return f"The files of {old} were put back; HAProxy does not run, as before."
+            return f"The files of {old} were restored; HAProxy does not run, as before."
         if plan.action == "start":
             worker: Worker | None = host.haproxy.start(None)
         elif is_changed:
@@ -410,11 +413,11 @@ def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: P
             # The old worker was never replaced: another reload could only harm.
             worker = host.haproxy.worker()
     except (LbforgeError, OSError) as second:
-        return f"Going back to {old} failed too: {second} Run again when the cause is gone."
+        return f"Going back to {old} failed too: {second} Fix the cause, then run again."
     if worker is None:
-        return f"The files of {old} were put back, but HAProxy does not run any more."
+        return f"The files of {old} were restored, but HAProxy no longer runs."
     host.store.give_up()
-    return f"The files of {old} were put back, and HAProxy serves with it (worker {worker.pid})."
+    return f"The files of {old} were restored, and HAProxy runs with them (worker {worker.pid})."
 
 
 def _failure(error: Exception, wanted: Wanted, before: str | None, host: Host, state: str) -> LbforgeError:

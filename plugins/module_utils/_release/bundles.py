@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which certificates go with a release, and which of them HAProxy has loaded. Pure."""
+"""The certificates of a release, and those of them that HAProxy has loaded. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Data = t.Mapping[str, t.Any]
 def with_release(
     bundles: t.Iterable[Data], ca_files: t.Iterable[Data], acme: t.Iterable[Data]
 ) -> list[dict[str, t.Any]]:
-    """What haproxy_config takes as ``certificates``.
+    """The option ``certificates`` of haproxy_config.
 
-    Where an ACME server renews a certificate (``acme`` of the model), the authority's is one to start with.
+    If an ACME server renews a certificate (``acme`` of the model), the authority's is only the first one.
     """
     renewed = {f"{name}.pem" for certificate in acme for name in certificate["files"]}
     return [

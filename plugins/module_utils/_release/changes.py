@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can change in a running HAProxy without a reload: each change knows its commands and how to see that it is done.
+"""The changes of a running HAProxy without a reload, each with its commands and its proof.
 
 HAProxy Management Guide, section 9.3, "Unix Socket commands".
 """
@@ -33,18 +33,18 @@ GOODBYE = 3.0  # seconds for the last connections of a server that goes; a reloa
 
 
 class UnprovedError(LbforgeError):
-    """HAProxy accepted a command and does not show its effect."""
+    """HAProxy accepted a command, but does not show its effect."""
 
 
 class Change(t.Protocol):
-    """One thing that changes."""
+    """One change."""
 
     @property
     def commands(self) -> list[str]:
-        """What is sent, without payloads."""
+        """The commands, without payloads."""
 
     def run(self, session: Session) -> None:
-        """Send it. What is not seen in the states of servers is read back here."""
+        """Send the commands. Effects outside the server states are read back here."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class EditCrtList:
 
     @property
     def commands(self) -> list[str]:
-        """Only the list is named: its entries are in the difference of the file."""
+        """The list only: its entries are in the diff of the file."""
         return [f"add, del ssl crt-list {self.path}"]
 
     def run(self, session: Session) -> None:
@@ -117,7 +117,7 @@ class AddServer:
 
     @property
     def commands(self) -> list[str]:
-        """The first of them; enabling it and its checks follows."""
+        """The first command; enabling the server and its checks follows."""
         return [f"add server {self.pool}/{self.server.name} {self.server.endpoint} {' '.join(self.server.addition)}"]
 
     def run(self, session: Session) -> None:
@@ -132,35 +132,35 @@ class AddServer:
         )
 
     def missing(self, states: States) -> str | None:
-        """What HAProxy's states lack of this change; None when it has been made."""
+        """The part of this change that HAProxy's states lack; None once it is made."""
         state = states.get((self.pool, self.server.name))
-        return None if state and (state.address, state.port) == self.server.address else "it is not there"
+        return None if state and (state.address, state.port) == self.server.address else "it is missing"
 
 
 @dataclass(frozen=True)
 class RemoveServer:
-    """A server less, once nobody is connected to it any more."""
+    """The removal of a server, once its connections are closed."""
 
     pool: str
     name: str
 
     @property
     def commands(self) -> list[str]:
-        """No new traffic, then none at all."""
+        """Stop new traffic, then delete the server."""
         return [f"set server {self.pool}/{self.name} state maint", f"del server {self.pool}/{self.name}"]
 
     def run(self, session: Session) -> None:
-        """Wait a moment for its connections; a reload has more patience."""
+        """Wait briefly for its connections; a reload waits longer."""
         remove(session, self.pool, self.name, GOODBYE)
 
     def missing(self, states: States) -> str | None:
-        """What HAProxy's states lack of this change; None when it has been made."""
-        return "it is still there" if (self.pool, self.name) in states else None
+        """The part of this change that HAProxy's states lack; None once it is made."""
+        return "it still exists" if (self.pool, self.name) in states else None
 
 
 @dataclass(frozen=True)
 class SetServer:
-    """Other values of a server that stays; None leaves a value as it is. ``rechecked``: its checks go elsewhere now."""
+    """New values of an existing server; None leaves a value as it is. ``rechecked``: its checks have a new target."""
 
     pool: str
     name: str
@@ -173,7 +173,7 @@ class SetServer:
 
     @property
     def commands(self) -> list[str]:
-        """In an order in which no check is made of a place that nobody meant."""
+        """The commands, ordered so that no check goes to an unintended address."""
         server = f"{self.pool}/{self.name}"
         address = "addr {} port {}".format(*self.address) if self.address else None
         state = {True: "maint", False: "ready"}.get(t.cast("bool", self.disabled))
@@ -197,10 +197,10 @@ class SetServer:
             session.run(f"set server {self.pool}/{self.name} health up")
 
     def missing(self, states: States) -> str | None:
-        """What HAProxy's states lack of this change; None when it has been made."""
+        """The part of this change that HAProxy's states lack; None once it is made."""
         state = states.get((self.pool, self.name))
         if state is None:
-            return "it is not there"
+            return "it is missing"
         found = (
             (self.address, (state.address, state.port), "its address is"),
             (self.check_port, state.check_port, "its checks go to port"),
@@ -217,12 +217,12 @@ _ORDER: tuple[type, ...] = (SwapCertificate, EditCrtList, AddServer, SetServer, 
 
 
 def in_order(changes: t.Iterable[Change]) -> list[Change]:
-    """The changes as they have to happen."""
+    """The changes in the required order."""
     return sorted(changes, key=lambda change: _ORDER.index(type(change)))
 
 
 def execute(changes: t.Iterable[Change], session: Session) -> None:
-    """Make the changes and see that they are made. The first that fails is an error: what was done stays done."""
+    """Make the changes and prove them. The first failure is an error; earlier changes remain."""
     changes = in_order(changes)
     for change in changes:
         change.run(session)
@@ -232,9 +232,9 @@ def execute(changes: t.Iterable[Change], session: Session) -> None:
     states = session.read("show servers state", parse_servers)
     for change in of_servers:
         if what := change.missing(states):
-            raise UnprovedError(f"HAProxy took '{change.commands[0]}', but {what}.")
+            raise UnprovedError(f"HAProxy accepted '{change.commands[0]}', but {what}.")
     limited = [change for change in of_servers if isinstance(change, SetServer) and change.maxconn is not None]
     stats = session.read("show stat -1 4 -1", parse_server_stats) if limited else {}
     for change in limited:
         if stats[change.pool, change.name].maxconn != change.maxconn:
-            raise UnprovedError(f"HAProxy took '{change.commands[-1]}', and does not show it.")
+            raise UnprovedError(f"HAProxy accepted '{change.commands[-1]}', but does not show the result.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask HAProxy whether it would take a release, before anything of it is in place."""
+"""Let HAProxy check a release before anything of it is in place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Checker:
         disk.tidy(self._scratch, self._prefix)
 
     def check(self, release: Release, certificates: t.Mapping[str, bytes]) -> list[Message]:
-        """Return HAProxy's warnings; what it refuses is an error."""
+        """Return HAProxy's warnings; a rejection is an error."""
         if self._binary is None:
             return [warning("HAProxy is not installed yet, so the configuration was not checked.")]
         config_dir = self._store.config_dir
@@ -91,7 +91,7 @@ class Checker:
             disk.write(store / name, content, 0o600)
 
     def _without_states(self, release: Release, root: Path) -> dict[Path, Path]:
-        """Where states of servers are read from matters to the next worker only; HAProxy warns of a missing file."""
+        """Drop the state file, which matters only to the next worker; HAProxy would warn of a missing one."""
         if (path := state_file(release.sections)) is None:
             return {}
         disk.write(root / "states", NO_STATES.encode(), 0o600)
@@ -99,7 +99,7 @@ class Checker:
 
 
 def rewritten(text: str, moves: t.Mapping[Path, Path]) -> str:
-    """Let paths into the moved directories lead to the new places, and leave longer names that begin alike alone."""
+    """Rewrite paths into the moved directories, but not longer names with the same prefix."""
     targets = {str(old): str(new) for old, new in moves.items()}
     longest_first = "|".join(re.escape(old) for old in sorted(targets, key=len, reverse=True))
     return re.sub(rf"(?<![\w./-])(?:{longest_first})(?![\w.~-])", lambda match: targets[match[0]], text)
@@ -113,7 +113,7 @@ def _mirror(real: Path, copy: Path, without: t.Container[str]) -> None:
 
 
 def _refusal(found: list[Message], output: str) -> LbforgeError:
-    heading = "HAProxy refuses the configuration; nothing was changed:"
+    heading = "HAProxy rejects the configuration; nothing was changed:"
     if not found:
         return LbforgeError(f"{heading}\n  {output.strip()}")
     return ProblemsError(found, heading, bullet="  ")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run changes, or would change, as Ansible shows it with C(--diff)."""
+"""The changes of a run as Ansible shows them with C(--diff)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
 
 def diff_blocks(host: Host, outcome: Outcome) -> list[dict[str, str]]:
-    """What changes, file by file, with nothing in it that only HAProxy may read."""
+    """The changes file by file, without anything that only HAProxy may read."""
     found, wanted = outcome.found, outcome.wanted
     secrets = {*wanted.secrets, *host.store.secrets(found.current)}
     shown = [

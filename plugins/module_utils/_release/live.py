@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The running worker, changed without a reload, and asked for what a reload must not lose."""
+"""The running worker: change it without a reload, and save what a reload must not lose."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if t.TYPE_CHECKING:
 
 
 class Live:
-    """Speaks to the worker over a stats socket of its own configuration."""
+    """Talks to the worker over a stats socket of its configuration."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
 
     def loaded(self, sections: Configuration, pid: int) -> Loaded:
-        """Ask what the worker has loaded, and under which names."""
+        """Ask the worker for its loaded files and their names."""
         with self._session(sections, pid) as session:
             # A map is in the list of ACLs too.
             kinds: tuple[Kind, ...] = ("acl", "map")
@@ -53,7 +53,7 @@ class Live:
             )
 
     def execute(self, changes: t.Sequence[Change], sections: Configuration, pid: int) -> None:
-        """Make changes in the worker and prove them; the first that fails is an error."""
+        """Make changes in the worker and prove them; the first failure is an error."""
         if not changes:
             return
         with self._session(sections, pid) as session:
@@ -62,7 +62,7 @@ class Live:
     def hand_over_states(
         self, before: t.Sequence[Configuration], new: Configuration, without: t.Collection[Key] = ()
     ) -> None:
-        """Write down the states of servers for the next worker, as far as it reads them."""
+        """Write the server states for the next worker, if it reads them."""
         if (path := state_file(new)) is None:
             return
         states = ""
@@ -75,14 +75,14 @@ class Live:
         _write(Path(path), states)
 
     def forget_states(self, sections: Configuration) -> None:
-        """Let no later start take states of today for its own."""
+        """Empty the state file, so that no later start reads old states."""
         if (path := state_file(sections)) is not None:
             _write(Path(path), NO_STATES)
 
     def grant(self, sections: Configuration) -> None:
-        """Let those use the sockets who may by the configuration: HAProxy only sees to that for sockets that are new.
+        """Set the access rights of the sockets: HAProxy sets them only on new sockets.
 
-        After a reload it goes on with the old worker's, whatever mode and owner they have.
+        After a reload it keeps the old worker's sockets with their mode and owner.
         """
         for socket in socket_files(sections):
             path = Path(socket.path)

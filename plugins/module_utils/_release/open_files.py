@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many files HAProxy opens at once, and how many it may.
+"""The number of files that HAProxy needs open, and its limit.
 
-``haproxy -c`` does not look. A HAProxy that may not open what its connections need refuses to start.
+``haproxy -c`` does not check them. With too low a limit HAProxy does not start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CAP_SYS_RESOURCE = 1 << 24  # <linux/capability.h>: may exceed the limit, up to
 
 
 def needed(sections: Iterable[Section]) -> int:
-    """The least number of files: two for each connection, one for each bind. 0 where HAProxy chooses itself."""
+    """The minimum number of files: two for each connection, one for each bind. 0 if HAProxy chooses itself."""
     sections = list(sections)
     limits = [
         int(line[1])
@@ -36,7 +36,7 @@ def needed(sections: Iterable[Section]) -> int:
 
 
 def allowed(pid: int) -> int | None:
-    """How many files a process may have open, once it has raised its limit as far as it can. None if nobody knows."""
+    """The number of files that a process may open once it has raised its limit. None if unknown."""
     try:
         found = _HARD_LIMIT.search(Path(f"/proc/{pid}/limits").read_text(encoding="ascii"))
         if _has(pid, "CapEff", _CAP_SYS_RESOURCE):
@@ -47,7 +47,7 @@ def allowed(pid: int) -> int | None:
 
 
 def allowed_to_unit(limit: str) -> int | None:
-    """The same for a unit that does not run, from its LimitNOFILE: systemd's own rights are those that it can give."""
+    """The same for a stopped unit, from its LimitNOFILE, within the limits of systemd itself."""
     try:
         if _has(1, "CapBnd", _CAP_SYS_RESOURCE):
             return int(Path("/proc/sys/fs/nr_open").read_text(encoding="ascii"))

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare two releases: which commands bring a running HAProxy from one to the other, or why only a reload does. Pure.
+"""Compare two releases: the commands from one to the other at run time, or the reasons for a reload. Pure.
 
-Both are compared as HAProxy reads them, section by section and word by word. What is not known to be safe at run time
-needs a reload: that is never wrong, only slower.
+Both are compared as HAProxy reads them, section by section and word by word. A change that is not known to be safe at
+run time needs a reload, which is always right, only slower.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Kind = t.Literal["map", "acl"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a worker holds besides its configuration, under the names it knows."""
+    """The files that a worker has loaded besides its configuration, under its names."""
 
     version: Version
     patterns: t.Mapping[str, Kind] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Loaded:
 
 @dataclass
 class Difference:
-    """Commands that bring the change; ``reasons`` say what they cannot bring."""
+    """The commands for a change; ``reasons`` are the parts that need a reload."""
 
     changes: list[Change] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Difference:
 def compare(
     old: Release, new: Release, config_dir: Path, certificates: t.Mapping[Path, bytes], loaded: Loaded
 ) -> Difference:
-    """Find out what a running HAProxy needs to get from the old release to the new one, with these certificates."""
+    """Find the changes from the old release to the new one, with these certificates."""
     difference = Difference()
     # In this order: what is referred to comes before what refers to it.
     for path, content in certificates.items():
@@ -88,7 +88,7 @@ def compare(
 
 
 def _unread_files(old: Release, changes: Sequence[Change]) -> Iterator[str]:
-    """Files of servers to add that HAProxy has not read: it does not while it runs, and may not be able to."""
+    """Files of new servers that HAProxy has not read: it does not at run time, and may lack access."""
     needed = {
         (change.pool, change.server.name, file): None
         for change in changes
@@ -106,7 +106,7 @@ def _compare_certificate(path: Path, content: bytes, new: Release, loaded: Loade
     if str(path) not in loaded.certificates:
         difference.reasons.append(f"HAProxy has not loaded the certificate {path.name}")
     elif not uses <= {"crt"}:
-        difference.reasons.append(f"{path.name} is used as {', '.join(sorted(uses - {'crt'}))} too")
+        difference.reasons.append(f"{path.name} is also used as {', '.join(sorted(uses - {'crt'}))}")
     elif any(str(path) in text for name, text in new.texts.items() if name != CONFIGURATION and "[" in text):
         difference.reasons.append(f"{path.name} is in a list of certificates with options")
     else:
@@ -116,9 +116,9 @@ def _compare_certificate(path: Path, content: bytes, new: Release, loaded: Loade
 def _compare_file(name: str, path: str, old: Release, new: Release, loaded: Loaded, difference: Difference) -> None:
     before, after = old.texts.get(name), new.texts.get(name)
     if before is None or after is None:
-        difference.reasons.append(f"the file {name} is {'new' if before is None else 'gone'}")
+        difference.reasons.append(f"the file {name} is {'new' if before is None else 'removed'}")
     elif any("$" in word for _before, word in _words(new.sections)):
-        difference.reasons.append(f"the environment of HAProxy decides what reads {name}")
+        difference.reasons.append(f"HAProxy's environment decides what reads {name}")
     elif path in loaded.patterns and loaded.version >= PATTERN_VERSIONS and _holds_only_patterns(new, name, path):
         difference.changes.append(ReplacePatterns(loaded.patterns[path], path, after))
     elif path in loaded.crt_lists:
@@ -126,7 +126,7 @@ def _compare_file(name: str, path: str, old: Release, new: Release, loaded: Load
         difference.reasons += [f"in {name} {reason}" for reason in reasons]
         difference.changes.append(EditCrtList(path, before, after))
     else:
-        difference.reasons.append(f"HAProxy reads {name} only when it starts")
+        difference.reasons.append(f"HAProxy reads {name} only at its start")
 
 
 def _crt_list_reasons(before: str, after: str, loaded: Loaded) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _words(sections: t.Iterable[Section]) -> Iterator[tuple[str, str]]:
 
 
 def _holds_only_patterns(release: Release, name: str, path: str) -> bool:
-    """Whether a file is read by maps and ACLs only, and under one name: any other use keeps its old text."""
+    """Whether only maps and ACLs read a file, under one name: any other use keeps the old text."""
     converter = re.compile(rf"map(?:_\w+)*\({re.escape(path)}[,)]")
     mention = re.compile(rf"\b{re.escape(name)}\b")
     return all(
@@ -158,12 +158,12 @@ def _holds_only_patterns(release: Release, name: str, path: str) -> bool:
 def _compare_sections(old: list[Section], new: list[Section], version: Version, difference: Difference) -> None:
     before, after = [section.heading for section in old], [section.heading for section in new]
     if before != after:
-        gone = [f"{' '.join(heading[:2])} is gone" for heading in before if heading not in after]
+        gone = [f"{' '.join(heading[:2])} is removed" for heading in before if heading not in after]
         added = [f"{' '.join(heading[:2])} is new" for heading in after if heading not in before]
         difference.reasons += added + gone or ["the order of sections changes"]
         return
     if old != new and any(line[0].startswith(".") for section in (*old, *new) for line in section.lines):
-        difference.reasons.append("the configuration has conditions, which HAProxy looks at when it starts")
+        difference.reasons.append("the configuration has conditions, which HAProxy evaluates only at its start")
     defaults = [section for section in new if section.kind == "defaults"]
     for was, is_now in zip(old, new):
         if was.texts != is_now.texts:
@@ -210,7 +210,7 @@ def _compare_pools(
             difference.changes.append(_setting(new.name, before[name], server))
     for name in removed:
         if before[name].ends_sessions:
-            difference.reasons.append(f"{place} the server {name} goes, and its sessions would end at once")
+            difference.reasons.append(f"{place} the server {name} is removed, which would end its sessions at once")
         difference.changes.append(RemoveServer(new.name, name))
 
 
@@ -221,19 +221,19 @@ def _pool_reasons(old: Section, new: Section, defaults: list[Section], version: 
     if [name for name in after if name in before] != [name for name in before if name in after]:
         yield "the order of servers changes"
     if has_server_defaults([new, *defaults]):
-        yield "servers change beside a 'default-server'"
+        yield "servers change in a section with 'default-server'"
     if len(after) != len(new.those("server")) or len(before) != len(old.those("server")):
-        yield "two servers have one name"
+        yield "two servers have the same name"
     if any(_UNPLAIN.search(text) for one in (old, new) for _line, text in _server_lines(one)):
         yield "servers have quotes, backslashes or variables"
     if before.keys() != after.keys() and version < DYNAMIC_SERVERS:
-        yield f"servers come or go, which HAProxy {version} cannot do while it runs"
+        yield f"servers are added or removed, which HAProxy {version} cannot do without a reload"
     if added and algorithm not in FREE_ALGORITHMS:
-        yield f"servers are added, and 'balance {algorithm}' counts on their places"
+        yield f"servers are added, and 'balance {algorithm}' depends on their order"
     if any("backup" in after[name].others for name in added) and _backups(after) > 1:
-        yield "a backup is added, and the place of backups counts"
+        yield "a backup is added, and the order of backups matters"
     if added and any("dynamic" in line for line in new.those("cookie")):
-        yield "servers are added, and get no dynamic cookie"
+        yield "servers are added, which would get no dynamic cookie"
 
 
 def _server_lines(section: Section) -> list[tuple[Words, str]]:
@@ -253,12 +253,12 @@ def _algorithm(section: Section, defaults: list[Section]) -> str:
 
 def _not_addable(server: Server, version: Version) -> Iterator[str]:
     if server.address is None:
-        yield "and its address is none that HAProxy takes while it runs"
+        yield "with an address that HAProxy does not take without a reload"
     if server.unknown:
-        yield f"with '{server.unknown}', of which nothing is known here"
+        yield f"with '{server.unknown}', which is an unknown option"
     static = {*STATIC, *(["cookie"] if version < DYNAMIC_COOKIES else [])}
     for keyword in sorted(static.intersection(server.addition)):
-        yield f"with '{keyword}', which HAProxy {version} does not take while it runs"
+        yield f"with '{keyword}', which HAProxy {version} does not take without a reload"
 
 
 def _not_settable(old: Server, new: Server, takes_weights: bool, version: Version) -> Iterator[str]:
@@ -267,17 +267,17 @@ def _not_settable(old: Server, new: Server, takes_weights: bool, version: Versio
         words = sorted({*old.others} ^ {*new.others})
         yield f"changes {', '.join(repr(word) for word in words) or 'the order of its options'}"
     if old.endpoint != new.endpoint and (old.address is None or new.address is None):
-        yield "has an address that HAProxy does not change while it runs"
+        yield "has an address that HAProxy does not change without a reload"
     if old.endpoint != new.endpoint and "hash-key" in new.others:
-        yield "changes its address, of which HAProxy may have made its place"
+        yield "changes its address, which may determine its place"
     if "weight" in changed and (not takes_weights or "agent-check" in new.others):
-        yield "changes its weight, which this pool does not take while HAProxy runs"
+        yield "changes its weight, which this pool takes only at a reload"
     if "maxconn" in changed and "minconn" in new.others:
-        yield "changes its maxconn beside a minconn"
+        yield "changes its maxconn with a minconn set"
     if "port" in changed and (version < CHECK_PORTS or not {"port"} <= old.numbers.keys() & new.numbers.keys()):
-        yield "changes whether its checks have a port of their own"
+        yield "starts or stops using a separate check port"
     if old.disabled != new.disabled and new.ends_sessions:
-        yield "changes its state, and sessions would end at once"
+        yield "changes its state, which would end its sessions at once"
 
 
 def _setting(pool: str, old: Server, new: Server) -> SetServer:

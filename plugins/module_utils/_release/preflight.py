@@ -4,8 +4,8 @@
 
 """Try new addresses before HAProxy does.
 
-``haproxy -c`` opens no socket. A reload that cannot listen somewhere fails, and on the way it takes every other
-listener down for two seconds.
+``haproxy -c`` opens no socket. A reload with an impossible bind fails, and takes every other listener down for two
+seconds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LISTENS = "0A"  # <net/tcp_states.h>
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An address and port that HAProxy listens on. Where it is written does not tell two apart."""
+    """An address and port that HAProxy listens on. Its line does not count in comparisons."""
 
     address: str
     port: int
@@ -67,7 +67,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class RefusedBind:
-    """Why HAProxy could not listen, in a sentence for the user.
+    """The reason why HAProxy cannot listen, in a sentence for the user.
 
     ``taken`` and ``absent`` make a reload fail. With ``interface`` HAProxy only warns, and listens on all interfaces.
     """
@@ -83,7 +83,7 @@ class RefusedBind:
 
 
 def endpoints(sections: Iterable[Section], host: str | None = None) -> list[Endpoint]:
-    """Where HAProxy listens with this configuration; ``host`` is the node's name, which its peers call it by.
+    """The endpoints of this configuration; ``host`` is the node's name among its peers.
 
     What only HAProxy can resolve (host names, environment variables, conditional blocks) is left out.
     """
@@ -102,13 +102,13 @@ def endpoints(sections: Iterable[Section], host: str | None = None) -> list[Endp
 
 
 def new_endpoints(wanted: Iterable[Section], running: Iterable[Section] | None) -> list[Endpoint]:
-    """Where HAProxy will listen and does not listen yet."""
+    """The endpoints on which HAProxy does not listen yet."""
     known = set(endpoints(running)) if running is not None else set()
     return [endpoint for endpoint in endpoints(wanted) if endpoint not in known]
 
 
 def _unconditional(sections: Iterable[Section]) -> list[Section]:
-    """Leave out what stands between ``.if`` and ``.endif``, which may reach over several sections."""
+    """Leave out the lines between ``.if`` and ``.endif``, which may span several sections."""
     depth, result = 0, []
     for section in sections:
         kept = []
@@ -123,7 +123,7 @@ def _unconditional(sections: Iterable[Section]) -> list[Section]:
 
 
 def _listening(section: Section, peer: str) -> Iterator[tuple[Words, Words]]:
-    """The lines that open sockets, each with its options: those of the line from the address on."""
+    """The lines that open sockets, each with its words from the address on."""
     if section.kind in ("frontend", "listen", "peers", "log-forward"):
         for keyword in ("bind", "dgram-bind"):
             for line in section.those(keyword):
@@ -172,14 +172,14 @@ def _v6only(options: Words) -> bool | None:
 
 
 class Preflight:
-    """Binds addresses for a moment, and looks up who has those that are taken. Nobody can connect meanwhile."""
+    """Binds addresses for a moment, and looks up the owners of those in use. Nobody can connect meanwhile."""
 
     def __init__(self, own_pids: Collection[int]) -> None:
-        """Name the processes of the running HAProxy: what they hold, they share with their successors."""
+        """Set the processes of the running HAProxy, which share their sockets with their successors."""
         self._own = frozenset(own_pids)
 
     def problems(self, endpoints: Iterable[Endpoint]) -> list[RefusedBind]:
-        """What would keep HAProxy from listening. What this process may not try is no problem."""
+        """The obstacles to listening. Binds that this process may not try are skipped."""
         table = _Sockets()
         return [problem for endpoint in endpoints for problem in self._problems(endpoint, table)]
 
@@ -191,14 +191,12 @@ class Preflight:
                 yield RefusedBind(endpoint, "interface", _no_interface(endpoint))
                 yield from self._problems(replace(endpoint, interface=""), table)
             elif error.errno == errno.EADDRINUSE and (owner := self._owner(endpoint, table)):
-                yield RefusedBind(
-                    endpoint, "taken", f"{endpoint} is taken by {owner}. Stop that, or take another port."
-                )
+                yield RefusedBind(endpoint, "taken", f"{endpoint} is in use by {owner}. Stop it, or use another port.")
             elif error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 yield RefusedBind(endpoint, "absent", _no_address(endpoint))
 
     def _owner(self, endpoint: Endpoint, table: _Sockets) -> str:
-        """The programs that have an address; nothing when it is HAProxy itself."""
+        """The programs that hold an address; empty if it is HAProxy itself."""
         holders = table.holders(endpoint)
         others = [holder for holder in holders if self._own.isdisjoint(pid for pid, _name in holder)]
         if holders and not others:
@@ -206,7 +204,7 @@ class Preflight:
         if not others and self._own & table.hidden:
             return ""  # probably HAProxy itself, which runs as another user than this process may look at
         named = sorted({(name, pid) for holder in others for pid, name in holder})
-        return " and ".join(f"{name} (process {pid})" for name, pid in named) or "something that no process here holds"
+        return " and ".join(f"{name} (process {pid})" for name, pid in named) or "an unknown process"
 
 
 def _bind(endpoint: Endpoint) -> None:
@@ -236,20 +234,20 @@ def _no_interface(endpoint: Endpoint) -> str:
 def _no_address(endpoint: Endpoint) -> str:
     version = ipaddress.ip_address(endpoint.address).version
     return (
-        f"{endpoint.address} is no address of this node, and net.ipv{version}.ip_nonlocal_bind is 0. Give the node the"
-        " address, or let HAProxy listen on addresses that the node does not hold: with haproxy_bind_on_non_local:"
-        " true, or with the option transparent for this bind alone."
+        f"{endpoint.address} is not an address of this node, and net.ipv{version}.ip_nonlocal_bind is 0. Give the node"
+        " the address, or let HAProxy bind addresses that the node does not hold: set haproxy_bind_on_non_local: true,"
+        " or the option transparent for this bind."
     )
 
 
 class _Sockets:
-    """The sockets of this node and the processes that hold them, read when first asked for."""
+    """The sockets of this node and the processes that hold them, read on first use."""
 
     def __init__(self) -> None:
         self.hidden: set[int] = set()  # processes whose sockets only a mightier one may see
 
     def holders(self, endpoint: Endpoint) -> list[frozenset[tuple[int, str]]]:
-        """Who holds each socket that is in the way of an endpoint: process ids and names."""
+        """The holders of the sockets that conflict with an endpoint: process ids and names."""
         mine = ipaddress.ip_address(endpoint.address)
         rows = [
             row

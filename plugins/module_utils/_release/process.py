@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HAProxy that runs on a host: its master, its service, and what it says about itself."""
+"""The HAProxy of a host: its master, its service, and its worker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RELOAD_PAUSE = 3.0  # seconds during which the sockets of a reloading HAProxy ma
 
 
 class ProofError(LbforgeError):
-    """HAProxy does not run what it was told to run. ``log`` holds its own words, ``loaded`` whether it tried to."""
+    """HAProxy does not run the wanted release. ``log`` holds its messages, ``loaded`` whether it tried."""
 
     def __init__(self, message: str, *, log: str = "", loaded: bool = False) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class WorkerError(SocketError):
 
 @dataclass(frozen=True)
 class Worker:
-    """The worker that takes new connections, and how the release it was started with describes itself."""
+    """The worker that accepts new connections, and the description of the release it was started with."""
 
     pid: int
     description: str
@@ -61,12 +61,12 @@ class Service:
         return run(["systemctl", "is-active", self.name]).stdout.strip() in ("active", "reloading")
 
     def open_files(self) -> int | None:
-        """How many files HAProxy may have open after a start; None if nobody knows."""
+        """The number of files that HAProxy may open after a start; None if unknown."""
         shown = run(["systemctl", "show", "--property=LimitNOFILE", "--value", self.name])
         return open_files.allowed_to_unit(shown.stdout.strip())
 
     def start(self) -> None:
-        """Start it; failures of the past do not count."""
+        """Start it, and reset earlier failures."""
         run(["systemctl", "reset-failed", self.name])
         since = time.time()
         started = run(["systemctl", "start", self.name])
@@ -81,7 +81,7 @@ class Service:
 
 
 class HAProxy:
-    """Starts and reloads HAProxy, and believes only what the running worker says."""
+    """Starts and reloads HAProxy, and relies only on the running worker's answers."""
 
     def __init__(self, master: RuntimeClient, service: Service, timeout: float) -> None:
         self._master = master
@@ -102,7 +102,7 @@ class HAProxy:
         except SocketError as error:
             raise LbforgeError(
                 f"The service {self._service.name} runs, but: {error} Only the master process can reload HAProxy and"
-                f" prove it: start HAProxy with '-W -S {self._master.address}', as Debian's unit does."
+                f" confirm it: start HAProxy with '-W -S {self._master.address}', as Debian's unit does."
             ) from error
 
     def state(self) -> str:
@@ -111,10 +111,10 @@ class HAProxy:
             worker = self.worker()
         except LbforgeError:
             return f"The service {self._service.name} runs, but its master does not answer."
-        return f"HAProxy goes on serving (worker {worker.pid})." if worker else "HAProxy does not run."
+        return f"HAProxy keeps serving (worker {worker.pid})." if worker else "HAProxy does not run."
 
     def start(self, description: str | None) -> Worker:
-        """Start the service and wait until a worker describes itself so; None takes any."""
+        """Start the service and wait for a worker with this description; None accepts any."""
         self._service.start()
         since = time.time()
         for _attempt in self._until_timeout():
@@ -127,7 +127,7 @@ class HAProxy:
         )
 
     def reload(self, description: str | None) -> Worker:
-        """Reload and wait until a new worker describes itself so; None takes any."""
+        """Reload and wait for a new worker with this description; None accepts any."""
         before = self._processes(patience=RELOAD_PAUSE)
         since = time.time()
         try:
@@ -146,13 +146,13 @@ class HAProxy:
             if worker and worker.pid not in before.pids:
                 return self._proved(worker, description)
         raise ProofError(
-            f"HAProxy was asked to reload, but shows no new worker after {self._timeout:g} s.",
+            f"HAProxy was reloaded, but shows no new worker after {self._timeout:g} s.",
             log=self._service.log(since),
             loaded=True,
         )
 
     def servers(self, worker: Worker) -> dict[Key, ServerState]:
-        """The servers as this very worker has them."""
+        """The servers of this worker."""
         command = "show servers state"
         with answer_of(lambda: "HAProxy", command):
             return parse_servers(self._master.ask(f"@!{worker.pid} {command}", patience=RELOAD_PAUSE))
@@ -161,8 +161,8 @@ class HAProxy:
         if description in (None, worker.description):
             return worker
         raise ProofError(
-            f"HAProxy came up, but its worker {worker.pid} says it runs '{worker.description}', not '{description}'."
-            f" Does the service {self._service.name} read the configuration that was written?",
+            f"HAProxy came up, but its worker {worker.pid} reports release '{worker.description}', not"
+            f" '{description}'. Check that the service {self._service.name} reads the new configuration.",
             loaded=True,
         )
 
@@ -176,7 +176,7 @@ class HAProxy:
         return {processes.master.pid, *processes.pids}
 
     def open_files(self) -> int | None:
-        """How many files it may have open, or will when it is started; None if nobody knows."""
+        """The number of files that it may open, now or after its start; None if unknown."""
         try:
             return open_files.allowed(self._processes().master.pid)
         except SocketError:

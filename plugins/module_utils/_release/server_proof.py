@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the worker has a server as the configuration says: what no state of an older worker may bring. Pure."""
+"""Whether a server matches the configuration in everything that an older worker's state must not change. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Compared = tuple[str, str, t.Any, t.Any]  # an aspect, the words for it, as it s
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as it should be, as values and as a sentence."""
+    """A difference, as values and as a sentence."""
 
     kind: str
     object: str
@@ -32,7 +32,7 @@ class Difference:
 
 
 def compare_configured(key: Key, wanted: Server, state: ServerState) -> list[Difference]:
-    """Compare what no reload may bring from an older worker: all that is neither set by hand nor measured."""
+    """Compare everything that is neither set by hand nor measured, which no reload may carry over."""
     compared: list[Compared] = [("tls", "is reached by", _transport(wanted.uses_tls), _transport(state.ssl))]
     if wanted.address is not None and state.address:
         compared.append(
@@ -66,7 +66,7 @@ def _compared_address(aspect: str, wanted: str, found: str) -> Compared:
 
 
 def differing(key: Key, compared: Iterable[Compared]) -> list[Difference]:
-    """The aspects that are not as they should be."""
+    """The aspects that differ."""
     name = "/".join(key)
     return [
         Difference(

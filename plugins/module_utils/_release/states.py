@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of the servers' states a new worker starts with: drains, weights and health survive a reload. Pure.
+"""The server states that a new worker starts with: drains, weights and health survive a reload. Pure.
 
 HAProxy Management Guide, section 9.3, "show servers state". HAProxy believes most columns of a state file more than its
 configuration. So only what was set by hand or measured is carried over; all else comes from the new configuration.
@@ -72,11 +72,11 @@ Row = dict[str, str]
 
 
 def carried(states: str, before: t.Sequence[Configuration], new: Configuration, without: t.Collection[Key] = ()) -> str:
-    """Choose from the answer to ``show servers state`` what somebody did by hand, and how the servers feel.
+    """Select from the answer to ``show servers state`` the changes by hand and the health of servers.
 
-    ``before`` holds the configurations that the old worker may run. A server with another address starts afresh. One
-    whose check, or what it passes, changes is felt afresh. A weight set by hand stays until the configuration gives
-    another. The servers ``without`` start afresh too.
+    ``before`` holds the configurations that the old worker may run. A server with a new address starts afresh. A
+    changed check, or changed options behind it, reset its health. A weight set by hand stays until the configuration
+    changes it. The servers ``without`` start afresh too.
     """
     servers_before, after = [configured_servers(sections) for sections in before], configured_servers(new)
     lines = states.splitlines()
@@ -126,10 +126,10 @@ def _configured(server: Server) -> Row:
 
 
 def _is_same_place(one: Server, other: Server) -> bool:
-    """Whether what was done by hand was done to this very server; an agent is a hand, too."""
+    """Whether changes by hand were made to this very server; an agent counts as a hand."""
     return (one.endpoint, one.disabled, one.has_agent) == (other.endpoint, other.disabled, other.has_agent)
 
 
 def _feels(server: Server) -> t.Any:
-    """What decides about its health."""
+    """The options that decide its health."""
     return [option for option in server.options.all if option[0] not in UNFELT], server.numbers.get("port")

@@ -36,7 +36,7 @@ _REMEMBERED = 20  # releases; more than anybody keeps
 
 
 class Runtime(t.TypedDict):
-    """A worker that commands brought to another release than the one it was started with, and still names."""
+    """A worker that commands brought to a release other than the one that it was started with and reports."""
 
     worker: int  # its process
     description: str  # of the release it was started with
@@ -45,7 +45,7 @@ class Runtime(t.TypedDict):
 
 @dataclass(frozen=True)
 class Journal:
-    """What HAProxy was made to run. It lies beside the releases and is replaced as a whole."""
+    """The record of the release that HAProxy should run. It is beside the releases and replaced atomically."""
 
     history: list[str] = field(default_factory=list)  # the releases as they came into use, the last is in use
     pending: str | None = None  # the release that a run was bringing when it was cut off
@@ -55,7 +55,7 @@ class Journal:
 
     @classmethod
     def read(cls, text: str) -> Journal:
-        """Read it; ValueError when it is none. What a later version knows more is left out."""
+        """Read it; ValueError if it is invalid. Fields of later versions are ignored."""
         data = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("history"), list):
             raise ValueError("not a journal")
@@ -63,7 +63,7 @@ class Journal:
 
     @property
     def before(self) -> str | None:
-        """The release to go back to: what ran before, or the one in use after a way back that has ended.
+        """The release to go back to: the previous one, or the one in use after an interrupted rollback.
 
         A run that was cut off is gone back from; a way back that was cut off is finished.
         """
@@ -75,7 +75,7 @@ class Journal:
 
 
 class ReleaseStore:
-    """What is on disk. Every method leaves whole releases behind it, also when it is cut off.
+    """The releases on disk. Every method leaves whole releases behind, even if it is interrupted.
 
     ``CONFIG_DIR/NAME -> current/NAME``, ``CONFIG_DIR/current -> releases/ID``.
     """
@@ -90,21 +90,21 @@ class ReleaseStore:
 
     @property
     def current(self) -> str | None:
-        """The name of the release behind the link, None when it leads nowhere."""
+        """The name of the release behind the link, None if the link is dangling."""
         if not self.pointer.is_symlink():
             return None
         target = self.config_dir / self.pointer.readlink()
         return target.name if target.parent == self.releases and target.is_dir() else None
 
     def names(self) -> list[str]:
-        """All releases, the youngest first. What else lies in the directory is not ours."""
+        """All releases, newest first. Other files in the directory are not ours."""
         if not self.releases.is_dir():
             return []
         ours = [path for path in self.releases.iterdir() if _NAME.fullmatch(path.name) and _is_directory(path)]
         return [path.name for path in sorted(ours, key=lambda path: path.stat().st_mtime_ns, reverse=True)]
 
     def read(self, name: str | None) -> dict[str, bytes]:
-        """The files of a release; none when there is no such release."""
+        """The files of a release; empty if it does not exist."""
         directory = self.releases / (name or "")
         if name is None or not directory.is_dir():
             return {}
@@ -115,7 +115,7 @@ class ReleaseStore:
         }
 
     def running(self, pid: int, description: str) -> Release | None:
-        """The release that a worker runs: the one that commands brought it to, or the one it describes itself with."""
+        """The release that a worker runs: the one that commands brought it to, or the one in its description."""
         brought, names = self.journal.runtime, self.names()
         if brought and (brought["worker"], brought["description"]) == (pid, description):
             name = brought["release"]
@@ -126,17 +126,17 @@ class ReleaseStore:
         return next((release for release in releases if release.description == description), None)
 
     def is_edited(self, name: str) -> bool:
-        """Whether somebody has written the configuration of a release since it was staged."""
+        """Whether the configuration of a release changed since it was staged."""
         release = self.releases / name
         return (release / CONFIGURATION).stat().st_mtime_ns > (release / _SECRETS).stat().st_mtime_ns
 
     def secrets(self, name: str | None) -> list[str]:
-        """What must not be shown of a release."""
+        """The secrets of a release."""
         path = self.releases / (name or "") / _SECRETS
         return json.loads(path.read_text()) if name is not None and path.is_file() else []
 
     def linked(self) -> set[str]:
-        """The names that lead to the current release. Only these are ever removed."""
+        """The links to the current release. Only these are ever removed."""
         if not self.config_dir.is_dir():
             return set()
         return {path.name for path in self.config_dir.iterdir() if self._is_link(path)}
@@ -151,15 +151,15 @@ class ReleaseStore:
         return sorted(name for name in names if not self._is_link(self.config_dir / name))
 
     def foreign(self, names: t.Iterable[str]) -> dict[str, bytes]:
-        """The files of somebody else in the places of our links."""
+        """Files from elsewhere at the paths of our links."""
         paths = (self.config_dir / name for name in self.loose(names))
         return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
     def obstacles(self, names: t.Iterable[str]) -> list[Problem]:
-        """The directories in the places of our links: these nobody replaces without asking."""
+        """Directories at the paths of our links, which are never replaced."""
         paths = (self.config_dir / name for name in [*names, self.pointer.name])
         return [
-            Problem(str(path), "", "it is a directory", "Move it away, a link belongs there.")
+            Problem(str(path), "", "it is a directory", "Move it away; a link belongs there.")
             for path in paths
             if _is_directory(path)
         ]
@@ -168,7 +168,7 @@ class ReleaseStore:
 
     @contextmanager
     def lock(self, timeout: float) -> Iterator[None]:
-        """Let one apply run at a time. The lock is on the directory itself, so no file stays behind."""
+        """Let one apply run at a time. The lock is on the directory itself, so no file remains."""
         if not self.config_dir.is_dir():
             yield
             return
@@ -180,12 +180,12 @@ class ReleaseStore:
             os.close(handle)
 
     def tidy(self) -> None:
-        """Remove what an interrupted run left half-written."""
+        """Remove the partial files of an interrupted run."""
         disk.tidy(self.config_dir)
         disk.tidy(self.releases)
 
     def stage(self, files: Files, secrets: t.Sequence[str] = ()) -> Path:
-        """Write a tree that nothing points at yet."""
+        """Write a tree that nothing refers to yet."""
         gid = self._gid()
         if not self.releases.is_dir():
             self.releases.mkdir(parents=True)
@@ -203,7 +203,7 @@ class ReleaseStore:
         return staging
 
     def commit(self, staging: Path, name: str) -> None:
-        """Give a staged tree its name. A tree of this name that is not the current one gives way."""
+        """Give a staged tree its name. A tree of this name is replaced unless it is current."""
         if name == self.current:
             raise ValueError(f"{name} is current and cannot be replaced")
         if (self.releases / name).is_dir():
@@ -212,7 +212,7 @@ class ReleaseStore:
         disk.sync(self.releases)
 
     def switch(self, name: str | None) -> None:
-        """Make a release the current one, in one step. None: there is none, as before the first run."""
+        """Make a release the current one atomically. None removes the link, as before the first run."""
         if name is None:
             self.pointer.unlink(missing_ok=True)
         else:
@@ -220,20 +220,20 @@ class ReleaseStore:
         disk.sync(self.config_dir)
 
     def add_links(self, names: t.Iterable[str]) -> None:
-        """Let these names lead to the current release. They may lead nowhere until the switch."""
+        """Link these names to the current release. The links may be dangling until the switch."""
         for name in self.loose(names):
             disk.link(self.config_dir / name, f"{self.pointer.name}/{name}")
         disk.sync(self.config_dir)
 
     def remove_links(self) -> None:
-        """Remove the links that lead nowhere since the switch."""
+        """Remove the links that are dangling since the switch."""
         for name in self.linked():
             if not (self.config_dir / name).exists():
                 (self.config_dir / name).unlink()
         disk.sync(self.config_dir)
 
     def adopted_name(self, names: t.Iterable[str], wanted: str, contents: Files) -> str | None:
-        """Name what HAProxy would read now if it is in no release yet: somebody else's files, or edited ones."""
+        """Name the files that HAProxy would read now if they are in no release: from elsewhere, or edited."""
         current = self.read(self.current)
         found = self._found(names)
         edited = self.current == wanted and found != dict(contents)
@@ -242,7 +242,7 @@ class ReleaseStore:
         return ORIGINAL if self.current is None and ORIGINAL not in self.names() else f"edited-{digest(found)}"
 
     def adopt(self, names: t.Collection[str], name: str) -> None:
-        """Keep what HAProxy would read now as a release, so that it can come back, and make it the current one."""
+        """Store the files that HAProxy would read now as a release for a rollback, and make it current."""
         found = self._found(names)
         self.commit(self.stage(found, self.secrets(self.current)), name)
         self._note(replace(self.journal, history=_with(self.journal.history, name, back=False)))
@@ -250,7 +250,7 @@ class ReleaseStore:
         self.add_links(found)
 
     def prune(self, keep: int, protected: t.Collection[str | None]) -> None:
-        """Remove the releases that are needed least: those that were gone back from, then the oldest.
+        """Remove the least needed releases: those that a rollback left, then the oldest.
 
         The user's own files are never removed.
         """
@@ -260,7 +260,7 @@ class ReleaseStore:
                 shutil.rmtree(self.releases / name)
 
     def discard(self, name: str) -> None:
-        """Remove a release that does not run, as far as possible: a rest does no harm."""
+        """Remove a release that does not run, as far as possible: leftovers do no harm."""
         if name == self.current:
             raise ValueError(f"{name} is current and cannot be removed")
         shutil.rmtree(self.releases / name, ignore_errors=True)
@@ -269,7 +269,7 @@ class ReleaseStore:
 
     @property
     def journal(self) -> Journal:
-        """What the last run said it did, or was about to do."""
+        """The record of the last run's action, done or planned."""
         names, path = self.names(), self.releases / _JOURNAL
         try:
             journal = Journal.read(path.read_text())
@@ -280,7 +280,7 @@ class ReleaseStore:
         return replace(journal, history=[name for name in journal.history if name in names])
 
     def begin(self, name: str, *, back: bool) -> None:
-        """Record that from now on, and until the proof, HAProxy may run something else than the disk holds."""
+        """Record that from now until the proof HAProxy may run a release other than that on the disk."""
         self._note(replace(self.journal, pending=name, back=back))
 
     def finish(self, name: str, *, back: bool, runtime: Runtime | None) -> None:
@@ -311,7 +311,7 @@ class ReleaseStore:
 
 
 def _with(history: list[str], name: str, back: bool) -> list[str]:
-    """The history after a release came into use. Going back to one forgets those that came after it."""
+    """The history after a release came into use. A rollback drops the later ones."""
     if back and name in history:
         return history[: history.index(name) + 1]
     return history if history[-1:] == [name] else [*history[-_REMEMBERED:], name]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release: the files HAProxy reads, named by what is in them. Pure."""
+"""A release: the files that HAProxy reads, named after their content. Pure."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def digest(files: t.Mapping[str, bytes]) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """Files under the name of the release: an id, or the name under which a user's own files were kept."""
+    """The files of a release and its name: an id, or the name of stored files of the user."""
 
     id: str
     contents: t.Mapping[str, bytes]
 
     @classmethod
     def made_of(cls, files: t.Mapping[str, str]) -> Release:
-        """Name the files by what is in them while they carry the token, and put the id in its place."""
+        """Name the files after their content with the token, then replace the token by the id."""
         name = digest({file: text.encode() for file, text in files.items()})
         return cls(name, {file: text.replace(TOKEN, name).encode() for file, text in files.items()})
 
@@ -59,31 +59,31 @@ class Release:
 
     @cached_property
     def description(self) -> str:
-        """What a worker that was started with this release says of itself."""
+        """The description of a worker that was started with this release."""
         return description(self.sections)
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is named by what is in it, and not kept as somebody else's."""
+        """Whether it is named after its content, not stored from elsewhere."""
         return bool(ID.fullmatch(self.id))
 
     @property
     def is_pristine(self) -> bool:
-        """Whether the files still are those that gave the release its name."""
+        """Whether the files still match the name of the release."""
         name = self.id.encode()
         return self.id == digest({file: text.replace(name, TOKEN.encode()) for file, text in self.contents.items()})
 
 
 def name_problems(names: t.Iterable[str], option: str, reserved: t.Collection[str] = ()) -> list[Problem]:
-    """The mistakes in names of files in an option. They are flat, visible and printable."""
+    """The mistakes in file names of an option, which must be flat, visible and printable."""
     problems = []
     for name in names:
         path = f"{option}[{name!r}]"
         if not name or not name.isprintable() or "/" in name or name.startswith("."):
-            why = "a name is not empty, has no dot in front, no slash and no control character"
+            why = "a name must not be empty, begin with a dot, or contain a slash or control character"
             problems.append(Problem(path, "", why))
         elif name in reserved:
-            problems.append(Problem(path, "", "this name is taken by the directory of the releases or certificates"))
+            problems.append(Problem(path, "", "this name is reserved for the directory of releases or certificates"))
     return problems
 
 
@@ -97,10 +97,10 @@ def file_problems(files: t.Mapping[str, t.Any], reserved: t.Collection[str]) -> 
     ]
     path, configuration = f"files[{CONFIGURATION!r}]", files.get(CONFIGURATION)
     if configuration is None:
-        problems.append(Problem(path, "", "it is missing, and HAProxy reads nothing else first"))
+        problems.append(Problem(path, "", "it is missing, but HAProxy reads it first"))
     elif isinstance(configuration, str) and not _carries_token(configuration):
         why = f"its global section needs the line 'description {TOKEN}'"
-        hint = "The running worker is asked for it; without it nothing proves which release runs."
+        hint = "The running worker reports it; nothing else proves which release runs."
         problems.append(Problem(path, "", why, hint))
     return problems
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Distinguish a refusal from a success. Pure; measured with 2.6 and 3.0.
+"""Distinguish a rejection from a success. Pure; measured with 2.6 and 3.0.
 
-HAProxy answers a command it did with an empty line or a sentence, and one it refused with a sentence too. Only
+HAProxy answers a successful command with an empty line or a sentence, and a rejected one with a sentence too. Only
 severities help (``set severity-output number``), and they mislead twice: some setters answer with the same warning in
 both cases, and an unknown command is mere information.
 """
@@ -26,18 +26,18 @@ _FAILED_COMMIT = re.compile(r"^Can't (?:commit|update|load)\b", re.MULTILINE)
 
 
 class CommandError(LbforgeError):
-    """HAProxy refused a command. ``command`` has no payload in it, so it holds no secret."""
+    """HAProxy rejected a command. ``command`` is without payload, so it holds no secret."""
 
     def __init__(self, command: str, why: str) -> None:
-        super().__init__(f"HAProxy refused '{command}': {why}.")
+        super().__init__(f"HAProxy rejected '{command}': {why}.")
         self.command = command
         self.why = why
 
 
 def refusal(answer: str) -> str | None:
-    """Return HAProxy's words when an answer is a refusal, without their severity and on one line."""
+    """Return HAProxy's message if an answer is a rejection, without severity and on one line."""
     if answer == "":
-        return "no answer, as HAProxy gives to a command that is larger than its buffer"
+        return "no answer, as after a command that exceeds its buffer"
     if _PLAIN.match(answer):
         return _words(answer.split(". Please enter")[0].split(", but maybe")[0])
     if _SEVERE.match(answer) or _FAILED_WARNING.match(answer) or _FAILED_COMMIT.search(answer):

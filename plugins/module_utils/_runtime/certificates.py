@@ -41,12 +41,12 @@ _COUNT = re.compile(r" - \d+ certificate\(s\)$")
 
 
 class CertificateError(LbforgeError):
-    """A certificate is not, or cannot be, what it should be. Nothing of a PEM is ever in it."""
+    """A certificate cannot be loaded, or differs afterwards. The message never quotes a PEM."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The answer to ``show ssl cert`` and its like: what HAProxy has loaded, and the file of an open transaction."""
+    """The answer to ``show ssl cert`` and the like: the loaded files, and that of an open transaction."""
 
     paths: tuple[str, ...]
     transaction: str | None
@@ -79,7 +79,7 @@ class ShownList:
 
 @dataclass(frozen=True)
 class File:
-    """The answer to ``show ssl cert PATH`` and its like. ``status`` is Used, Unused or Empty."""
+    """The answer to ``show ssl cert PATH`` and the like. ``status`` is Used, Unused or Empty."""
 
     path: str
     status: str
@@ -198,7 +198,7 @@ def ocsp_updates(session: Session) -> dict[str, str]:
 
 
 def swap(session: Session, path: str, pem: str, kind: str = CERTIFICATE) -> None:
-    """Replace what HAProxy has loaded under a path, and prove it. The caller holds the lock."""
+    """Replace the file that HAProxy has loaded under a path, and prove it. The caller holds the lock."""
     _clear_the_way(session, path, pem, kind)
     _replace(session, path, pem, kind)
 
@@ -221,9 +221,9 @@ def delete(session: Session, path: str, kind: str = CERTIFICATE) -> None:
 
 
 def obstacle(session: Session, path: str, pem: str, kind: str = CERTIFICATE) -> str | None:
-    """The reason why a PEM cannot be loaded now: its size, or a transaction of somebody else.
+    """The reason why a PEM cannot be loaded now: its size, or an open transaction of another client.
 
-    A transaction for the same file with the same content is what an interrupted run left behind, and in nobody's way.
+    A transaction for the same file with the same content was left by an interrupted run, and is no obstacle.
     """
     if why := _too_large(session, path, pem, kind):
         return why
@@ -235,13 +235,13 @@ def obstacle(session: Session, path: str, pem: str, kind: str = CERTIFICATE) -> 
             if holds(session.read(f"show ssl {kind} *{escaped(path)}", parse_file), pem, kind):
                 return None
     return (
-        f"somebody has a transaction for {other} open, and HAProxy has only one. Wait for its end; if it was left"
-        f" behind, send HAProxy 'abort ssl {kind} {other}', or reload."
+        f"another client has an open transaction for {other}, and HAProxy allows only one. Wait until it ends; if it"
+        f" was abandoned, send HAProxy 'abort ssl {kind} {other}', or reload."
     )
 
 
 def holds(file: File, pem: str, kind: str = CERTIFICATE) -> bool:
-    """Whether HAProxy has loaded this PEM, as far as it shows what it has: never the key, and of a chain the names."""
+    """Whether HAProxy has loaded this PEM, as far as it shows: never the key, and of a chain only the names."""
     if kind == CRL_FILE:
         lists = [(_seconds(crl.last_update), _seconds(crl.next_update), crl.revoked) for crl in revocation_lists(pem)]
         found_lists = [(crl.last_update, crl.next_update, crl.revoked) for crl in file.lists]
@@ -254,7 +254,7 @@ def holds(file: File, pem: str, kind: str = CERTIFICATE) -> bool:
 
 
 def _is_chain(subjects: t.Sequence[str], chain: t.Sequence[Certificate]) -> bool:
-    """Compare names: HAProxy writes /O=Example/CN=Root, and any word may stand before an equals sign."""
+    """Compare names: HAProxy writes /O=Example/CN=Root, with any word before an equals sign."""
     patterns = ("".join(f"/[^/=]+={re.escape(value)}" for value in issuer.subject) for issuer in chain)
     return len(subjects) == len(chain) and all(map(re.fullmatch, patterns, subjects))
 
@@ -271,7 +271,7 @@ def _clear_the_way(session: Session, path: str, pem: str, kind: str) -> None:
 
 
 def _too_large(session: Session, path: str, pem: str, kind: str) -> str | None:
-    """Later versions take a CA file in pieces."""
+    """Whether a PEM is too large; later versions accept a CA file in pieces."""
     most = session.limit
     pieces = _pieces(path, pem, kind, most)
     largest = max(map(_size, pieces)) + _overhead(path, kind)
@@ -296,7 +296,7 @@ def _replace(session: Session, path: str, pem: str, kind: str) -> None:
         created = _CREATED.fullmatch(answer)
         if created is None or created["path"] != path:
             # "updated" is the answer when somebody without the lock was faster by an instant.
-            raise CommandError(f"set ssl {kind} {path}", f"it did not begin a transaction, but says: {_line(answer)}")
+            raise CommandError(f"set ssl {kind} {path}", f"it began no transaction, but answered: {_line(answer)}")
         for piece in more:
             session.run(f"add ssl {kind} {name}", piece)
         answer = session.run(f"commit ssl {kind} {name}")
@@ -320,11 +320,13 @@ def _prove(session: Session, path: str, pem: str, kind: str) -> None:
     file = shown(session, path, kind)
     if not holds(file, pem, kind):
         found = ", ".join(certificate.sha1 for certificate in file.certificates) or "nothing of it"
-        raise CertificateError(f"HAProxy said that it replaced {path}, but shows other fingerprints (SHA-1): {found}.")
+        raise CertificateError(
+            f"HAProxy reported that it replaced {path}, but shows other fingerprints (SHA-1): {found}."
+        )
 
 
 def _pieces(path: str, pem: str, kind: str, most: int) -> list[str]:
-    """Cut a CA file between certificates; the others go in one piece."""
+    """Split a CA file between certificates; other files are sent in one piece."""
     whole = normalised(pem)  # an empty line would end it too early
     room = most - _overhead(path, kind)
     if kind != CA_FILE or _size(whole) <= room:

@@ -42,7 +42,7 @@ class SocketError(LbforgeError):
 
 
 class SocketRefusedError(SocketError):
-    """The socket is not there or refuses, which may last for a moment only."""
+    """The socket is missing or refuses connections, maybe only for a moment."""
 
 
 class RuntimeClient:
@@ -71,7 +71,7 @@ class RuntimeClient:
         return self._ask(command)
 
     def read(self, command: str, *, patience: float = 0.0) -> str:
-        """Ask a stats socket (the master knows no severities) for something; a refusal is a CommandError."""
+        """Send a read command to a stats socket (the master has no severities); a rejection is a CommandError."""
         answer = self.ask(f"set severity-output number;{command}", patience=patience)
         answer = answer[1:]  # the empty line that answers the first of the two
         if refused := refusal(answer):
@@ -111,7 +111,7 @@ class RuntimeClient:
         except OSError as error:
             kind = SocketRefusedError if isinstance(error, (ConnectionError, FileNotFoundError)) else SocketError
             why = error.strerror or str(error)
-            raise kind(f"Cannot ask HAProxy '{command}' on {self.address}: {why}.") from error
+            raise kind(f"Cannot send '{command}' to HAProxy on {self.address}: {why}.") from error
 
     def _connected(self) -> socket.socket:
         if tcp := _TCP.fullmatch(self.address):
@@ -139,12 +139,12 @@ class Session:
 
     @property
     def version(self) -> Version:
-        """The version of HAProxy that runs, not of the one that is installed."""
+        """The version of the running HAProxy, not of the installed one."""
         return Version.parse(self._about("Version"))
 
     @property
     def pid(self) -> int:
-        """The worker at the other end."""
+        """The process id of the worker at the other end."""
         return int(self._about("Pid"))
 
     def _about(self, field: str) -> str:
@@ -153,16 +153,16 @@ class Session:
 
     @property
     def limit(self) -> int:
-        """How many bytes a command may have, with its payload. The process was started with its buffers."""
+        """The maximum size of a command with its payload in bytes, from the buffers of the process."""
         if self._bound is None:
             buffer = _BUFFER.search(self.run("show pools"))
             self._bound = (int(buffer[1]) if buffer else 16384) - _RESERVE
         return self._bound
 
     def run(self, command: str, payload: str = "") -> str:
-        """Send a command, and return its answer without the severity; CommandError says what HAProxy refused.
+        """Send a command, and return its answer without the severity; a rejection is a CommandError.
 
-        A payload is a text of lines; HAProxy takes the first empty one for its end.
+        A payload is a text of lines; for HAProxy the first empty one is its end.
         """
         shown = command
         _require_one(command)
@@ -175,7 +175,7 @@ class Session:
             raise CommandError(
                 shown,
                 f"it has {len(sent)} bytes and the buffer of this HAProxy takes {self.limit};"
-                " raise tune.bufsize, or let a reload bring it",
+                " raise tune.bufsize, or reload",
             )
         answer = self._let_in(sent, shown)
         if refused := refusal(answer):
@@ -183,7 +183,7 @@ class Session:
         return re.sub(r"\A\[\d\]: ", "", answer)
 
     def run_all(self, commands: t.Sequence[str]) -> None:
-        """Send commands at once, of whose answers only refusals count; the first of those is a CommandError.
+        """Send commands at once; only rejections count, and the first is a CommandError.
 
         HAProxy reads them one by one, and answers each. Together they are no larger than ``limit``.
         """
@@ -196,12 +196,12 @@ class Session:
                 raise CommandError(command, refused)
 
     def read(self, command: str, parse: t.Callable[[str], T]) -> T:
-        """Read the answer to a command; one that cannot be read is an error that names the command and the version."""
+        """Parse the answer to a command; an error names the command and the version."""
         with answer_of(lambda: f"HAProxy {self.version}", command):
             return parse(self.run(command))
 
     def _let_in(self, sent: bytes, command: str) -> str:
-        """Ask again while HAProxy does nothing about certificates because it commits one for somebody else."""
+        """Repeat while HAProxy is busy with another client's certificate."""
         give_up = time.monotonic() + self._client.timeout
         while _LOCKED in (answer := self._converse(sent, command)) and refusal(answer) and time.monotonic() < give_up:
             time.sleep(PAUSE)
@@ -221,18 +221,18 @@ class Session:
                 self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
         except OSError as error:
             why = error.strerror or str(error)
-            raise SocketError(f"Cannot ask HAProxy '{command}' on {self._client.address}: {why}.") from error
+            raise SocketError(f"Cannot send '{command}' to HAProxy on {self._client.address}: {why}.") from error
         text = answer[: -len(PROMPT)].decode(errors="replace")
         return _PAYLOAD_PROMPTS.sub("", text) + "\n"
 
 
 def _require_one(command: str) -> None:
     if any(character in command for character in "\n\r\0") or _SEVERAL.search(command):
-        raise CommandError(command, "a command is one line without control characters and unescaped semicolons")
+        raise CommandError(command, "a command must be one line without control characters or unescaped semicolons")
 
 
 def escaped(value: str) -> str:
-    """A value as one word of a command: HAProxy takes a backslash before what would end the word or the command.
+    """A value as one word of a command, with backslashes before characters that would end the word or the command.
 
     An open ``<<`` at an edge of the last word would make it wait for a payload.
     """

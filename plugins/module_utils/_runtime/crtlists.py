@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The crt-lists of a running HAProxy: which certificate goes to which names. For 2.6 and later.
+"""The crt-lists of a running HAProxy: the certificates for names. For 2.6 and later.
 
-HAProxy shows options in an order of its own and leaves some out, and puts new entries at the end. So what changes is
-found by comparing two texts of the file; the running list only tells which line an entry has.
+HAProxy reorders options, leaves some out, and puts new entries at the end. So changes are found by comparing two texts
+of the file; the running list only gives the line of an entry.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NUMBERED = re.compile(r"(?P<path>.*):(?P<line>\d+)")
 
 
 class CrtListError(LbforgeError):
-    """A list cannot be changed at run time, or is not what it was made to be."""
+    """A list cannot be changed at run time, or differs after a change."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a crt-list. ``line`` is known of a running one only, and 0 in a directory."""
+    """A line of a crt-list. ``line`` is known only for a running list, and 0 for a directory."""
 
     path: str
     options: str = ""
@@ -42,7 +42,7 @@ class Entry:
         return " ".join(filter(None, (self.path, f"[{self.options}]" if self.options else "", *self.filters)))
 
     def serves(self, other: Entry) -> bool:
-        """Whether a running entry may be that of a file."""
+        """Whether a running entry may come from this line of a file."""
         return _is_one(self.path, other.path) and sorted(self.filters) == sorted(other.filters)
 
 
@@ -69,7 +69,7 @@ def parse_shown(answer: str) -> list[Entry]:
     for entry in parse_text(answer.replace("\0", "")):
         numbered = _NUMBERED.fullmatch(entry.path)
         if numbered is None:
-            raise CrtListError(f"Cannot read the entry '{entry}' of a crt-list: HAProxy shows no number of a line.")
+            raise CrtListError(f"Cannot read the entry '{entry}' of a crt-list: it has no line number.")
         entries.append(Entry(numbered["path"], entry.options, entry.filters, int(numbered["line"])))
     return entries
 
@@ -112,7 +112,7 @@ def reload_reason(before: t.Sequence[Entry], after: t.Sequence[Entry]) -> str | 
         return "the order of its entries changes"
     for number, entry in enumerate(after):
         if entry in added and any(_overlap(entry, later) for later in after[number + 1 :] if later not in added):
-            return f"the new entry '{entry}' stands before others that may have the same names"
+            return f"the new entry '{entry}' precedes others that may have the same names"
     return None
 
 
@@ -141,23 +141,23 @@ def _joined(lines: t.Iterable[str]) -> str:
 
 
 def running(session: Session, path: str) -> list[Entry]:
-    """Ask for the entries of a list, or of a directory of certificates."""
+    """The running entries of a list, or of a directory of certificates."""
     return parse_shown(session.run(f"show ssl crt-list -n {escaped(path)}"))
 
 
 def apply(session: Session, path: str, before_text: str, after_text: str) -> None:
-    """Make a running list of the first text one of the second, and prove it. New certificates are loaded already.
+    """Change a running list from the first text to the second, and prove it. New certificates are already loaded.
 
-    What is new comes first, so that no name is without a certificate in between. The caller holds the lock.
+    New entries come first, so that no name is ever without a certificate. The caller holds the lock.
     """
     before, after = parse_text(before_text), parse_text(after_text)
     if why := reload_reason(before, after):
-        raise CrtListError(f"The crt-list {path} cannot be changed at run time: {why}. A reload brings it.")
+        raise CrtListError(f"The crt-list {path} cannot be changed at run time: {why}. A reload applies it.")
     start = running(session, path)
     if not _same(start, before):
         raise CrtListError(
-            f"The crt-list {path} cannot be changed at run time: HAProxy runs other entries than those of the file"
-            f" ({_difference(start, before)}). A reload brings it."
+            f"The crt-list {path} cannot be changed at run time: HAProxy runs entries that differ from the file"
+            f" ({_difference(start, before)}). A reload applies it."
         )
     added: list[Entry] = []
     try:
@@ -174,7 +174,9 @@ def apply(session: Session, path: str, before_text: str, after_text: str) -> Non
         raise
     end = running(session, path)
     if not _same(end, after):
-        raise CrtListError(f"HAProxy said that it changed the crt-list {path}, but shows {_difference(end, after)}.")
+        raise CrtListError(
+            f"HAProxy reported that it changed the crt-list {path}, but shows {_difference(end, after)}."
+        )
 
 
 def _add(session: Session, path: str, entry: Entry) -> None:
@@ -188,7 +190,7 @@ def _remove(session: Session, path: str, entry: Entry, among: list[Entry]) -> No
     # Two entries may differ in nothing but their options, and those HAProxy shows in its own words.
     found = next((found for found in candidates if _alike(found, entry)), None)
     if found is None and len(candidates) != 1:
-        raise CrtListError(f"Cannot tell which entry of the crt-list {path} is '{entry}'. A reload brings it.")
+        raise CrtListError(f"Cannot tell which entry of the crt-list {path} is '{entry}'. A reload applies it.")
     found = found or candidates[0]
     among.remove(found)
     number = f":{found.line}" if found.line else ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What HAProxy answers, as data. Pure functions; verified with 2.6 and 3.0."""
+"""HAProxy's answers as data. Pure functions; verified with 2.6 and 3.0."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROCESS = re.compile(r"(?P<pid>\d+)\s+(?P<type>master|worker)\s+(?P<reloads>\d+
 
 
 class Version(t.NamedTuple):
-    """The first two numbers decide what HAProxy can do, the third which faults it has."""
+    """A version: the first two numbers decide the features, the third the bugs."""
 
     major: int
     minor: int
@@ -68,7 +68,7 @@ class Processes:
 
 @dataclass(frozen=True)
 class ReloadAnswer:
-    """The answer to ``reload``: None when HAProxy does not tell (before 2.7)."""
+    """The answer to ``reload``: None before 2.7, which does not report the result."""
 
     success: bool | None
     log: str
@@ -90,7 +90,7 @@ def parse_processes(text: str) -> Processes:
             else:
                 groups.setdefault(group, []).append(process)
     if master is None:
-        raise LbforgeError(f"Cannot read HAProxy's answer to 'show proc', it names no master: {text.strip()!r}.")
+        raise LbforgeError(f"HAProxy's answer to 'show proc' names no master: {text.strip()!r}.")
     return Processes(master, failed, tuple(groups["workers"]), tuple(groups["old workers"]))
 
 

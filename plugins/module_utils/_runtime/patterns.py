@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Maps and ACLs: what their files say, what is loaded, and how to load others in one step.
+"""Maps and ACLs: their files, their loaded entries, and replacing all entries in one step.
 
 An entry of a map is a key with its value, an entry of an ACL is a pattern. HAProxy Configuration Manual, section 7.1,
 "ACL basics", and the converter ``map``; Management Guide, section 9.3. Verified with 2.6 and 3.0.
@@ -36,8 +36,8 @@ _NOT_UTF_8 = re.compile("[\ud800-\udfff\ufffd]")
 class PatternFile:
     """A map or an ACL as HAProxy lists it.
 
-    ``count`` is HAProxy's own. It counts an entry once for each use of the file, and 2.6 miscounts removals: only
-    reading the entries tells how many there are.
+    ``count`` is HAProxy's own. It counts an entry once for each use of the file, and 2.6 miscounts removals: only the
+    entries themselves give the number.
     """
 
     path: str
@@ -65,14 +65,14 @@ def parse(kind: str, text: str) -> list[Entry]:
 
 
 def read_pattern(line: str) -> str | None:
-    """Read a line of a file of patterns; blanks at its end belong to the pattern. None stands for no entry."""
+    """Read a line of a file of patterns; trailing blanks belong to the pattern. None means no entry."""
     if line.startswith("#"):  # behind blanks it would be a pattern
         return None
     return line.partition("\r")[0].lstrip(_BLANKS) or None
 
 
 def read_pair(line: str) -> tuple[str, str] | None:
-    """Read a line of a map: the first word is the key. None stands for no entry."""
+    """Read a line of a map: the first word is the key. None means no entry."""
     found = read_pattern(line)
     if found is None:
         return None
@@ -91,7 +91,7 @@ def written(entry: Entry) -> str:
 
 
 def loaded(text: str) -> dict[str, PatternFile]:
-    """Read the answer to ``show map`` or ``show acl``, by path; what comes from no file goes by ``#ID``."""
+    """Read the answer to ``show map`` or ``show acl``, by path, or by ``#ID`` without a file."""
     found = {}
     for line in text.splitlines():
         if row := _LISTED.match(line):
@@ -102,7 +102,7 @@ def loaded(text: str) -> dict[str, PatternFile]:
 
 
 def entries(asked: Session | RuntimeClient, kind: str, path: str) -> list[Entry]:
-    """Read what is loaded, in order. ``path`` may be ``#ID``."""
+    """Read the loaded entries, in order. ``path`` may be ``#ID``."""
     command = f"show {kind} {escaped(path)}"
     text = asked.run(command) if isinstance(asked, Session) else asked.read(command)
     lines = (line.partition(" ")[2] for line in text.split("\n") if line)
@@ -115,14 +115,14 @@ def entries(asked: Session | RuntimeClient, kind: str, path: str) -> list[Entry]
 
 
 def replace(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) -> None:
-    """Load exactly these entries in one step: no request meets anything between the old ones and the new ones."""
+    """Load exactly these entries in one step: every request sees either the old or the new ones."""
     with prepared(session, kind, path, wanted) as commit:
         commit()
 
 
 @contextmanager
 def prepared(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) -> Iterator[t.Callable[[], None]]:
-    """Load entries beside those in use, which proves that HAProxy takes them; the caller puts them in their place."""
+    """Load entries beside those in use, which proves that HAProxy accepts them; the caller commits them."""
     require("map transactions", session.version)
     if kind == "acl" and path in loaded(session.run("show map")):  # for a file they share HAProxy wants 'add map'
         kind, wanted = "map", parse_map("\n".join(map(written, wanted)))
@@ -137,13 +137,13 @@ def prepared(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) 
             session.run(f"commit {target}")
         except CommandError as error:
             raise LbforgeError(
-                f"Somebody else replaced the entries of {path} at the same time, so they may be others than these."
-                f" Run again. {error}"
+                f"Another client replaced the entries of {path} at the same time, so they may differ from these. Run"
+                f" again. {error}"
             ) from error
         if entries(session, kind, path) != list(wanted):
             raise LbforgeError(
-                f"HAProxy took entries for {path} and holds others. Does something else change them, such as a rule"
-                " of the configuration (http-request set-map)?"
+                f"HAProxy accepted the entries for {path}, but holds others. Check whether a rule such as http-request"
+                " set-map changes them."
             )
 
     try:
@@ -157,7 +157,7 @@ def prepared(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) 
 
 def _fill(session: Session, target: str, lines: list[str]) -> None:
     if _NOT_UTF_8.search("\n".join(lines)):
-        raise LbforgeError(f"Some entries for {target} are not UTF-8. Only a reload brings them.")
+        raise LbforgeError(f"Some entries for {target} are not UTF-8. Only a reload applies them.")
     command = f"add {target}"
     if target.startswith("acl"):  # which takes no payload
         for commands in _chunks([f"{command} {escaped(line)}" for line in lines], session.limit):
@@ -168,7 +168,7 @@ def _fill(session: Session, target: str, lines: list[str]) -> None:
 
 
 def _chunks(lines: t.Iterable[str], room: int) -> Iterator[list[str]]:
-    """The lines in parts of so many bytes at most, or of one line."""
+    """The lines in parts of at most this many bytes, or of one line."""
     chunk: list[str] = []
     size = 0
     for line in lines:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Servers of a running HAProxy: what they are, what they should be, and the commands in between.
+"""Servers of a running HAProxy: their states, and the commands that change them.
 
-HAProxy Management Guide, section 9.3. The thinking is pure; ``Session`` does the talking. Verified with 2.6 and 3.0.
+HAProxy Management Guide, section 9.3. Decisions are pure; ``Session`` does the I/O. Verified with 2.6 and 3.0.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ class ServerState:
 
     @property
     def key(self) -> Key:
-        """What tells it from all others."""
+        """Its backend and name."""
         return self.backend, self.name
 
     @property
     def state(self) -> str:
-        """What an operator asked of it: ready, drain or maint."""
+        """The administrative state: ready, drain or maint."""
         if self.admin & _MAINT:
             return "maint"
         return "drain" if self.admin & _DRAIN else "ready"
 
     @property
     def has_check(self) -> bool:
-        """Whether its configuration has a check, be it enabled or not."""
+        """Whether its configuration has a check, enabled or not."""
         return bool(self.check & _CONFIGURED)
 
     @property
@@ -81,18 +81,18 @@ class ServerState:
 
     @property
     def has_agent(self) -> bool:
-        """Whether its configuration has an agent check, be it enabled or not."""
+        """Whether its configuration has an agent check, enabled or not."""
         return bool(self.agent & _CONFIGURED)
 
     @property
     def agent_enabled(self) -> bool:
-        """Whether its agent is asked."""
+        """Whether its agent check is enabled."""
         return bool(self.agent & _ENABLED)
 
 
 @dataclass(frozen=True)
 class ServerStats:
-    """What ``show stat`` has of a server and ``show servers state`` has not."""
+    """The fields of a server that only ``show stat`` has."""
 
     status: str  # "UP", "UP 1/2", "DOWN", "MAINT (via b/s)", "no check" ...
     sessions: int  # running and queued
@@ -100,7 +100,7 @@ class ServerStats:
 
     @property
     def is_up(self) -> bool:
-        """Whether all its checks say so. ``UP 1/2`` has checks to pass, or is about to go down."""
+        """Whether all its checks pass. ``UP 1/2`` has checks left to pass, or is about to go down."""
         return self.status in ("UP", "no check")
 
 
@@ -136,7 +136,7 @@ def parse_servers(text: str) -> dict[Key, ServerState]:
 
 
 def parse_server_stats(text: str) -> dict[Key, ServerStats]:
-    """Read what is needed of the servers in the answer to ``show stat``, which has a hundred columns."""
+    """Read the needed columns of servers from the answer to ``show stat``, which has a hundred."""
     rows = csv.reader(line for line in text.splitlines() if line)
     header = next(rows, [])
     if not header:
@@ -156,7 +156,7 @@ def parse_server_stats(text: str) -> dict[Key, ServerStats]:
 
 
 def read_servers(session: Session) -> tuple[dict[Key, ServerState], dict[Key, ServerStats]]:
-    """Ask for all servers at once; thousands take some milliseconds."""
+    """All servers in one query; thousands take some milliseconds."""
     return session.read("show servers state", parse_servers), session.read("show stat -1 4 -1", parse_server_stats)
 
 
@@ -170,9 +170,9 @@ def addition(
 ) -> list[str]:
     """The commands that add a server, with the keywords of a line ``server`` each as one word.
 
-    A server that is only made ready counts as up before its first check and gets requests. One that HAProxy takes for
-    down gets them after ``rise`` good checks; it can be told so only outside of maintenance, and drain is the one state
-    there without traffic. Without checks it would stay down for ever.
+    A server that is only made ready counts as up before its first check and gets requests. One that is set down gets
+    them after ``rise`` good checks; HAProxy allows that only outside of maintenance, where drain is the only state
+    without traffic. Without checks it would stay down forever.
     """
     server = path(backend, name)
     commands = [" ".join([f"add server {server}", escaped(address), *map(escaped, keywords)])]
@@ -192,7 +192,7 @@ def addition(
 
 
 def insert(session: Session, backend: str, name: str, commands: Sequence[str]) -> None:
-    """Run the commands of ``addition``: the server is there as it should be, or it is not there."""
+    """Run the commands of ``addition``: the server is added completely or not at all."""
     session.run(commands[0])
     try:
         for command in commands[1:]:
@@ -248,8 +248,8 @@ def add(session: Session, backend: str, name: str, address: str, keywords: Seque
 def remove(session: Session, backend: str, name: str, patience: float) -> list[str]:
     """Remove a server as soon as its connections are gone and return the commands that did it.
 
-    CommandError when connections remain after ``patience`` seconds, or HAProxy cannot do without the server; it stays
-    in maintenance then.
+    CommandError if connections remain after ``patience`` seconds, or HAProxy needs the server; it then stays in
+    maintenance.
     """
     require("dynamic servers", session.version)
     server = path(backend, name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is connected, in numbers: the answer to ``show sess``. Pure."""
+"""Counts of sessions: the answer to ``show sess``. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 @dataclass(frozen=True)
 class Sessions:
-    """How many there are, in all and where; servers are named as in commands."""
+    """The numbers of sessions, in total and by place; servers are named as in commands."""
 
     total: int = 0
     oldest_seconds: int = 0

@@ -33,7 +33,7 @@ _TYPED = re.compile(r"\d+\.(?P<name>.+?)\.\d+:\w+:(?P<type>\w+):(?P<value>.*)")
 def parse_stats(text: str) -> list[Row]:
     """Read the CSV of ``show stat``: a dict of fields for each frontend, backend, server and listener.
 
-    The JSON of the same takes HAProxy a hundred times longer.
+    The JSON of the same data takes HAProxy a hundred times longer.
     """
     header, *lines = text.lstrip("# \n").splitlines() or [""]
     fields = header.split(",")

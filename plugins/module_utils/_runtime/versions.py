@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a running HAProxy can do, and which of its commands hurt. Pure; two tables and a question to each."""
+"""The features of a running HAProxy, and its harmful commands. Pure; two tables and a query for each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 
 class VersionError(LbforgeError):
-    """The HAProxy that runs is too old for what is asked of it."""
+    """The running HAProxy is too old for the command."""
 
 
 class HarmfulCommandError(LbforgeError):
-    """HAProxy would take the command, and serve worse for it."""
+    """HAProxy would accept the command, but serve worse with it."""
 
 
 class Feature(t.NamedTuple):
@@ -29,7 +29,7 @@ class Feature(t.NamedTuple):
 
 
 class Harm(t.NamedTuple):
-    """A command that no one should send."""
+    """A command that nobody should send."""
 
     command: re.Pattern[str]
     why: str
@@ -63,7 +63,7 @@ def require(feature: str, version: Version) -> None:
     if version < known.since:
         since = f"{known.since.major}.{known.since.minor}"
         raise VersionError(
-            f"HAProxy {version} runs here, and {known.does} over its socket needs {since} or newer.",
+            f"HAProxy {version} runs here, but {known.does} over its socket needs {since} or newer.",
             feature=feature,
             version=str(version),
             since=since,
@@ -71,7 +71,7 @@ def require(feature: str, version: Version) -> None:
 
 
 def refuse_harmful(command: str) -> None:
-    """Raise for a command that hurts."""
+    """Raise for a harmful command."""
     for harm in HARMS:
         if harm.command.match(command):
             raise HarmfulCommandError(f"'{command}' is not sent to HAProxy: {harm.why}.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is made of tables for readers and for their editors."""
+"""The documents that tables give: texts for readers and JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_WORDS = 5
 
 
 def document(title: str, description: str, variables: JsonSchema) -> JsonSchema:
-    """A whole JSON Schema (draft 2020-12) of a file of variables, in which each table stands once."""
+    """The JSON Schema (draft 2020-12) of a file of variables, which contains each table once."""
     definitions: dict[str, JsonSchema] = {}
     schema = _referring(variables, definitions)
     return {
@@ -31,7 +31,7 @@ def document(title: str, description: str, variables: JsonSchema) -> JsonSchema:
 
 
 def _referring(schema: t.Any, definitions: dict[str, JsonSchema]) -> t.Any:
-    """The schema with references in the place of parts that have a title, which are put into the definitions."""
+    """The schema with references instead of titled parts, which move into the definitions."""
     if isinstance(schema, list):
         return [_referring(item, definitions) for item in schema]
     if not isinstance(schema, dict):

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of value a key can have, as far as they belong to nobody.
+"""The kinds of value that keys of all tables share.
 
-Each kind reads what the user wrote, notes what is wrong with it at its place and returns it in one
-normal form; each kind also describes itself, in words and as JSON Schema (draft 2020-12).
+Each kind reads the user's value, records its mistakes at its place and returns one normal form; each kind also
+describes itself, in words and as JSON Schema (draft 2020-12).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Kind:
     """A kind of value."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:
-        """The value in its normal form, or INVALID once the mistake is noted at its place."""
+        """The value in its normal form, or INVALID with the mistake recorded at its place."""
         raise NotImplementedError
 
     def words(self) -> str:
-        """What the documentation calls this kind."""
+        """The name of this kind in the documentation."""
         raise NotImplementedError
 
     def json_schema(self) -> JsonSchema:
@@ -50,22 +50,27 @@ def or_template(schema: JsonSchema) -> JsonSchema:
 
 
 def in_any_case(word: str) -> str:
-    """A pattern of a word in capitals or not; those of JSON Schema are of ECMA-262, which has no flag for it."""
+    """A pattern of a word in upper or lower case; JSON Schema uses ECMA-262, which has no flag for it."""
     return "".join(f"[{letter.upper()}{letter.lower()}]" if letter.isalpha() else letter for letter in word)
 
 
 def is_set(value: t.Any) -> bool:
-    """Whether a key has a value: nothing and '' mean that it is not set, whatever its kind."""
+    """Whether a key is set: None and '' mean that it is not, whatever its kind."""
     return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def either(words: t.Sequence[str]) -> str:
+    """All valid words, for a sentence."""
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 
 
 def one_of(words: t.Sequence[str]) -> str:
     """A hint that lists all valid words."""
-    return f"Use {', '.join(words[:-1])} or {words[-1]}." if len(words) > 1 else f"Use {words[0]}."
+    return f"Use {either(words)}."
 
 
 class Form(t.NamedTuple):
-    """A form of value that means something elsewhere and not here."""
+    """A form of value that is valid elsewhere, but not here."""
 
     pattern: str
     why: str
@@ -92,7 +97,7 @@ def one_line(value: t.Any, place: Place) -> t.Any:
 
 @dataclasses.dataclass(frozen=True)
 class Text(Kind):
-    """One line of text, whole words of it checked by a pattern."""
+    """One line of text, checked as a whole by a pattern."""
 
     pattern: str = r".+"
     what: str = "text"
@@ -284,7 +289,7 @@ class DictOf(Kind):
 
 
 class Anything(Kind):
-    """A value whose form is somebody else's matter."""
+    """A value that another reader checks."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:  # noqa: ARG002 - the interface of all kinds
         return value

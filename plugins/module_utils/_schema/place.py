@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Mistakes in the user's data, each with its place: collected, never raised one by one."""
+"""Mistakes in the user's data, each with its place; they are collected, not raised one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AnyPlace = t.TypeVar("AnyPlace", bound="Place")
 
 @dataclasses.dataclass
 class Problems:
-    """What has been found so far, each thing once."""
+    """The problems found so far, each once."""
 
     errors: list[Problem] = dataclasses.field(default_factory=list)
     warnings: list[Problem] = dataclasses.field(default_factory=list)
@@ -57,7 +57,7 @@ class Place:
         return self._at(f"{self.path}[{index}]")
 
     def at(self: AnyPlace, what: str) -> AnyPlace:
-        """A part of what stands here that no key or index leads to, such as a line of a file."""
+        """A part of the value without a key or index, such as a line of a file."""
         return self._at(f"{self.path}, {what}")
 
     def _at(self: AnyPlace, path: str) -> AnyPlace:
@@ -76,12 +76,12 @@ class Place:
         self.problems.add_warning(self.problem(value, why, hint))
 
     def problem(self, value: t.Any, why: str, hint: str) -> Problem:
-        """Make a problem of a predicate: ``why`` says something of the value, or of the place where there is none."""
+        """Make a problem from a predicate: ``why`` is about the value, or about the place if there is none."""
         shown = self.shown(value)
         return Problem(self.path, shown, f"{shown} {why}".lstrip(), hint, self.name)
 
     def shown(self, value: t.Any) -> str:
-        """The value as a message may show it: short, and without secrets."""
+        """The value for a message: short, and without secrets."""
         if value is None:
             return ""
         if self.secret:
@@ -92,12 +92,12 @@ class Place:
         return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
 
     def hides_part_of(self, text: str) -> bool:
-        """Whether there is a secret in the text, of which a message must not show a piece either."""
+        """Whether the text contains a secret, so that a message must not show any part of it."""
         return self.secret or masked(text, self.problems.secrets) != text
 
 
 def parents(path: str) -> t.Iterator[str]:
-    """What a place is part of: a.b of a.b[1], and a of both."""
+    """The parents of a place: a.b for a.b[1], and a for both."""
     for index, character in enumerate(path):
         if character in ".[":
             yield path[:index]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables of keys: a row is all that there is to know about a key, and a table is what a dictionary may hold."""
+"""Tables of keys: a row describes a key completely, and a table the keys of a dictionary."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_OWNERS_SHOWN = 3
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """A row of a table: everything there is to know about one key of a dictionary."""
+    """A row of a table: everything about one key of a dictionary."""
 
     name: str
     kind: Kind
@@ -73,7 +73,7 @@ class Record(Kind):
         return result if is_valid else INVALID
 
     def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
-        """The keys that are right, and whether all are."""
+        """The valid keys, and whether all are valid."""
         by_name = {name: key for key in self.keys for name in (key.name, *key.aliases)}
         result: dict[str, t.Any] = {}
         given_as: dict[str, str] = {}
@@ -111,17 +111,17 @@ class Record(Kind):
         return place.key(f"{self.prefix}{name}")
 
     def is_given(self, item: t.Any) -> bool:
-        """Whether a key with such a value is set at all."""
+        """Whether a key with this value is set."""
         return is_set(item)
 
     def has_one(self, given: t.Collection[str], place: Place) -> bool:
-        """Whether exactly one is there of those that are needed."""
+        """Whether exactly one of the alternative keys is set."""
         found = [name for name in self.one_of if name in given]
         if self.one_of and not found:
             others = "".join(f" (or {name})" for name in self.one_of[1:])
             self.place_of(self.one_of[0], place).wrong(None, f"is missing{others}")
         elif len(found) > 1:
-            why = f"cannot stand beside {found[0]}; keep one of the two"
+            why = f"cannot be combined with {found[0]}; keep one of the two"
             self.place_of(found[1], place).wrong(None, why)
         return len(found) == bool(self.one_of)
 
@@ -132,11 +132,11 @@ class Record(Kind):
         place.wrong(None, f"is not a key of {self.what}", self.meant(name, place))
 
     def meant(self, name: str, place: Place) -> str:
-        """What whoever wrote an unknown name may have meant; empty if nobody can tell."""
+        """The hint for an unknown key; empty if there is none."""
         return dict(self.gone).get(name) or place.problems.homes.get(name) or self.nearest(name)
 
     def nearest(self, name: str) -> str:
-        """A hint with the key, by its own name, of which any name is near; empty when none is."""
+        """A hint with the key whose name or alias is similar; empty if there is none."""
         known = {alias: key.name for key in self.keys for alias in (key.name, *key.aliases)}
         near = nearest(name, known)
         return f"Did you mean {known[near]}?" if near else ""
@@ -191,14 +191,14 @@ class Record(Kind):
 
 
 def record_of(kind: Kind) -> Record | None:
-    """The dictionary that values of this kind are, or are made of."""
+    """The table of values of this kind, or of their items."""
     if isinstance(kind, (ListOf, DictOf)):
         return record_of(kind.of)
     return kind if isinstance(kind, Record) else None
 
 
 def entries(record: Record, value: t.Any, path: str = "") -> t.Iterator[tuple[str, Record, t.Mapping[str, t.Any]]]:
-    """Every dictionary of a value as the user wrote it: path, table and keys. What is none of its kind is left out."""
+    """Every dictionary in a value as the user wrote it: path, table and keys. Values of other types are skipped."""
     if not isinstance(value, t.Mapping):
         return
     yield path, record, value
@@ -218,7 +218,7 @@ def entries(record: Record, value: t.Any, path: str = "") -> t.Iterator[tuple[st
 
 
 def homes(tables: t.Mapping[str, Record]) -> dict[str, str]:
-    """Hints for keys that stand in a wrong place: where each name belongs. The tables are given by their names."""
+    """Hints for misplaced keys: the table of each name. The tables are given by their names."""
     owners: dict[str, dict[str, None]] = {}
 
     def collect(record: Record, owner: str) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VIPs as users write them, read by their table. Pure."""
+"""VIPs as users write them, read with their table. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 @dataclasses.dataclass(frozen=True)
 class VariablePlace(Place):
-    """A VIP that several variables say: each of its keys is one."""
+    """A VIP that several variables define: each of its keys is one."""
 
     variables: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -30,16 +30,16 @@ class VariablePlace(Place):
         return self._at(self.variables.get(name, f"{self.path}.{name}"))
 
     def named(self, name: str) -> VariablePlace:  # noqa: ARG002 - the interface of all places
-        """The same: a variable tells which VIP it is."""
+        """The same place: its variable already names the VIP."""
         return self
 
 
 def read_entries(
     variable: str, entries: t.Any, *, is_older: bool = False, needs_prefix: bool = True
 ) -> tuple[list[Vip], list[Problem]]:
-    """The VIPs of a list, and what is wrong with the others.
+    """The VIPs of a list, and the mistakes in the others.
 
-    An older list says no types, and leaves a VIP out by an empty address.
+    An older list has no types, and an empty address leaves a VIP out.
     """
     problems = Problems()
     place = Place(problems, variable)
@@ -57,7 +57,7 @@ def read_entries(
 
 
 def items(value: t.Any) -> list[t.Any]:
-    """One thing or many as a list, without empty ones."""
+    """One item or many as a list, without empty ones."""
     many = value if isinstance(value, (list, tuple)) else [value]
     return [one for one in many if one not in (None, "")]
 
@@ -65,7 +65,7 @@ def items(value: t.Any) -> list[t.Any]:
 def read_vip(
     entry: t.Mapping[str, t.Any], place: Place, default_type: str = "", needs_prefix: bool = True
 ) -> list[Vip]:
-    """The VIP of a dictionary, or nothing if there is a mistake in it, which is noted."""
+    """The VIP of a dictionary, or None with its mistakes recorded."""
     read, is_whole = table(needs_prefix).read_keys(entry, place.named(str(entry.get("name") or "")))
     if "certificate" in read and "letsencrypt" in read:
         why = "certificate is not used beside a certificate from Let's Encrypt"

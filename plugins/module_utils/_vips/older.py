@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables that say VIPs beside ``haproxy_vips``: those of OpenStack-Ansible, and ``keepalived_vips``. Pure."""
+"""The variables that define VIPs besides ``haproxy_vips``: those of OpenStack-Ansible and ``keepalived_vips``. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHOWN = 4
 
 
 def bound(variables: Variables) -> list[Vip]:
-    """What HAProxy binds: external, internal if it is another one, extra VIPs; in the order of frontends."""
+    """The VIPs that HAProxy binds: external, internal if it differs, extra VIPs; in the order of frontends."""
     if "external_lb_vip_address" not in variables:
         return []
     found: list[Vip] = []
@@ -64,7 +64,7 @@ def _of_address(address: str, path: str) -> Vip:
 
 
 def _bound(entry: t.Mapping[str, t.Any], path: str, variables: Variables) -> Vip:
-    """A VIP with the names that belong to it: its own records and its public name."""
+    """A VIP with its names: its own records and its public name."""
     kind = entry.get("type") or TYPES[0]
     names = list(entry.get("pki_san_records") or ())
     public = variables[f"{kind}_lb_vip_address"]
@@ -84,7 +84,7 @@ def _bound(entry: t.Mapping[str, t.Any], path: str, variables: Variables) -> Vip
 
 
 def moved(variables: Variables) -> tuple[list[Vip], list[Problem]]:
-    """What keepalived moves, and what should and cannot: ``keepalived_vips``, or else the external and the internal."""
+    """The VIPs that keepalived moves, and the mistakes: ``keepalived_vips``, or the external and the internal one."""
     vips: list[Vip] = []
     problems: list[Problem] = []
     if given := variables.get("keepalived_vips"):
@@ -107,7 +107,7 @@ def of_keepalived(kind: str) -> dict[str, str]:
 
 
 def disagreements(vips: t.Sequence[Vip], variables: Variables) -> list[Problem]:
-    """Where these variables say something else than ``haproxy_vips``: both places and both values."""
+    """The contradictions between these variables and ``haproxy_vips``: both places and both values."""
     found = []
     for one in _claims(vips, variables):
         known = {vip.path: one.values(vip) for vip in one.vips}
@@ -121,7 +121,7 @@ def disagreements(vips: t.Sequence[Vip], variables: Variables) -> list[Problem]:
 
 
 class _Claim(t.NamedTuple):
-    """A value of a variable beside ``haproxy_vips``, and what it has to agree with."""
+    """A value of a variable besides ``haproxy_vips``, and the values that it must agree with."""
 
     path: str
     value: t.Any
@@ -160,7 +160,7 @@ def _claims(vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Claim]:
 
 
 def _of_type(kind: str, vips: t.Sequence[Vip], variables: Variables) -> t.Iterator[_Claim]:
-    """What the variables of a type say of its addresses."""
+    """The claims of the variables of a type about its addresses."""
     public = variables.get(f"{kind}_lb_vip_address")
     if public and not any(public in vip.names for vip in vips):
         yield _Claim(f"{kind}_lb_vip_address", public, vips, "address", lambda vip: vip.plain)
@@ -173,7 +173,7 @@ def _of_type(kind: str, vips: t.Sequence[Vip], variables: Variables) -> t.Iterat
 
 
 def _of_moved(older: Vip, vips: t.Sequence[Vip]) -> t.Iterator[_Claim]:
-    """What an entry of ``keepalived_vips`` says."""
+    """The claims of an entry of ``keepalived_vips``."""
     for address in older.addresses:
         yield _Claim(address.path, str(address.interface), vips, "address", _networks)
     keys = ("name", "interface", "virtual_router_id", "hosts", "sync_group")
@@ -186,7 +186,7 @@ def _of_moved(older: Vip, vips: t.Sequence[Vip]) -> t.Iterator[_Claim]:
 def _of_keys(
     vip: Vip, said: t.Mapping[str, t.Any], paths: t.Mapping[str, str], keys: t.Sequence[str]
 ) -> t.Iterator[_Claim]:
-    """What is said of keys of one VIP; where it leaves out what only keepalived needs, the variable fills that in."""
+    """The claims about keys of one VIP; if it lacks a key that only keepalived needs, the variable fills it in."""
     for key in keys:
         value, own = said.get(key), getattr(vip, key)
         fills_in = key in ("interface", "virtual_router_id") and own in (None, "")

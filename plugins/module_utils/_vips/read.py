@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one reader of all variables that say VIPs. Pure."""
+"""The one reader of all variables that define VIPs. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Variables = t.Mapping[str, t.Any]
 def read(variables: Variables, *, needs_prefix: bool = True) -> tuple[list[Vip], list[Problem]]:
     """Every VIP, and every mistake.
 
-    ``variables`` are those of HAProxy, of keepalived, or of both; of HAProxy's older ones all or none are there. With
-    ``haproxy_vips`` the older ones must say the same. ``needs_prefix`` is for addresses that keepalived moves.
+    ``variables`` are those of HAProxy, of keepalived, or of both; of HAProxy's older ones all or none are present. With
+    ``haproxy_vips`` the older ones must agree. ``needs_prefix`` is for addresses that keepalived moves.
     """
     entries = variables.get("haproxy_vips")
     if not entries:
@@ -34,7 +34,7 @@ def read(variables: Variables, *, needs_prefix: bool = True) -> tuple[list[Vip],
 
 
 def of_type(kind: str, vips: t.Sequence[Vip]) -> Vip | None:
-    """The first VIP of a type; where there is none, the first of all stands in for it."""
+    """The first VIP of a type, or the first of all if there is none."""
     return next((vip for vip in vips if vip.type == kind), vips[0] if vips else None)
 
 
@@ -44,7 +44,7 @@ def public_names(vips: t.Sequence[Vip]) -> dict[str, str]:
 
 
 def _filled_in(entries: t.Sequence[t.Mapping[str, t.Any]], variables: Variables) -> t.Iterator[dict[str, t.Any]]:
-    """The entries with what other variables say of keepalived's keys."""
+    """The entries, completed by other variables for keepalived's keys."""
     seen: set[str] = set()
     for entry in entries:
         kind = str(entry.get("type") or TYPES[0])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of what a VIP may hold. Meanings may use Markdown's backticks."""
+"""The table of a VIP. Meanings may use Markdown's backticks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     Kind,
     ListOf,
     Text,
-    one_of,
+    either,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
@@ -37,8 +37,7 @@ class OneOf(Choice):
     """One of a few words, with all of them and the nearest one in the message."""
 
     def refuse(self, value: t.Any, text: str, place: Place) -> None:
-        words = one_of(self.choices).rstrip(".")
-        place.wrong(value, f"is not a valid value; {words[0].lower()}{words[1:]}", did_you_mean(text, self.choices))
+        place.wrong(value, f"is not a valid value; use {either(self.choices)}", did_you_mean(text, self.choices))
 
 
 class YesNo(Boolean):
@@ -50,7 +49,7 @@ class YesNo(Boolean):
 
 @dataclasses.dataclass(frozen=True)
 class MovingAddress(Kind):
-    """An address with the prefix length of its network, which is only needed where keepalived moves it."""
+    """An address with the prefix length of its network, which is required only if keepalived moves it."""
 
     needs_prefix: bool = True
 
@@ -70,7 +69,7 @@ class MovingAddress(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Many(ListOf):
-    """One thing or many, of which those that are empty do not count."""
+    """One item or many; empty ones do not count."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if not isinstance(value, (list, tuple)):
@@ -89,7 +88,7 @@ class Many(ListOf):
 
 
 class Words(Many):
-    """A few words, whose mistakes name the word."""
+    """A few words; mistakes name the word."""
 
     def place_of(self, index: int, place: Place) -> Place:  # noqa: ARG002 - the word is enough
         return place
@@ -115,7 +114,7 @@ class BindAddress(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Number(Kind):
-    """A number, whose bounds are those of the instances that are made of it."""
+    """A number; the VRRP instances check its bounds."""
 
     what: str
 
@@ -135,7 +134,7 @@ class Number(Kind):
 
 
 class Table(Record):
-    """A dictionary, whose messages name the key."""
+    """A dictionary; its messages name the key."""
 
     nothing: t.ClassVar[JsonSchema] = {
         "title": "nothing",
@@ -242,7 +241,7 @@ VIP = Table(
 
 @functools.cache
 def table(needs_prefix: bool) -> Table:
-    """The table of a VIP whose addresses keepalived moves, or does not."""
+    """The table of a VIP, with or without prefix lengths."""
     addresses = Many(MovingAddress(needs_prefix))
     keys = (dataclasses.replace(key, kind=addresses) if key.name == "address" else key for key in VIP.keys)
     return dataclasses.replace(VIP, keys=tuple(keys))

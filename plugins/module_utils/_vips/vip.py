@@ -27,7 +27,7 @@ HINT = "Write an address that a node can have, with the prefix length of its net
 
 
 class UserCertificate(t.NamedTuple):
-    """A certificate that the user brings: paths on the setup host."""
+    """A certificate of the user's: paths on the setup host."""
 
     cert: str
     key: str
@@ -41,7 +41,7 @@ class UserCertificate(t.NamedTuple):
 
 
 class Address(t.NamedTuple):
-    """An address as a variable has it: with the prefix length of its network where keepalived moves it."""
+    """An address as in a variable: with the prefix length of its network if keepalived moves it."""
 
     text: str
     path: str = ""
@@ -55,11 +55,11 @@ class Address(t.NamedTuple):
 
     @property
     def interface(self) -> Interface:
-        """With its network; raises ValueError for what is no address."""
+        """The address with its network; raises ValueError for anything else."""
         return ip_interface((self.text.split() or [""])[0])
 
     def mistake(self, *, needs_prefix: bool = True, name: str = "") -> Problem | None:
-        """What keeps it from being an address that moves."""
+        """The reason why it cannot be an address that moves."""
         why = flaw((self.text.split() or [""])[0], needs_prefix)
         hint = "" if "such as" in why else HINT
         return Problem(self.path, shown(self.text), f"{self.text!r} {why}", hint, name) if why else None
@@ -101,12 +101,12 @@ class Vip:
 
     @property
     def known_as(self) -> str:
-        """What clients are told: its first name, or else its first address."""
+        """The name for clients: its first name, or else its first address."""
         return (*self.names, *self.plain)[0]
 
     @cached_property
     def bound(self) -> tuple[str, ...]:
-        """What HAProxy binds."""
+        """The addresses that HAProxy binds."""
         return (self.bind_address,) if self.bind_address else self.plain
 
     def of_version(self, version: int) -> list[Interface]:
@@ -114,22 +114,22 @@ class Vip:
         return [one for address in self.addresses if (one := address.interface).version == version]
 
     def instances(self) -> dict[str, int]:
-        """The names of its VRRP instances, with their versions of IP."""
+        """The names of its VRRP instances, with their IP versions."""
         named = {self.name: 4, f"{self.name}_ipv6": 6}
         return {name: version for name, version in named.items() if self.of_version(version)}
 
     def router_ids(self, number: int) -> set[tuple[int, int]]:
-        """What it occupies with a router id; RFC 9568 keeps those of IPv4 and IPv6 apart."""
+        """The router ids that it occupies, by family; RFC 9568 separates IPv4 and IPv6."""
         return {(version, number) for version in self.instances().values()}
 
     def subject_alternative_names(self) -> dict[str, list[str]]:
-        """The names a certificate of this VIP holds: its own, and no other VIP's."""
+        """The names on a certificate of this VIP: its own, and no other VIP's."""
         names = list(dict.fromkeys(name for name in (*self.plain, *self.names) if name != "*"))
         return {"dns": [name for name in names if not is_ip(name)], "ip": [name for name in names if is_ip(name)]}
 
 
 def duplicates(vips: t.Sequence[Vip]) -> t.Iterator[Problem]:
-    """Names and addresses that two VIPs have."""
+    """Names and addresses that two VIPs share."""
     for (one, own), (other, theirs) in itertools.combinations([(vip, set(vip.plain)) for vip in vips], 2):
         if one.name == other.name:
             why = f"VIP {other.name} is defined twice"

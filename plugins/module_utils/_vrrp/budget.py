@@ -111,7 +111,7 @@ def table(budget: t.Mapping[str, t.Mapping[str, Bound]]) -> list[str]:
             if bounds[fault].seconds is None:
                 missing.setdefault((fault, bounds[fault].why), []).append(name)
     notes = [f"never, {fault} of {', '.join(names)}: {why}." for (fault, why), names in missing.items()]
-    return ["Seconds until an address serves again after a fault on its node, at most:", *lines, *notes]
+    return ["Longest time in seconds until an address serves again after a fault on its node:", *lines, *notes]
 
 
 def _shown(bound: Bound) -> str:
@@ -165,7 +165,7 @@ class _Failover:
             if name not in self.settings.haproxy:
                 continue
             if hung and _PROCESS_CHECK.search(self.command(name)):
-                found.append(Bound(None, f"{name} asks for a process, which a hung HAProxy still has"))
+                found.append(Bound(None, f"{name} checks for a process, which a hung HAProxy still has"))
             else:
                 found.append(self.by_script(name, weight))
         if not hung:
@@ -211,7 +211,9 @@ class _Failover:
         if self.level(self.holder) - abs(weight) >= self.level(self.next):
             return Bound(None, f"weight {weight} leaves the holder above the next node")
         if _on(self.next.get("nopreempt")):
-            return Bound(None, "the next node has nopreempt, which never takes over from a holder that still sends")
+            return Bound(
+                None, "the next node has nopreempt, so it never takes over from a holder that still sends adverts"
+            )
         delay = float(self.next.get("preempt_delay") or 0)
         return self.silence().after(delay, f"preempt_delay {delay:g} s") if delay else self.silence()
 

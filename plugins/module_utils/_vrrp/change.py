@@ -102,7 +102,7 @@ def _switch(daemon: Keepalived, path: Path, content: str, scripts: Scripts) -> t
 def _back(daemon: Keepalived, path: Path, previous: Path, content: str) -> str:
     """Return to the text that was in service before; says what became of it."""
     if not previous.exists():
-        return f"There is no earlier {path} to go back to."
+        return f"There is no earlier {path} to restore."
     previous.replace(path)
     try:
         pid = daemon.pid()
@@ -111,8 +111,8 @@ def _back(daemon: Keepalived, path: Path, previous: Path, content: str) -> str:
         else:
             daemon.start(path.read_text(encoding="utf-8"))
     except ChangeFailed as error:
-        return f"The earlier {path} is back in place, but keepalived does not run with it either: {error}"
-    return f"The earlier {path} is back in service."
+        return f"The earlier {path} was restored, but keepalived does not run with it either: {error}"
+    return f"The earlier {path} was restored and is in service."
 
 
 def _staged(path: Path, content: str) -> t.ContextManager[Path]:

@@ -33,14 +33,14 @@ _WORK = re.compile(r"^\s*(vrrp_instance|virtual_server)\s", re.MULTILINE)
 
 # keepalived does not say what it minds; this is what it looks at. From 2.3 on /bin/ping fails where /bin is a link.
 _INSECURE_HINT = (
-    " (every part of the script's path has to belong to root, be writable by root alone and be no symbolic link:"
-    " write /usr/bin rather than /bin)"
+    " (every part of the script's path must belong to root, be writable by root alone and not be a symbolic link: use"
+    " /usr/bin, not /bin)"
 )
 
 _MEANING = {
-    4: "keepalived could not run with the configuration",
+    4: "keepalived cannot run with the configuration",
     5: "keepalived found errors in the configuration",
-    6: "keepalived would not run the scripts, because others than root may change them",
+    6: "keepalived would not run the scripts, because users other than root can change them",
 }
 
 
@@ -65,7 +65,7 @@ class Keepalived:
         if rc:
             meaning = _MEANING.get(rc, f"keepalived -t ended with return code {rc}")
             raise CheckRefused(
-                f"{path} was not changed: {meaning}: {'; '.join(remarks) or 'it gave no reason'}.", rc=rc, lines=remarks
+                f"{path} was not changed: {meaning}: {'; '.join(remarks) or 'without a reason'}.", rc=rc, lines=remarks
             )
         return remarks
 
@@ -92,9 +92,7 @@ class Keepalived:
         time.sleep(_SETTLE)
         pid = self.pid()
         if pid is None:
-            raise ChangeFailed(
-                f"{self.service} was started, but {self.pid_file} names no running keepalived.", lines=[]
-            )
+            raise ChangeFailed(f"{self.service} was started, but {self.pid_file} names no running process.", lines=[])
         if _WORK.search(text) and not _children(pid):
             raise ChangeFailed(f"{self.service} was started, but its working process ended at once.", lines=[])
 
@@ -113,13 +111,15 @@ class Keepalived:
         os.kill(pid, signal.SIGHUP)
         if marker and not self._wait(lambda: not marker.exists()):
             marker.unlink(missing_ok=True)
-            raise ChangeFailed(f"keepalived (process {pid}) did not read its file within {self.timeout:g} s.", lines=[])
+            raise ChangeFailed(
+                f"keepalived (process {pid}) did not read its configuration within {self.timeout:g} s.", lines=[]
+            )
         time.sleep(_SETTLE if marker else _SETTLE_UNANNOUNCED)
         if "reload_check_config" in announced:
             refusal = _read_lines(Path(announced["reload_check_config"]))
             reasons = [line for line in refusal if _message(line) not in {_message(remark) for remark in remarks}]
             if reasons:
-                raise ChangeFailed(f"keepalived refused the reload: {'; '.join(reasons)}.", lines=reasons)
+                raise ChangeFailed(f"keepalived rejected the reload: {'; '.join(reasons)}.", lines=reasons)
         if self.pid() != pid:
             raise ChangeFailed(f"keepalived (process {pid}) ended during the reload.", lines=[])
         after = _children(pid)

@@ -28,7 +28,7 @@ class ChangeFailed(LbforgeError):
 
 
 class NoState(LbforgeError):
-    """A running keepalived does not tell its state."""
+    """A running keepalived does not report its state."""
 
 
 class ProbeRefused(LbforgeError):

@@ -47,7 +47,7 @@ class Seen:
         said = []
         for instance, address, interface, held in self.addresses():
             if held and instance.state is None:
-                why = "keepalived does not run" if self.pid is None else "keepalived does not tell its state"
+                why = "keepalived does not run" if self.pid is None else "keepalived does not report its state"
                 said.append(f"{address} is on this node, although {why}.")
             elif held and instance.state != "MASTER":
                 said.append(f"{address} is on this node, although instance {instance.name} is {instance.state}.")
@@ -86,7 +86,7 @@ class NodeFacts:
             try:
                 answers = who_answers(seen.links, wanted, self.probe_wait)
             except OSError as error:
-                problems.append(f"The network could not be asked who has which address: {error}.")
+                problems.append(f"The network could not be probed for the owners of the addresses: {error}.")
         for _instance, address, _interface, held in seen.addresses():
             if held and answers.get(address):
                 problems.append(f"{address} is on this node, but {', '.join(sorted(answers[address]))} has it as well.")
@@ -139,7 +139,7 @@ class NodeFacts:
     def _links(self) -> tuple[Link, ...]:
         rc, out, err = self.daemon.run(["ip", "-json", "address", "show"])
         if rc:
-            raise NoState(f"ip address show failed, so nobody knows which addresses are here: {err.strip()}.")
+            raise NoState(f"ip address show failed, so the addresses of this node are unknown: {err.strip()}.")
         return links(out)
 
     def _version(self) -> str | None:

@@ -116,7 +116,7 @@ class Firewall:
             self._do("systemctl", "daemon-reload")
             return
         if not shutil.which("nft"):
-            raise FirewallFailed("There is no program nft; install the package nftables.")
+            raise FirewallFailed("The program nft is missing; install the package nftables.")
         for path, text in ((RULES, self.rules), (UNIT, _UNIT_TEXT)):
             disk.make_directories(path.parent)
             disk.replace(path, text.encode(), 0o644)
@@ -124,7 +124,7 @@ class Firewall:
         self._do("systemctl", "enable", UNIT.name)
         self._do("systemctl", "reload-or-restart", UNIT.name)
         if not self._is_loaded():
-            raise FirewallFailed(f"{UNIT.name} runs, but nft knows no table {TABLE}.")
+            raise FirewallFailed(f"{UNIT.name} runs, but nft has no table {TABLE}.")
 
     def _is_loaded(self) -> bool:
         return bool(shutil.which("nft")) and not self.run(["nft", "list", "table", *TABLE.split()])[0]

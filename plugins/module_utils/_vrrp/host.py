@@ -110,8 +110,8 @@ def _flaw(path: Path) -> str:
     if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:
         return ""
     if found.st_mode & stat.S_IWGRP and found.st_gid:
-        return f"{path} may be written by group {found.st_gid}"
-    return f"{path} may be written by everybody" if found.st_mode & stat.S_IWOTH else ""
+        return f"{path} is writable by group {found.st_gid}"
+    return f"{path} is world-writable" if found.st_mode & stat.S_IWOTH else ""
 
 
 def _root(text: str) -> Statement:

@@ -28,7 +28,7 @@ Instances = dict[str, dict[str, t.Any]]
 
 _NO_HOSTS = (
     "keepalived_hosts is empty: set it to all nodes that share the VIPs, such as \"{{ groups['lbs'] }}\"."
-    " There is no group haproxy to take them from, and with --limit the hosts of the play are not all of them."
+    " There is no group haproxy to take them from, and with --limit the play does not include them all."
 )
 
 
@@ -104,7 +104,7 @@ class Cluster:
         """The instances of the node called ``this``."""
         names = [node.name for node in self.nodes]
         if names and this not in names:
-            raise VrrpError([Problem("", "", f"Host {this} is none of the keepalived hosts ({', '.join(names)})")])
+            raise VrrpError([Problem("", "", f"Host {this} is not a keepalived host ({', '.join(names)})")])
         return self._instances([node for node in self.nodes if node.name == this])[this]
 
     def all_instances(self) -> dict[str, Instances]:

@@ -19,10 +19,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     Boolean,
     JsonSchema,
     Kind,
+    either,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 MOST = 2**31 - 1
 _WEIGHT = re.compile(r"(-?\d+)( reverse)?")
@@ -31,13 +31,12 @@ _SCALAR = ["string", "number", "boolean"]
 
 
 class Place(place.Place):
-    """A spot in the ``keepalived_*`` variables; ``why`` says something of it, and names the value itself."""
-
-    def problem(self, value: t.Any, why: str, hint: str) -> Problem:
-        return Problem(self.path, "" if value is None else self.shown(value), why, hint)
+    """A spot in the ``keepalived_*`` variables."""
 
     def shown(self, value: t.Any) -> str:
-        """The value for a message; a container may hold a password, wherever it was put."""
+        """The value for a message; a container may hold a password under any key."""
+        if value is None:
+            return ""
         if isinstance(value, (dict, list, tuple)):
             return f"a {'dictionary' if isinstance(value, dict) else 'list'}"
         return place.HIDDEN if self.secret else repr(value)
@@ -47,11 +46,11 @@ def read_line(value: t.Any, place: place.Place, forbidden: str = "{}") -> t.Any:
     """The text of a value, on one line."""
     text = str(value).strip()
     if isinstance(value, (dict, list, tuple)):
-        place.wrong(value, f"must be text, not {place.shown(value)}")
+        place.wrong(value, "is not a valid value; use text")
     elif CONTROL.search(text):
-        place.wrong(None, "must not hold a line break or another control character")
+        place.wrong(None, "contains a line break or another control character")
     elif any(character in text for character in forbidden):
-        place.wrong(None, "must not hold a brace, which would begin or end a block")
+        place.wrong(None, "contains a brace, which would begin or end a block")
     else:
         return text
     return INVALID
@@ -90,7 +89,7 @@ class Number(Setting):
         except (TypeError, ValueError):
             number = None
         if number is None or not self.low <= number <= self.high or (self.is_whole and number % 1):
-            place.wrong(value, f"must be {self.what} {self._bounds}, not {place.shown(value)}")
+            place.wrong(value, f"is not a valid value; use {self.what} {self._bounds}")
             return INVALID
         return number
 
@@ -134,13 +133,13 @@ class Weight(Setting):
         found = _WEIGHT.fullmatch(text)
         if not found or not self.low <= int(found[1]) <= self.high:
             bounds = f"from {self.low} to {self.high}"
-            place.wrong(text, f"must be a whole number {bounds}, perhaps with reverse, not {place.shown(text)}")
+            place.wrong(text, f"is not a valid value; use a whole number {bounds}, with or without reverse")
             return INVALID
         return text
 
     def words(self) -> str:
         bounds = f"from {self.low}" if self.high == MOST else f"{self.low}–{self.high}"
-        return f"a whole number, {bounds}, perhaps with `reverse`"
+        return f"a whole number, {bounds}, with or without `reverse`"
 
     def json_schema(self) -> JsonSchema:
         number = {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -158,8 +157,7 @@ class Address(Setting):
         try:
             ip_address(text)
         except ValueError:
-            example = "192.0.2.10 or 2001:db8::10"
-            place.wrong(text, f"must be an address, such as {example}, not {place.shown(text)}")
+            place.wrong(text, "is not an IP address; use one such as 192.0.2.10 or 2001:db8::10")
             return INVALID
         return text
 
@@ -181,16 +179,16 @@ class Words(Setting):
         text = read_line(value, place)
         if text is INVALID:
             return INVALID
-        shown, words = place.shown(text), text.split()
+        words = text.split()
         is_right = True
         if self.choices and words[:1] != [choice for choice in self.choices if choice in words[:1]]:
-            place.wrong(text, f"must be {' or '.join(self.choices)}, not {shown}")
+            place.wrong(text, f"is not a valid value; use {either(self.choices)}")
             is_right = False
         if self.is_single and len(words) > 1:
-            place.wrong(text, f"must be one word, not {shown}")
+            place.wrong(text, "is not a single word")
             is_right = False
         if any(sign in text for sign in "#!"):
-            place.wrong(text, f"must not hold # or !, which would begin a comment; it is {shown}")
+            place.wrong(text, "contains # or !, which would begin a comment")
             is_right = False
         return text if is_right else INVALID
 
@@ -226,10 +224,10 @@ class Quoted(Setting):
         if text is INVALID:
             return INVALID
         if '"' in text:
-            place.wrong(None, "must not hold a double quote, which would end the value")
+            place.wrong(None, "contains a double quote, which would end the value")
             return INVALID
         if self.longest and len(text) > self.longest:
-            why = f"keepalived takes the first {self.longest} characters only; it has {len(text)}: shorten it"
+            why = f"has {len(text)} characters; keepalived uses only the first {self.longest}: shorten it"
             place.wrong(text, why)
             return INVALID
         return text
@@ -250,7 +248,7 @@ class Flag(Boolean, Setting):
     """A keyword that stands alone, or not at all."""
 
     def refuse(self, value: t.Any, place: place.Place) -> None:
-        place.wrong(value, f"must be true or false, not {place.shown(value)}")
+        place.wrong(value, "is not a valid value; use true or false")
 
     def written(self, value: t.Any) -> str | None:
         return "" if value else None
@@ -305,7 +303,7 @@ class Lines(Kind):
 
     def read(self, value: t.Any, place: place.Place) -> t.Any:
         if not isinstance(value, (str, list, tuple)):
-            place.wrong(value, f"must be a list, not {place.shown(value)}")
+            place.wrong(value, "is not a valid value; use a list")
             return INVALID
         items = [value] if isinstance(value, str) else value
         lines = tuple(self._line(item, place.item(index)) for index, item in enumerate(items))
@@ -319,7 +317,7 @@ class Lines(Kind):
             )
         line = read_line(item, place, forbidden="" if self.is_raw else "{}")
         if self.addresses and line is not INVALID and line and not _begins_with_address(line):
-            place.wrong(line, f"must begin with an address, such as 192.0.2.10/24, not {line!r}")
+            place.wrong(line, "does not begin with an address such as 192.0.2.10/24")
             return INVALID
         return line
 
@@ -347,13 +345,13 @@ def _begins_with_address(line: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Numbered(Kind):
-    """A line for each entry of a dictionary by number: the number, and one word."""
+    """A line for each entry of a dictionary keyed by number: the number, and one word."""
 
     numbers: Number
 
     def read(self, value: t.Any, place: place.Place) -> t.Any:
         if not isinstance(value, dict):
-            place.wrong(value, f"must be a dictionary by number, not {place.shown(value)}")
+            place.wrong(value, "is not a valid value; use a dictionary keyed by number")
             return INVALID
         result = {}
         for name, item in value.items():
@@ -361,7 +359,7 @@ class Numbered(Kind):
             given = self.numbers.read(name, dataclasses.replace(here, secret=False))
             text = read_line(item, here)
             if text is not INVALID and " " in text:
-                here.wrong(item, f"must be one word, not {here.shown(item)}")
+                here.wrong(item, "is not a single word")
                 text = INVALID
             result[given] = text
         return INVALID if any(INVALID in pair for pair in result.items()) else result
@@ -371,7 +369,7 @@ class Numbered(Kind):
         yield from (f"{self.numbers.written(number)} {text}" for number, text in value.items())
 
     def words(self) -> str:
-        return f"dictionary by number ({self.numbers.low:.10g}–{self.numbers.high:.10g}); each value is: a word"
+        return f"dictionary keyed by number ({self.numbers.low:.10g}–{self.numbers.high:.10g}); each value is: a word"
 
     def json_schema(self) -> JsonSchema:
         return {

@@ -66,12 +66,12 @@ def _vanishing_passwords(variables: t.Mapping[str, t.Any], global_defs: t.Sequen
             continue
         if str(entry.get("version") or "".join(version)) == "3":
             why = (
-                "VRRPv3 has no authentication; leave it out, or set version 2 for the instance (its advert_int has to"
+                "VRRPv3 has no authentication; remove it, or set version 2 for the instance (its advert_int has to"
                 " be whole seconds then), or use auth_hmac where keepalived is 2.4.0 or later"
             )
             yield Problem(f"keepalived_instances.{name}.authentication_password", HIDDEN, why)
         elif entry.get("auth_hmac"):
-            why = "keepalived leaves it out beside auth_hmac; keep one of the two"
+            why = "keepalived ignores it with auth_hmac; keep one of the two"
             yield Problem(f"keepalived_instances.{name}.authentication_password", HIDDEN, why)
 
 

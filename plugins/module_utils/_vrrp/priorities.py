@@ -53,7 +53,7 @@ def priorities(count: int, weights: t.Sequence[int] = ()) -> list[int]:
         message = (
             f"{count} nodes with tracker weights {', '.join(map(str, weights))} do not fit into the priorities"
             f" {LOWEST} to {HIGHEST}, where every weight must outrank all nodes and their sum must fit as well:"
-            " use other or fewer weights; weight 0 (FAULT) takes no room."
+            " use other or fewer weights; weight 0 (FAULT) needs no room."
         )
         raise VrrpError([Problem("", "", message)])
     step = min(WIDEST_STEP, room // (count - 1)) if count > 1 else 0

@@ -68,11 +68,11 @@ class Section(Record):
         return item is not None and not (isinstance(item, (str, list, tuple, dict)) and not item)
 
     def refuse(self, value: t.Any, place: Place) -> None:
-        place.wrong(value, f"must be a dictionary, not {place.shown(value)}")
+        place.wrong(value, "is not a valid value; use a dictionary")
 
     def refuse_key(self, name: str, place: Place) -> None:
         known = ", ".join(key.name for key in self.keys)
-        place.wrong(None, "no such key", self.meant(name, place) or f"Known are {known}.")
+        place.wrong(None, "unknown key", self.meant(name, place) or f"Known keys: {known}.")
 
     def refuse_missing(self, key: Key, place: Place) -> None:  # noqa: ARG002 - the path has its name
         place.wrong(None, "is missing")
@@ -100,15 +100,14 @@ class Named(DictOf):
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if not isinstance(value, dict):
-            place.wrong(value, f"must be a dictionary by name, not {place.shown(value)}")
+            place.wrong(value, "is not a valid value; use a dictionary keyed by name")
             return INVALID
         result = {}
         for name, entry in value.items():
             here = place.key(str(name))
             is_right = bool(re.fullmatch(_NAME, str(name)))
             if not is_right:
-                why = f"the name {str(name)!r} must be made of letters, digits and _ . : - only"
-                place.wrong(str(name), why)
+                place.wrong(str(name), "is not a valid name; use letters, digits and _ . : -")
             result[str(name)] = self.of.read(entry, here) if is_right else INVALID
         return INVALID if INVALID in result.values() else result
 
@@ -125,7 +124,7 @@ class Many(ListOf):
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if not isinstance(value, (list, tuple)):
-            place.wrong(value, f"must be a list of dictionaries, not {place.shown(value)}")
+            place.wrong(value, "is not a valid value; use a list of dictionaries")
             return INVALID
         return super().read(value, place)
 
@@ -133,4 +132,4 @@ class Many(ListOf):
         return {"type": "array", "items": or_template(self.of.json_schema())}
 
 
-RAW = Row("raw", Lines(has_block=False, is_raw=True), "Lines that are written as they are, the last resort.")
+RAW = Row("raw", Lines(has_block=False, is_raw=True), "Lines that are written verbatim, as a last resort.")

@@ -30,12 +30,12 @@ def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
             command = str(entry.get(key.name) or "").split()
             target = str(entry.get(f"dest_{key.name}") or "") or (command or [""])[0]
             if not target.startswith("/"):
-                why = f"{target!r} is no full path to put the file at"
-                hint = f"Begin {key.name} with one, or set dest_{key.name}."
+                why = f"{target!r} is not an absolute path"
+                hint = f"Begin {key.name} with an absolute path, or set dest_{key.name}."
                 errors.append(Problem(f"{path}.src_{key.name}", shown(source), why, hint))
             elif found.setdefault(target, source) != source:
-                why = f"{target} is already made from {found[target]}, and cannot be {source} as well"
-                hint = "Give one of them another path."
+                why = f"{target} is already installed from {found[target]}, so {source} cannot go there"
+                hint = "Set another path for one of them."
                 errors.append(Problem(f"{path}.src_{key.name}", shown(source), why, hint))
     if errors:
         raise VrrpError(errors)

@@ -36,8 +36,8 @@ def with_router_ids(vips: t.Sequence[Vip]) -> list[Vip]:
             number = next((number for number in free if not taken & vip.router_ids(number)), None)
             if number is None:
                 why = (
-                    f"all {len(ROUTER_IDS)} router ids are taken: put several addresses into one VIP, or"
-                    " give VIPs on other interfaces the same virtual_router_id"
+                    f"all {len(ROUTER_IDS)} router ids are taken: put several addresses into one VIP, or set the same"
+                    " virtual_router_id for VIPs on different interfaces"
                 )
                 raise VrrpError([Problem(f"VIP {vip.name}", "", why)])
             vip = replace(vip, virtual_router_id=number)
@@ -53,20 +53,20 @@ def mistakes(vips: t.Sequence[Vip], hosts: t.Sequence[str]) -> list[Problem]:
     for index, vip in enumerate(vips):
         place = f"VIP {vip.name}"
         if vip.virtual_router_id is not None and vip.virtual_router_id not in ROUTER_IDS:
-            why = f"virtual_router_id {vip.virtual_router_id} is not within 1 to 255"
+            why = f"virtual_router_id {vip.virtual_router_id} is out of range; use 1 to 255"
             errors.append(Problem(place, shown(vip.virtual_router_id), why))
         if not 0.01 <= vip.advert_int <= 40:
-            why = f"advert_int {vip.advert_int} is not within 0.01 to 40 seconds"
+            why = f"advert_int {vip.advert_int} is out of range; use 0.01 to 40 seconds"
             errors.append(Problem(place, shown(vip.advert_int), why))
         errors += [
-            Problem(place, shown(host), f"{host} in hosts is none of the keepalived hosts ({', '.join(hosts)})")
+            Problem(place, shown(host), f"{host} in hosts is not a keepalived host; use {', '.join(hosts)}")
             for host in vip.hosts
             if host not in hosts
         ]
         first = groups.setdefault(vip.sync_group, vip) if vip.sync_group else vip
         if vip.hosts != first.hosts:
             why = f"VIPs {first.name} and {vip.name} are in the sync group {vip.sync_group}, so they move together"
-            errors.append(Problem("", "", f"{why}: give both the same hosts"))
+            errors.append(Problem("", "", f"{why}: set the same hosts for both"))
         for other in vips[:index]:
             errors += _clashes(other, vip)
     return errors
@@ -77,7 +77,7 @@ def _clashes(one: Vip, other: Vip) -> t.Iterator[Problem]:
     same = number is not None and (number, other.interface) == (one.virtual_router_id, one.interface)
     if same and set(one.instances().values()) & set(other.instances().values()):
         why = f"VIPs {one.name} and {other.name} share virtual_router_id {number} on interface {other.interface}"
-        yield Problem("", "", f"{why}: give each its own, or leave it out")
+        yield Problem("", "", f"{why}: set different ids, or remove the key")
 
 
 def moved(variables: Variables | t.Sequence[t.Any]) -> list[Vip]:
@@ -85,7 +85,7 @@ def moved(variables: Variables | t.Sequence[t.Any]) -> list[Vip]:
     given = variables if isinstance(variables, t.Mapping) else {"keepalived_vips": variables}
     vips, problems = read(given)
     vips = [vip for vip in vips if vip.is_moved]
-    why = "no interface is set, and the facts, if gathered, name no default route to take one from"
+    why = "no interface is set, and the facts name no default route: set interface, or gather facts"
     problems += [Problem(f"VIP {vip.name}", "", why) for vip in vips if not vip.interface]
     if problems:
         raise VrrpError(problems)

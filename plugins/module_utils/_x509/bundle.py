@@ -41,7 +41,7 @@ def bundle_problems(pem: str, hostnames: t.Iterable[str], now: datetime.datetime
     except PemError as error:
         return [str(error)]
     if not chain:
-        return ["There is no certificate in PEM format in it."]
+        return ["It contains no certificate in PEM format."]
     found = _date_problems(chain, now)
     found += [
         f"The certificate does not cover the host name {name!r}; it covers"
@@ -61,7 +61,7 @@ def bundle_problems(pem: str, hostnames: t.Iterable[str], now: datetime.datetime
 def ca_problems(pem: str) -> list[str]:
     """All mistakes of a file of authorities. Old ones in it do no harm."""
     try:
-        found = [] if certificates(pem) else ["There is no certificate in PEM format in it."]
+        found = [] if certificates(pem) else ["It contains no certificate in PEM format."]
     except PemError as error:
         return [str(error)]
     return found + _secret_problems(pem)
@@ -73,9 +73,9 @@ def crl_problems(pem: str, now: datetime.datetime) -> list[str]:
         lists = revocation_lists(pem)
     except PemError as error:
         return [str(error)]
-    found = [] if lists else ["There is no CRL in PEM format in it."]
+    found = [] if lists else ["It contains no CRL in PEM format."]
     found += [
-        f"The CRL of '{', '.join(crl.issuer)}' was to be followed by the next one on {_day(crl.next_update)}."
+        f"The CRL of '{', '.join(crl.issuer)}' has been due for replacement since {_day(crl.next_update)}."
         for crl in lists
         if crl.next_update is not None and crl.next_update <= now
     ]
@@ -83,7 +83,7 @@ def crl_problems(pem: str, now: datetime.datetime) -> list[str]:
 
 
 def _secret_problems(pem: str) -> list[str]:
-    return ["There is a private key in it, which does not belong there."] if _keys(pem) else []
+    return ["It contains a private key, which does not belong there."] if _keys(pem) else []
 
 
 def _keys(pem: str) -> list[str]:
@@ -96,7 +96,7 @@ def _date_problems(chain: t.Iterable[Certificate], now: datetime.datetime) -> li
         if certificate.not_after <= now:
             found.append(f"The certificate {certificate.label} has expired on {_day(certificate.not_after)}.")
         if certificate.not_before > now:
-            found.append(f"The certificate {certificate.label} is valid only from {_day(certificate.not_before)} on.")
+            found.append(f"The certificate {certificate.label} is not valid before {_day(certificate.not_before)}.")
     return found
 
 
@@ -108,8 +108,8 @@ def _order_problem(chain: t.Sequence[Certificate]) -> str | None:
     for certificate, issuer in zip(chain, chain[1:]):
         if _folded(certificate.issuer) != _folded(issuer.subject):
             return (
-                f"The chain is broken: after {certificate.label} comes {issuer.label}, and not its issuer"
-                f" '{', '.join(certificate.issuer)}'. The leaf comes first, then each one's issuer."
+                f"The chain is broken: {certificate.label} is followed by {issuer.label}, not by its issuer"
+                f" '{', '.join(certificate.issuer)}'. Put the leaf first, then each issuer."
             )
     return None
 
@@ -122,7 +122,7 @@ def _folded(name: t.Iterable[str]) -> list[str]:
 def _key_problem(pem: str) -> str | None:
     keys = _keys(pem)
     if not keys:
-        return "There is no private key in it; HAProxy takes certificate, chain and key together."
+        return "It contains no private key; HAProxy needs certificate, chain and key in one file."
     if "ENCRYPTED" in keys[0] or "Proc-Type: 4,ENCRYPTED" in pem:
         return "The private key has a passphrase, which HAProxy cannot ask for."
     try:
@@ -130,7 +130,7 @@ def _key_problem(pem: str) -> str | None:
             _context(serving=True).load_cert_chain(path, password="")  # which keeps OpenSSL from asking a terminal
     except ssl.SSLError as error:
         if error.reason in _MISMATCH:
-            return "The private key is not that of the certificate. The leaf comes first, then its chain."
+            return "The private key does not belong to the certificate. Put the leaf first, then its chain."
         return f"OpenSSL cannot load the certificate and its key: {error.reason or 'unreadable'}."
     return None
 

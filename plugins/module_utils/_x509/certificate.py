@@ -71,7 +71,7 @@ def load_key(pem: bytes, passphrase: bytes = b"") -> PrivateKey:
         raise Unreadable("holds no private key in PEM format")
     encrypted = is_encrypted(pem)
     if encrypted and not passphrase:
-        raise Unreadable("holds a private key with a passphrase, and none is given")
+        raise Unreadable("holds a private key with a passphrase, but no passphrase is set")
     try:
         # Whether the primes of an RSA key are prime takes up to a quarter of a second, and damage shows without it.
         key = serialization.load_pem_private_key(
@@ -225,7 +225,7 @@ def expiry_problem(certificate: x509.Certificate, now: datetime.datetime) -> str
     if certificate.not_valid_after_utc <= now:
         return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
     if certificate.not_valid_before_utc > now:
-        return f"is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC"
+        return f"is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC"
     return ""
 
 
@@ -321,7 +321,7 @@ def _different_extensions(
                 reasons.append(f"{_label(value)} is {', '.join(have)}, wanted {', '.join(want)}")
         elif extension.value != value or extension.critical != critical:
             reasons.append(f"{_label(value)} differs")
-    return reasons + [f"{_label(extension.value)} is not wanted" for extension in present.values()]
+    return reasons + [f"{_label(extension.value)} is unwanted" for extension in present.values()]
 
 
 def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:

@@ -80,12 +80,12 @@ def differences(
     if crl.issuer != issuer.subject or not crl.is_signature_valid(t.cast("t.Any", issuer.public_key())):
         reasons.append("not signed by its authority")
     if revoked(crl) != {entry.serial: entry.reason for entry in wanted.entries}:
-        reasons.append("other certificates are revoked")
+        reasons.append("the list of revoked certificates changed")
     end = crl.next_update_utc
     if end is None or end - now < (end - crl.last_update_utc) / 3:
         reasons.append("due for renewal")
     elif end - crl.last_update_utc != wanted.lifetime:
-        reasons.append("has another lifetime")
+        reasons.append("lifetime differs")
     return reasons
 
 

@@ -139,7 +139,7 @@ class _Planner:
         certificate, flaw = self._certificate(place)
         regen = (wanted.authority, wanted.name) in self._request.regen
         if regen:
-            key, flaw = None, f"asked for by {'regen_ca' if wanted.authority else 'regen_cert'}"
+            key, flaw = None, f"requested by {'regen_ca' if wanted.authority else 'regen_cert'}"
         elif wanted.authority:
             key = self._authority_key(wanted, place, certificate)
             flaw = flaw if key else "does not exist yet"
@@ -177,8 +177,8 @@ class _Planner:
             certificate = crypto.load_certificates(self._content(place.certificate))[0]
             chain = crypto.load_certificates(self._content(place.chain))
         except crypto.Unreadable as error:
-            remedy = ": list it in authorities with its key_passphrase" if "none is given" in str(error) else ""
-            why = f"{name!r} in the directory is unusable: a file of it {error}{remedy}"
+            remedy = ": list it in authorities with its key_passphrase" if "no passphrase is set" in str(error) else ""
+            why = f"{name!r} in the directory is unusable: one of its files {error}{remedy}"
             raise _refusal(path, name, why) from error
         flaw = crypto.expiry_problem(certificate, self._now)
         if not crypto.belongs(key, certificate):
@@ -199,10 +199,10 @@ class _Planner:
             return None
         remedy = (
             f"put it back from your backup, or set regen_ca to {wanted.name} for a new authority: everything"
-            " below it is then signed again, and its new certificate has to reach every trust store"
+            " below it is then signed again, and every trust store needs its new certificate"
         )
         if place.key not in self._present:
-            why = f"the certificate of {wanted.name} is there, but its key {place.key} is missing: {remedy}"
+            why = f"the certificate of {wanted.name} exists, but its key {place.key} is missing: {remedy}"
             raise _refusal(wanted.path, place.key, why)
         pem = self._content(place.key)
         try:
@@ -216,7 +216,7 @@ class _Planner:
             raise _refusal(wanted.path, place.key, why)
         if wanted.key_given and crypto.key_spec(key) != wanted.key:
             why = (
-                f"{wanted.name} has a key of kind {crypto.key_spec(key)}, wanted {wanted.key}: only regen_ca replaces"
+                f"{wanted.name} has a key of type {crypto.key_spec(key)}, wanted {wanted.key}: only regen_ca replaces"
                 " the key of an authority"
             )
             raise _refusal(f"{wanted.path}.key_type", str(wanted.key), why)

@@ -19,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     Kind,
     ListOf,
     Text,
+    either,
     in_any_case,
     or_template,
 )
@@ -60,12 +61,12 @@ class FileName(Text):
     def read(self, value: t.Any, place: Place) -> t.Any:
         name = super().read(value, place)
         if name is not INVALID and name.endswith(self.taken):
-            place.wrong(value, "ends like a chain file of another certificate: choose another name")
+            place.wrong(value, "ends like the chain file of another certificate; choose another name")
             return INVALID
         return name
 
     def refuse(self, value: t.Any, text: str, place: Place) -> None:  # noqa: ARG002 - the same for every text
-        place.wrong(value, "cannot be a file name here: use letters, digits and any of _ . : @ % + * -")
+        place.wrong(value, "is not a valid file name; use letters, digits and any of _ . : @ % + * -")
 
     def json_schema(self) -> JsonSchema:
         return {**super().json_schema(), "not": {"pattern": rf"({'|'.join(self.taken)})\s*$"}}
@@ -79,7 +80,7 @@ class Serial(Text):
     what: str = "a serial number in hexadecimal"
 
     def refuse(self, value: t.Any, text: str, place: Place) -> None:  # noqa: ARG002 - the same for every text
-        place.wrong(value, "is no serial number in hexadecimal, as openssl shows it")
+        place.wrong(value, "is not a serial number in hexadecimal, as openssl shows it")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ class OneOf(Choice):
     why: str = ""
 
     def refuse(self, value: t.Any, text: str, place: Place) -> None:  # noqa: ARG002 - no word is near another
-        place.wrong(value, self.why or f"is none of {', '.join(self.choices)}")
+        place.wrong(value, self.why or f"is not a valid value; use {either(self.choices)}")
 
 
 class KeyType(OneOf):
@@ -124,7 +125,7 @@ class Lifetime(Kind):
     def read(self, value: t.Any, place: Place) -> t.Any:
         lifetime = parse_duration(str(value))
         if not lifetime:
-            place.wrong(value, f"is not {self.what}: write a number and a unit (w, d, h, m, s), such as {self.example}")
+            place.wrong(value, f"is not {self.what}; use a number and a unit (w, d, h, m, s), such as {self.example}")
         elif self.longest and lifetime > self.longest:
             place.wrong(value, f"is longer than {self.longest.days} days")
         else:
@@ -163,7 +164,7 @@ class PathLength(Kind):
             if name.lower() == "pathlen" and number.isdecimal():
                 length = int(number)
             else:
-                place.wrong(str(part), "is neither CA:TRUE nor pathlen:NUMBER, as an authority needs")
+                place.wrong(str(part), "is not a valid value; use CA:TRUE or pathlen:NUMBER")
                 return INVALID
         return length
 
@@ -185,14 +186,16 @@ class Constraint(Kind):
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         if self.restricts and not listed(value):
-            place.wrong(None, "is empty, and an authority without permitted names may sign for all")
+            place.wrong(
+                None, "is empty, which would let the authority sign for any name; remove the key, or list names"
+            )
             return INVALID
         names: list[t.Any] = []
         for text in listed(value):
             of, colon, value_of = (part.strip() for part in str(text).partition(":"))
             name = _constraint(of.lower(), value_of) if colon else None
             if name is None:
-                place.wrong(str(text), "is neither DNS:DOMAIN nor IP:NETWORK, such as IP:192.0.2.0/24")
+                place.wrong(str(text), "is not a valid value; use DNS:DOMAIN or IP:NETWORK, such as IP:192.0.2.0/24")
             names.append(name and (of.lower(), name))
         return INVALID if None in names else frozenset(names)
 
@@ -215,14 +218,14 @@ class AlternativeNames(Kind):
     def read(self, value: t.Any, place: Place) -> t.Any:
         pairs = self._pairs(value)
         if pairs is None:
-            why = "is neither a dict of lists (dns, ip, uri) nor a text such as DNS:a.example,IP:192.0.2.1"
+            why = "is not a valid value; use a dictionary of lists (dns, ip, uri), or text such as DNS:a.example"
             place.wrong(value, why)
             return INVALID
         names = set()
         for kind, text in pairs:
             name = alternative_name(kind, text) if kind in _SAN_HINTS else None
             if kind not in _SAN_HINTS:
-                place.wrong(kind, f"is none of {', '.join(_SAN_HINTS)}")
+                place.wrong(kind, f"is not a valid value; use {either(tuple(_SAN_HINTS))}")
             elif name is None:
                 place.wrong(text, f"is not valid as {kind}{_SAN_HINTS[kind]}")
             names.add(name and (kind, name))

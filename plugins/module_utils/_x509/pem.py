@@ -147,7 +147,7 @@ def _ders(pem: str, kinds: t.Collection[str]) -> t.Iterator[bytes]:
             try:
                 yield base64.b64decode("".join(block["body"].split()), validate=True)
             except binascii.Error as error:
-                raise PemError(f"A block {block['label']} is damaged: it is not base64.") from error
+                raise PemError(f"The PEM block {block['label']} is damaged: it is not base64.") from error
 
 
 # DER

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import is_set
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import either, is_set
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import alternative_name, parse_duration
@@ -254,7 +254,7 @@ class _Entry:
         size = self.get("key_size") or {"RSA": rsa_size, "ECDSA": 256, "Ed25519": 0}[kind]
         if size and size not in KEY_SIZES[kind] and "key_type" not in self._wrong:
             sizes = ", ".join(map(str, KEY_SIZES[kind])) or "leave it out"
-            self.wrong("key_size", size, f"is no size of {kind} keys here: {sizes}")
+            self.wrong("key_size", size, f"is not a valid size of {kind} keys; {sizes}")
         return KeySpec(kind, size)
 
     def revocations(self) -> Revocations | None:
@@ -274,7 +274,7 @@ class _Entry:
         if self.is_unset("san"):
             names = frozenset((kind, name) for kind in ("ip", "dns") if (name := alternative_name(kind, cn)))
             if cn and not names:
-                why = f"is missing: clients look at nothing else, and cn {cn!r} is no host name or address"
+                why = f"is missing: clients check only these names, and cn {cn!r} is neither a host name nor an address"
                 self.wrong("san", None, why)
         return names
 
@@ -283,10 +283,10 @@ def _authority(entry: _Entry) -> Wanted:
     signed_by = entry.text("signed_by")
     provider = entry.text("provider") or ("ownca" if signed_by else "selfsigned")
     if provider == "selfsigned" and signed_by:
-        why = "but a self-signed authority is signed by no other: leave it out, or set provider to ownca"
+        why = "but a self-signed authority has no other signer: remove it, or set provider to ownca"
         entry.wrong("signed_by", signed_by, f"signs this one, {why}")
     elif provider == "ownca" and entry.is_unset("signed_by"):
-        why = "is missing: give the name of the authority that signs it, as provider is ownca"
+        why = "is required with provider ownca: the name of the signing authority"
         entry.wrong("signed_by", None, why)
     return Wanted(
         path=entry.place.path,
@@ -316,7 +316,7 @@ def _certificate(entry: _Entry, known: t.Collection[str]) -> Wanted:
     usages = ["digitalSignature", "keyEncipherment"] if key.kind == "RSA" else ["digitalSignature"]
     key_usage = entry.get("key_usage") or tuple(usages)
     if "keyCertSign" in key_usage:
-        entry.wrong("key_usage", "keyCertSign", "belongs to authorities only")
+        entry.wrong("key_usage", "keyCertSign", "is for authorities only")
     subject = entry.subject()
     return Wanted(
         path=entry.place.path,
@@ -347,9 +347,9 @@ def _user_certificate(entry: _Entry) -> UserCertificate:
 def _installed_file(entry: _Entry) -> InstalledFile:
     src, part = entry.text("src"), entry.text("type")
     if not src and entry.is_unset("name"):
-        entry.wrong("name", None, "is missing: give the name of a certificate, or src")
+        entry.wrong("name", None, "is required without src: the name of a certificate")
     if not src and entry.is_unset("type"):
-        entry.wrong("type", None, f"is missing: give one of {', '.join(PARTS)}, or src")
+        entry.wrong("type", None, f"is required without src; use {either(tuple(PARTS))}")
     return InstalledFile(
         path=entry.place.path,
         name="" if src else entry.text("name"),
@@ -363,8 +363,8 @@ def _installed_file(entry: _Entry) -> InstalledFile:
 
 
 def _unknown(path: str, name: str, known: t.Collection[str], kind: str) -> Problem:
-    there = f"there is {', '.join(sorted(known))}" if known else "there is none"
-    return Problem(path, shown(name), f"no {kind} is named {name!r} ({there})")
+    there = f"known: {', '.join(sorted(known))}" if known else "none is known"
+    return Problem(path, shown(name), f"there is no {kind} {name!r} ({there})")
 
 
 def _duplicates(entries: t.Sequence[Wanted | UserCertificate]) -> list[Problem]:

@@ -172,7 +172,7 @@ CERTIFICATE = Table(
         CONDITION,
         Key(
             "provider",
-            OneOf(("ownca",), why="is not ownca: a certificate is signed by an authority"),
+            OneOf(("ownca",), why="is not a valid value; use ownca, because an authority signs every certificate"),
             "`ownca`, the only one.",
             "ownca",
         ),

@@ -116,7 +116,7 @@ class Store:
                 except BlockingIOError:
                     if time.monotonic() > deadline:
                         raise LbforgeError(
-                            f"{path} is held by another call for more than {_LOCK_TIMEOUT} seconds"
+                            f"{path} has been locked by another run for more than {_LOCK_TIMEOUT} seconds"
                         ) from None
                     time.sleep(0.05)
             yield

@@ -37,12 +37,12 @@ def parse_anchors(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Anchor]:
     for at, entry in enumerate(entries):
         path, name = f"anchors[{at}].name", entry["name"]
         if not _FILE_NAME.fullmatch(name):
-            why = f"{name!r} cannot be a file name: use letters, digits, _.@+-"
+            why = f"{name!r} is not a valid file name; use letters, digits, _.@+-"
             problems.append(Problem(path, shown(name), why))
         if len(_CERTIFICATE.findall(entry["content"])) != 1:
-            problems.append(Problem(f"anchors[{at}].content", "", "not exactly one certificate in PEM format"))
+            problems.append(Problem(f"anchors[{at}].content", "", "must contain exactly one certificate in PEM format"))
         if name in [other["name"] for other in entries[:at]]:
-            problems.append(Problem(path, shown(name), f"{name!r} is there twice"))
+            problems.append(Problem(path, shown(name), f"{name!r} is listed twice"))
     if problems:
         raise ProblemsError(problems)
     return [Anchor(entry["name"], entry["content"].strip() + "\n") for entry in entries]

@@ -83,8 +83,8 @@ def _flaws(
         if not crypto.is_signed_by(below, certificate):
             names = f"{crypto.name_text(certificate)!r} does not sign {crypto.name_text(below)!r}"
             why = (
-                f"the chain in {path} is broken: {names}, which comes before it. Bring behind {user.cert} (key"
-                f" {user.key}) the certificates between it and the root, each one followed by the one that signed it"
+                f"the chain in {path} is broken: {names}, which comes before it. After the leaf in {user.cert} (key"
+                f" {user.key}), add the intermediate certificates, each followed by its issuer"
             )
             yield option, why
             break
@@ -92,8 +92,8 @@ def _flaws(
     for option, path, certificate in [("cert", user.cert, own[0]), *chain]:
         if flaw := crypto.expiry_problem(certificate, now):
             why = (
-                f"{crypto.name_text(certificate)!r} in {path} {flaw}. Renew it, and bring what the CA gives you as"
-                f" {user.cert} and {user.key}"
+                f"{crypto.name_text(certificate)!r} in {path} {flaw}. Renew it, and save the new files as {user.cert}"
+                f" and {user.key}"
             )
             yield option, why
 
@@ -102,8 +102,8 @@ def _key_problem(user: UserCertificate, key: crypto.PrivateKey, own: t.Sequence[
     if crypto.belongs(key, own[0]):
         return ""
     if any(crypto.belongs(key, other) for other in own[1:]):
-        return f"{user.cert} must begin with the certificate that {user.key} belongs to, followed by its chain"
-    return f"{user.key} is not the key of {user.cert}. Bring the one that the certificate was ordered with"
+        return f"{user.cert} must begin with the leaf that {user.key} belongs to, followed by its chain"
+    return f"{user.key} is not the key of {user.cert}. Use the key that the certificate was ordered with"
 
 
 def _name_problem(user: UserCertificate, leaf: x509.Certificate) -> str:
@@ -115,6 +115,6 @@ def _name_problem(user: UserCertificate, leaf: x509.Certificate) -> str:
         return ""
     hosts = ", ".join([*certificate.names, *certificate.addresses]) or "no host"
     return (
-        f"{user.cert} (key {user.key}) is for {hosts}, but clients ask for {', '.join(user.names)}. Bring a certificate"
-        " for one of these, or add the name that clients ask for to them"
+        f"{user.cert} (key {user.key}) is for {hosts}, but clients ask for {', '.join(user.names)}. Use a certificate"
+        " for one of these, or add a name of the certificate to them"
     )

@@ -121,7 +121,7 @@ def test_another_configuration_starts_without_states(host: Host) -> None:
     host.store.switch(host.other)
     done = run(running, "save")
     assert (done.returncode, state_file(running)) == (0, "1\n")
-    assert "The configuration changed since HAProxy took it" in done.stderr
+    assert "The configuration changed after HAProxy read it" in done.stderr
     pid = int(running.ask("show info").partition("Pid: ")[2].split()[0])
     brought = Runtime(worker=pid, description=host.release, release=host.other)
     host.store.finish(host.other, back=False, runtime=brought)  # commands brought what is on the disk

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A certificate with its chain and its key, as certbot gets it and HAProxy takes it."""
+"""A certificate with its chain and key, as certbot writes it and HAProxy loads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A certificate with its chain and its key, and what its certificate says."""
+    """A certificate with its chain and key, and the fields of the certificate."""
 
     pem: str
     serial: str
@@ -35,7 +35,7 @@ class Bundle:
 
     @classmethod
     def read(cls, pem: str) -> Bundle:
-        """Read a PEM; a Refused says what cannot be right in any case."""
+        """Read a PEM; Refused reports a flaw that no context excuses."""
         chain, key = _CERTIFICATE.findall(pem), _KEY.search(pem)
         try:
             leaf = certificates("".join(chain[:1]))[0]
@@ -47,7 +47,7 @@ class Bundle:
         if not own:
             raise Refused("holds no key")
         if own != public:
-            raise Refused("holds a key that is not the certificate's")
+            raise Refused("holds a key that does not belong to the certificate")
         return cls(
             pem="".join(f"{part.strip()}\n" for part in (*chain, key[0] if key else "")),
             serial=leaf.serial,
@@ -60,11 +60,11 @@ class Bundle:
 
     @property
     def age(self) -> tuple[int, str]:
-        """What makes one of two the newer, on all nodes alike."""
+        """The sort key for the newer of two, the same on all nodes."""
         return self.not_before, self.serial
 
     def problem(self, names: t.Collection[str], now: float) -> str:
-        """Why HAProxy cannot have it, or nothing."""
+        """Why HAProxy cannot use it; empty if it can."""
         if now >= self.not_after:
             return "has expired"
         if now + CLOCKS < self.not_before:
@@ -83,6 +83,6 @@ class Bundle:
 
 
 def openssl(*words: str, text: t.Sequence[str] = ()) -> str | None:
-    """What openssl answers; nothing if it fails. Keys go in by standard input."""
+    """The output of openssl; empty if it fails. Keys are passed on standard input."""
     result = run(["openssl", *words], text="".join(text), timeout=30)
     return result.stdout if result.code == 0 else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""certbot: its orders, what it got, and its accounts."""
+"""certbot: its orders, certificates and accounts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Certbot:
         return self.directory / "live" / name
 
     def order(self, wanted: Wanted) -> str:
-        """Order a certificate; says why that failed."""
+        """Order a certificate; return the reason for a failure."""
         words = ["--cert-name", wanted.name, "--domains", ",".join(wanted.domains), "--key-type", wanted.key_type]
         # What is ordered is decided here, on one node; certbot's own timer must not order on another.
         only = ["--force-renewal", "--renew-with-new-domains", "--no-autorenew", "--no-directory-hooks"]
@@ -44,13 +44,13 @@ class Certbot:
         return (reason(result.stdout + result.stderr) or "certbot failed") if result.code else ""
 
     def account(self) -> dict[str, str]:
-        """The account goes with the certificate, so that whoever renews is the same customer."""
+        """The account, which goes with the certificate so that every node renews with it."""
         root = self.directory / "accounts"
         files = {str(path.relative_to(root)): path for path in root.glob("**/*.json")}
         return {name: path.read_text() for name, path in files.items() if _ACCOUNT.fullmatch(name)}
 
     def keep_account(self, files: t.Mapping[str, str]) -> None:
-        """Keep the account of a peer; a server where this node has an account already keeps that one."""
+        """Store the account of a peer, unless this node already has one with that server."""
         root = self.directory / "accounts"
         for name, content in files.items():
             path = root / name
@@ -62,7 +62,7 @@ class Certbot:
 
 
 def reason(output: str) -> str:
-    """The lines in which certbot says why, without its advice."""
+    """The lines of certbot's output with the reason, without its advice."""
     noise = re.compile(r"Saving debug log|Renewing an existing|Requesting a certificate|^Ask for help|^See the logfile")
     kept = [line.strip() for line in output.splitlines() if line.strip(" -") and not noise.search(line.strip())]
     return " ".join(kept)[:2000]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a certificate is to be ordered, and which of two is the newer."""
+"""The rules that decide whether to order a certificate, and which of two is newer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import i
 
 
 def due(bundle: Bundle | None, wanted: Wanted, server: str, now: float) -> str:
-    """Why a certificate should be ordered now, or nothing."""
+    """The reason to order a certificate now; empty if there is none."""
     if bundle is None:
         return "there is none"
     if bundle.names != {name.lower() for name in wanted.domains}:
@@ -29,10 +29,10 @@ def due(bundle: Bundle | None, wanted: Wanted, server: str, now: float) -> str:
 
 
 def is_overdue(bundle: Bundle | None, now: float) -> bool:
-    """Whether somebody should have renewed it long ago."""
+    """Whether its renewal is long overdue."""
     return bundle is None or (bundle.not_after - now) * 6 <= bundle.not_after - bundle.not_before
 
 
 def age_of(status: t.Mapping[str, t.Any]) -> tuple[str, str]:
-    """What makes one of two the newer, by what is told of them."""
+    """The sort key for the newer of two, from their reported status."""
     return str(status.get("not_before", "")), str(status.get("serial", ""))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HAProxy that runs, and the certificates that it serves."""
+"""The running HAProxy, and the certificates that it serves."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TURN = 600.0
 
 
 class HAProxy:
-    """The process that runs, by its stats socket, and the files from which the next one starts."""
+    """The running process behind its stats socket, and the files from which the next one starts."""
 
     def __init__(self, settings: Settings) -> None:
         self.client = RuntimeClient(settings.stats_socket, ANSWER)
         self.store = CertificateStore(settings.store)
 
     def shows(self, path: pathlib.Path) -> str | None:
-        """The fingerprint of what is loaded; nothing when HAProxy does not run, or its configuration lacks this."""
+        """The fingerprint of the loaded certificate; empty if HAProxy does not run or does not use it."""
         try:
             with self.client.session() as session:
                 if str(path) not in certificates.listing(session).paths:
@@ -43,7 +43,7 @@ class HAProxy:
             return None
 
     def give(self, file: str, bundle: Bundle) -> str:
-        """Let it have a certificate, the file first so that every reload finds the same. Says what was done."""
+        """Give HAProxy a certificate, the file first so that every reload finds it. Return the action in words."""
         path = self.store.directory / f"{file}.pem"
         wanted = {path.name: bundle.pem.encode()}
         with self.store.lock(TURN):
@@ -59,11 +59,11 @@ class HAProxy:
             return f"{path}: HAProxy {self.reload(path, bundle, why) if why else 'serves'} {bundle.serial}"
 
     def swap(self, path: pathlib.Path, bundle: Bundle) -> str:
-        """Replace it in the process; says why that did not work."""
+        """Replace it in the process; return the reason for a failure."""
         try:
             with locked(self.client.address, TURN), self.client.session() as session:
                 if transaction := certificates.listing(session).transaction:
-                    return f"somebody is changing {transaction}"
+                    return f"another client is changing {transaction}"
                 certificates.swap(session, str(path), bundle.pem)
         except LbforgeError as error:
             return str(error)
@@ -75,8 +75,8 @@ class HAProxy:
         while self.shows(path) != bundle.sha1:
             if result.code or time.monotonic() > deadline:
                 raise Refused(
-                    f"{path} is written, but HAProxy serves another certificate: it took neither a new one ({why})"
-                    f" nor a reload {' '.join(result.stderr.split())}".rstrip()
+                    f"{path} is written, but HAProxy serves another certificate: it rejected the new one ({why}) and"
+                    f" the reload {' '.join(result.stderr.split())}".rstrip()
                 )
             time.sleep(0.2)
-        return f"reloaded, as it did not take the new one ({why}), and serves"
+        return f"reloaded, because it rejected the new one ({why}), and serves"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""This load balancer: what it takes, orders, gives to HAProxy and sends to its peers."""
+"""This load balancer: the certificates that it receives, orders, deploys to HAProxy and sends to its peers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Node:
     # Taking
 
     def accept(self, wanted: Wanted, pem: str, source: str) -> bool:
-        """Keep a certificate if it is right and newer than what is here."""
+        """Store a certificate if it is valid and newer than the stored one."""
         bundle = Bundle.read(pem)
         if problem := bundle.problem(wanted.domains, time.time()):
             raise Refused(problem)
@@ -54,7 +54,7 @@ class Node:
         return True
 
     def deploy(self) -> None:
-        """Give HAProxy what is here, and tell of nothing else."""
+        """Deploy the stored certificates to HAProxy, and report only changes."""
         for wanted in self.settings.certificates:
             self.give(wanted)
         self.store.forget(each.name for each in self.settings.certificates)
@@ -67,7 +67,7 @@ class Node:
                     say(done)
 
     def take(self, lineage: str) -> None:
-        """Take what certbot holds; a lineage of somebody else's is none of our business."""
+        """Take over certbot's certificates; ignore lineages that are not ours."""
         names = [each.name for each in self.settings.certificates]
         for name in [pathlib.Path(lineage).name] if lineage else names:
             if name in names:
@@ -83,14 +83,14 @@ class Node:
             pem = "".join((live / file).read_text() for file in ("fullchain.pem", "privkey.pem"))
             return self.accept(wanted, pem, self.settings.node)
         except OSError as error:
-            raise Refused(f"HAProxy keeps the certificate it has: {live} has no {error.filename}.") from error
+            raise Refused(f"HAProxy keeps its certificate: {live} has no {error.filename}.") from error
         except Refused as refusal:
-            raise Refused(f"HAProxy keeps the certificate it has: {live} {refusal}.") from refusal
+            raise Refused(f"HAProxy keeps its certificate: {live} {refusal}.") from refusal
 
     # Renewing
 
     def run(self, patience: float) -> None:
-        """Bring everything up to date. One certificate that fails does not keep the others."""
+        """Bring everything up to date. A certificate that fails does not stop the others."""
         self.inbox()
         peers = self.ask_peers()
         self.pull(peers)
@@ -127,7 +127,7 @@ class Node:
                 raise Refused(error)
 
     def forget_delivered(self, wanted: Wanted, own: Bundle, peers: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-        """A peer that was down may have got it elsewhere meanwhile, or be no peer any more."""
+        """Forget deliveries that are no longer pending: another node sent it, or the peer was removed."""
         before = self.store.status(wanted.name).get("undelivered", {})
         ages = {name: age_of(answer["certificates"].get(wanted.name, {})) for name, answer in peers.items()}
         mine = instant(own.not_before), own.serial
@@ -136,7 +136,7 @@ class Node:
             self.store.tell(wanted, undelivered=left)
 
     def ask_peers(self) -> dict[str, dict[str, t.Any]]:
-        """The answers of those that give any."""
+        """The answers of the reachable peers."""
         answers = {}
         for name, link in self.links.items():
             with contextlib.suppress(Refused, ValueError):
@@ -144,7 +144,7 @@ class Node:
         return answers
 
     def pull(self, peers: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-        """Get the newest that any peer has of each certificate, where it is newer than what is here."""
+        """Get the newest version of each certificate from a peer, if it is newer than the stored one."""
         missing: dict[str, list[Wanted]] = {}
         for wanted in self.settings.certificates:
             if newest := max(self._newer(wanted, peers), default=None):
@@ -162,7 +162,7 @@ class Node:
     def _newer(
         self, wanted: Wanted, peers: t.Mapping[str, t.Mapping[str, t.Any]]
     ) -> t.Iterator[tuple[tuple[str, str], str]]:
-        """The peers that have something newer, with its age."""
+        """The peers with a newer certificate, and its age."""
         names = {name.lower() for name in wanted.domains}
         own = self.store.bundle(wanted.name)
         mine = (instant(own.not_before), own.serial) if own and own.names == names else ("", "")
@@ -173,7 +173,7 @@ class Node:
                 yield age_of(said), name
 
     def is_orderer(self, peers: t.Mapping[str, t.Mapping[str, t.Any]], patience: float) -> bool:
-        """Whether it is for this node to order: it holds the VIP, or is the first of those that answer."""
+        """Whether this node orders: it holds the VIP, or is the first of the reachable nodes."""
         if not self.settings.vip:
             return not any(name < self.settings.node for name in peers)
         deadline = time.monotonic() + patience
@@ -181,7 +181,7 @@ class Node:
             if any(answer.get("holds_vip") for answer in peers.values()) or not patience:
                 return False
             if time.monotonic() > deadline:
-                raise Refused(f"nobody orders it, for no node that answers holds {self.settings.vip}")
+                raise Refused(f"nobody orders it, because no reachable node holds {self.settings.vip}")
             time.sleep(1)
             peers = self.ask_peers()
         return True
@@ -211,7 +211,7 @@ class Node:
     # Sharing
 
     def send(self, lacking: t.Sequence[Wanted], links: t.Mapping[str, Link]) -> None:
-        """Send certificates to peers, and see that they have them. One that is down asks for them when it returns."""
+        """Send certificates to peers, and confirm their arrival. A peer that is down asks for them when it returns."""
         bundles = {wanted: bundle for wanted in lacking if (bundle := self.store.bundle(wanted.name))}
         if not bundles:
             return
@@ -231,7 +231,7 @@ class Node:
                 for start in range(0, len(certificates), CERTIFICATES_PER_MESSAGE):
                     some = certificates[start : start + CERTIFICATES_PER_MESSAGE]
                     answer = link.put({"certificates": some, "account": account})
-                why = "it has not taken it; its journal says why (unit haproxy-acme-inbox)"
+                why = "it has not installed it; see its journal (unit haproxy-acme-inbox)"
             except (Refused, ValueError) as error:
                 answer, why = {}, str(error)
             for wanted, bundle in bundles.items():
@@ -245,7 +245,7 @@ class Node:
             self.store.tell(wanted, undelivered={**others, **peers})
 
     def inbox(self) -> bool:
-        """Take what peers have sent, and send what they asked for. Whatever it is, it does not stay."""
+        """Process the messages of peers: store certificates, answer requests. Every message is removed."""
         is_good = True
         for path in sorted((places.STATE / "spool" / "new").glob("*")):
             peer, _colon, rest = path.name.partition(":")
@@ -260,7 +260,7 @@ class Node:
                     self._got(message["certificates"])
             except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 is_good = False
-                warn(f"{peer} sent what is of no use: {error}.")
+                warn(f"{peer} sent unusable data: {error}.")
             finally:
                 path.unlink()
         return is_good

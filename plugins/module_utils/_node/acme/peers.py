@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The other load balancers: what may be asked of them, and by which keys nodes know each other."""
+"""The other load balancers: the requests to them, and the keys that identify nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PUBLIC_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+")
 
 
 class Link:
-    """What may be asked of a peer. Its host key is pinned, and this node's key may do no more than this there."""
+    """The requests to a peer. Its host key is pinned, and this node's key allows no others there."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -41,12 +41,12 @@ class Link:
         return result.stdout
 
     def status(self) -> dict[str, t.Any]:
-        """Whether it holds the VIP, and what it has."""
+        """Whether the peer holds the VIP, and its certificates."""
         said: dict[str, t.Any] = json.loads(self._ask("status"))
         return said
 
     def put(self, message: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Send certificates; it answers with its status when it has looked at them."""
+        """Send certificates; the peer answers with its status after processing them."""
         said: dict[str, t.Any] = json.loads(self._ask("put", message))
         return said
 
@@ -56,12 +56,12 @@ class Link:
 
 
 def identity(node: str) -> dict[str, t.Any]:
-    """The key that this node shows to its peers, and those by which they know it."""
+    """The key that this node presents to its peers, and its host keys."""
     key = places.SETTINGS / "key"
     if not key.exists():
         made = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"haproxy-acme@{node}", "-f", str(key)])
         if made.code:
-            raise Refused(f"{key} cannot be made: {' '.join(made.stderr.split())}")
+            raise Refused(f"{key} cannot be created: {' '.join(made.stderr.split())}")
     return {
         "node": node,
         "key": public(key.with_suffix(".pub").read_text()),
@@ -72,12 +72,12 @@ def identity(node: str) -> dict[str, t.Any]:
 def public(text: str) -> str:
     found = _PUBLIC_KEY.match(text)
     if not found:
-        raise Refused(f"{text[:40]!r} is no public key")
+        raise Refused(f"{text[:40]!r} is not a public key")
     return found[0]
 
 
 def trust(settings: Settings, identities: t.Sequence[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
-    """Know the peers by their keys. One that is silent today keeps those that it had."""
+    """Trust the peers by their keys. A silent peer keeps its previous ones."""
     names = {peer.name for peer in settings.peers}
     answers = {said["node"]: said for said in identities if said["node"] in names}
     hosts, keys = places.SETTINGS / "known_hosts", places.STATE / ".ssh" / "authorized_keys"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where haproxy-acme and its files are."""
+"""The paths of haproxy-acme and its files."""
 
 from __future__ import annotations
 

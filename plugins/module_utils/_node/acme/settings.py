@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role wants: certificates, peers, and how certbot and HAProxy are reached."""
+"""The settings of the role: certificates, peers, certbot and HAProxy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.own_links im
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """One certificate: its names, and the files that HAProxy has it by."""
+    """One certificate: its names, and its files in HAProxy."""
 
     name: str
     domains: tuple[str, ...]
@@ -80,7 +80,7 @@ class Settings:
         for each in self.certificates:
             if each.name == name:
                 return each
-        raise Refused("is no certificate of this node")
+        raise Refused("is not a certificate of this node")
 
     @property
     def holds_vip(self) -> bool:
@@ -90,7 +90,7 @@ class Settings:
 
 
 def addresses(host: str) -> list[str]:
-    """The addresses of a host, which may be one itself."""
+    """The addresses of a host name or address."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

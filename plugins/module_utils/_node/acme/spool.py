@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a peer may do here by its key: ask what this node has, and leave messages for root."""
+"""The requests that a peer's key allows here: ask for the status, and leave messages for root."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def receive(peer: str) -> None:
     """Answer one request; runs as haproxy-acme, which can read no key and write to the spool alone."""
     verb = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     if verb not in ("status", "put", "request") or not _NAME.fullmatch(peer):
-        raise Refused("this key may only status, put and request")
+        raise Refused("this key allows only status, put and request")
     if verb != "status":
         message = leave(peer, verb)
         deadline = time.monotonic() + DELIVERY
@@ -41,7 +41,7 @@ def receive(peer: str) -> None:
 
 
 def own_status(settings: Settings) -> dict[str, t.Any]:
-    """What anybody may know of this node; of what was never ordered just the names that are wanted."""
+    """The public status of this node; for a certificate that was never ordered, only its names."""
     store = Store()
     return {
         "holds_vip": bool(settings.vip) and settings.holds_vip,
@@ -57,7 +57,7 @@ def leave(peer: str, verb: str) -> pathlib.Path:
     content = sys.stdin.buffer.read(LARGEST_MESSAGE + 1)
     spool = places.STATE / "spool"
     if len(content) > LARGEST_MESSAGE or len(list((spool / "new").iterdir())) >= MOST_MESSAGES:
-        raise Refused("this is more than the spool takes")
+        raise Refused("this exceeds the size of the spool")
     handle, name = tempfile.mkstemp(dir=spool / "tmp")
     with os.fdopen(handle, "wb") as file:
         file.write(content)

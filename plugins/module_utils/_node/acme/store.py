@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What this node has: certificates that only root reads, and what anybody may know of them."""
+"""The certificates of this node, which only root can read, and their public status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import i
 
 
 class Store:
-    """What this node has: certificates that only root reads, and what anybody may know of them."""
+    """The certificates of this node, which only root can read, and their public status."""
 
     def bundle(self, name: str) -> Bundle | None:
         try:
@@ -55,7 +55,7 @@ class Store:
         disk.replace(places.STATE / "status" / f"{wanted.name}.json", text.encode(), 0o644)
 
     def forget(self, but: t.Iterable[str]) -> None:
-        """Drop the status of all others. Their certificates stay, for they may be wanted again."""
+        """Drop the status of all others. Their certificates stay, because they may be needed again."""
         for path in {*(places.STATE / "status").glob("*.json")} - {
             places.STATE / "status" / f"{name}.json" for name in but
         }:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What haproxy-acme says: changes on standard output, and what went wrong on standard error."""
+"""The messages of haproxy-acme: changes on standard output, errors on standard error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 
 class Refused(LbforgeError):
-    """Something is not done, and why."""
+    """A step was refused, with the reason."""
 
 
 def say(text: str) -> None:

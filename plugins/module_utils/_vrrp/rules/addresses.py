@@ -41,8 +41,8 @@ def _links(subject: Subject) -> t.Iterator[tuple[Instance, tuple[Interface, ...]
 
 @rule(
     "error",
-    "keepalived ends, or refuses to start, and all its virtual addresses are gone.",
-    "Name an interface that this node has, or set dynamic_interfaces where it may come later.",
+    "keepalived exits, or does not start, and all its virtual addresses are gone.",
+    "Use an interface of this node, or set dynamic_interfaces if it may appear later.",
 )
 def interface_missing(subject: Subject) -> t.Iterator[Hit]:
     links = subject.host.links
@@ -65,7 +65,7 @@ def interface_missing(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0, and the instance enters FAULT ("no IPv4 address for interface").
 @rule(
     "error",
-    "The instance stays in FAULT, for adverts need an address to come from.",
+    "The instance stays in FAULT, because adverts need a source address.",
     "Give the interface an address of the family of the virtual addresses, or name another interface.",
 )
 def interface_without_address(subject: Subject) -> t.Iterator[Hit]:
@@ -79,8 +79,8 @@ def interface_without_address(subject: Subject) -> t.Iterator[Hit]:
 # which comes first depends on the order in which they were added.
 @rule(
     "warning",
-    "Adverts come from whatever address the interface got first. Peers that check the source, or a firewall,"
-    " drop them from any other, and then every node takes the virtual addresses.",
+    "Adverts come from the first address of the interface. Peers that check the source, or a firewall, drop any other,"
+    " and then every node takes the virtual addresses.",
     "Set unicast_src_ip to the address that the peers have in their unicast_peer blocks.",
 )
 def unicast_without_source(subject: Subject) -> t.Iterator[Hit]:
@@ -105,7 +105,7 @@ def unicast_without_peers(subject: Subject) -> t.Iterator[Hit]:
 # our IP address" at every advert.
 @rule(
     "error",
-    "The node sends its adverts to itself and takes them for those of a second router with its own address.",
+    "The node sends its adverts to itself and takes them for those of a second router with the same address.",
     "List only the other nodes in unicast_peer.",
 )
 def unicast_peer_is_self(subject: Subject) -> t.Iterator[Hit]:
@@ -122,9 +122,9 @@ def unicast_peer_is_self(subject: Subject) -> t.Iterator[Hit]:
 # another interface works.
 @rule(
     "error",
-    "The instance stays in FAULT, or sends from an address to which no answer comes back and takes the virtual"
-    " addresses while another node has them.",
-    "Set unicast_src_ip to an address of this node, best of the interface of the instance.",
+    "The instance stays in FAULT, or sends from an address that gets no answers, and takes the virtual addresses while"
+    " another node has them.",
+    "Set unicast_src_ip to an address of this node, preferably of the interface of the instance.",
 )
 def unicast_source_foreign(subject: Subject) -> t.Iterator[Hit]:
     own = {address.ip for address in _own(subject)}
@@ -136,9 +136,9 @@ def unicast_source_foreign(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "warning",
-    "Adverts take a way through a router, and fail over when that router fails; the virtual address is of no use in"
-    " another network, unless its route moves along.",
-    "Take the peer's address in the network of unicast_src_ip.",
+    "Adverts pass a router, and a failure of that router causes a failover; the virtual address is useless in another"
+    " network, unless its route moves too.",
+    "Use the peer's address in the network of unicast_src_ip.",
 )
 def unicast_peer_elsewhere(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -160,14 +160,14 @@ def _is_on(subject: Subject, instance: Instance, keyword: str) -> bool:
 # check.
 @rule(
     "warning",
-    "Anybody who can send to this node takes the virtual addresses away with an advert of a high priority.",
+    "Anybody who can send to this node can take the virtual addresses away with an advert of a high priority.",
     "Set check_unicast_src, and min_ttl 255 behind the peers in the node's own network.",
 )
 def unicast_from_anyone(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
         limits = (entry for entry in instance.statement.entries("unicast_peer") if len(entry.words) > 1)
         if instance.peers and not _is_on(subject, instance, "check_unicast_src") and not any(limits):
-            found = f"Instance {instance.name} takes adverts of others than its peers."
+            found = f"Instance {instance.name} accepts adverts from hosts other than its peers."
             yield Hit(instance.at("unicast_peer"), found)
 
 
@@ -175,8 +175,8 @@ def unicast_from_anyone(subject: Subject) -> t.Iterator[Hit]:
 # there is none, and the next node becomes master as well.
 @rule(
     "warning",
-    "Whoever sends adverts often enough keeps the holder from sending its own, also with adverts that it refuses, and"
-    " the next node takes the virtual addresses as well.",
+    "Frequent adverts, even rejected ones, keep the holder from sending its own, and the next node takes the virtual"
+    " addresses as well.",
     "Set lower_prio_no_advert true.",
 )
 def unicast_silenced(subject: Subject) -> t.Iterator[Hit]:
@@ -188,9 +188,9 @@ def unicast_silenced(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "Each router on the way takes one from the hop limit, so no advert of that peer is heard: both nodes take the"
-    " virtual addresses.",
-    "Take the peer's address in the network of unicast_src_ip, or leave min_ttl out.",
+    "Each router lowers the hop limit by one, so this node drops the peer's adverts: both nodes take the virtual"
+    " addresses.",
+    "Use the peer's address in the network of unicast_src_ip, or remove min_ttl.",
 )
 def unicast_hops_missing(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -205,7 +205,7 @@ def unicast_hops_missing(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0 to both.
 @rule(
     "error",
-    "The address moves, so adverts come from or go to a different node after a failover, or to none.",
+    "The address moves, so after a failover adverts come from, or go to, a different node or none.",
     "Use addresses that stay with their node for unicast_src_ip and unicast_peer.",
 )
 def unicast_over_virtual_address(subject: Subject) -> t.Iterator[Hit]:
@@ -221,9 +221,9 @@ def unicast_over_virtual_address(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "keepalived leaves out every address that is not of the family of the first virtual address: it is never served,"
-    " or never talked to.",
-    "Make one instance for IPv4 and one for IPv6, or list the other family in virtual_ipaddress_excluded.",
+    "keepalived ignores every address of another family than the first virtual address: it is never served, or never"
+    " contacted.",
+    "Define one instance for IPv4 and one for IPv6, or list the other family in virtual_ipaddress_excluded.",
 )
 def families_mixed(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -233,12 +233,12 @@ def families_mixed(subject: Subject) -> t.Iterator[Hit]:
         for place, text in entries:
             address = to_address(text)
             if address and instance.addresses and address.version != instance.family:
-                yield Hit(place, f"{address} stands in instance {instance.name}, which is IPv{instance.family}.")
+                yield Hit(place, f"{address} is in instance {instance.name}, which is IPv{instance.family}.")
 
 
 @rule(
     "error",
-    "keepalived ends and takes the other instances with it.",
+    "keepalived exits, and the other instances end with it.",
     "List at least one address in virtual_ipaddress, or remove the instance.",
 )
 def address_missing(subject: Subject) -> t.Iterator[Hit]:
@@ -287,8 +287,9 @@ def address_twice(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0, and the kernel takes it; clients of that network do not speak to such an address.
 @rule(
     "error",
-    "No host can have the address: a network keeps its first address for itself, and in IPv4 its last one for all.",
-    "Take another address of the network, or the right prefix length.",
+    "No host can have the address: the first address is the network itself, and in IPv4 the last one is the broadcast"
+    " address.",
+    "Use another address of the network, or the right prefix length.",
 )
 def address_reserved(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -305,7 +306,7 @@ def address_reserved(subject: Subject) -> t.Iterator[Hit]:
 @rule(
     "warning",
     "Nobody on that link asks for the address by ARP or neighbour discovery, so only a route to the node reaches it.",
-    "Take an address in a network of the interface, or another interface.",
+    "Use an address in a network of the interface, or another interface.",
 )
 def address_outside_networks(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -327,8 +328,8 @@ def address_outside_networks(subject: Subject) -> t.Iterator[Hit]:
 # keepalived -t says 5 where both stand in one text.
 @rule(
     "error",
-    "The adverts of the two are taken for one another's, and the lower of both never holds its addresses.",
-    "Give each instance on a network a virtual_router_id of its own, on all nodes the same.",
+    "Each takes the other's adverts for its own, and the one with the lower priority never holds its addresses.",
+    "Give each instance on a network its own virtual_router_id, the same on all nodes.",
 )
 def router_id_twice(subject: Subject) -> t.Iterator[Hit]:
     for first, second in combinations(subject.instances, 2):
@@ -348,7 +349,7 @@ def _hear_each_other(first: Instance, second: Instance) -> bool:
 
 @rule(
     "error",
-    "The nodes take the adverts of a foreign instance for those of their own, so one of both is nowhere or everywhere.",
+    "The nodes take the adverts of a foreign instance for their own, so one of the two is nowhere or everywhere.",
     "Give the instances different router ids.",
 )
 def router_id_of_another(subject: Subject) -> t.Iterator[Hit]:

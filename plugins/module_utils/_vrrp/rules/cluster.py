@@ -15,7 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject impo
 # keepalived logs "expected N addresses" or "ip address associated with VRID … not present" and drops the advert.
 @rule(
     "error",
-    "Each node drops the other's adverts, for they name other addresses: both become master.",
+    "Each node drops the other's adverts, because they list other addresses: both become master.",
     "Give the instance the same virtual_ipaddress block on all nodes.",
 )
 def addresses_unequal(subject: Subject) -> t.Iterator[Hit]:
@@ -29,7 +29,7 @@ def addresses_unequal(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "Each node ignores the other's adverts, for they name another router: both become master.",
+    "Each node ignores the other's adverts, because they have another router id: both become master.",
     "Give the instance the same virtual_router_id on all nodes.",
 )
 def router_ids_unequal(subject: Subject) -> t.Iterator[Hit]:
@@ -58,7 +58,7 @@ def adverts_unequal(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "Each node drops the other's adverts, for they are of another version: both become master.",
+    "Each node drops the other's adverts, because their version differs: both become master.",
     "Set the same version on all nodes.",
 )
 def versions_unequal(subject: Subject) -> t.Iterator[Hit]:
@@ -71,8 +71,8 @@ def versions_unequal(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "warning",
-    "The node with the higher address wins, whichever that is.",
-    "Give each node a priority of its own.",
+    "The node with the higher address wins.",
+    "Give each node its own priority.",
 )
 def priorities_equal(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -84,8 +84,8 @@ def priorities_equal(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "A node that is not listed is not told who the master is, and takes the addresses as well.",
-    "List the unicast_src_ip of every other node in unicast_peer; or use unicast on no node.",
+    "A node that is not listed gets no adverts, and takes the addresses as well.",
+    "List the unicast_src_ip of every other node in unicast_peer; or use multicast on all nodes.",
 )
 def peers_incomplete(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -97,7 +97,7 @@ def peers_incomplete(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "warning",
-    "Both take the addresses at their start, before they have heard of one another.",
+    "Both take the addresses at their start, before they hear each other's adverts.",
     "Set state BACKUP on all nodes; the priorities decide.",
 )
 def masters_many(subject: Subject) -> t.Iterator[Hit]:

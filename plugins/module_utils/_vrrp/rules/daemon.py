@@ -47,7 +47,7 @@ def nothing_to_do(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0 ("Config files missing").
 @rule(
     "error",
-    "keepalived goes on without what the file was to hold.",
+    "keepalived continues without the content of the file.",
     "Correct the path or remove the line; a pattern may match no file.",
 )
 def include_missing(subject: Subject) -> t.Iterator[Hit]:
@@ -60,7 +60,7 @@ def include_missing(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "This keepalived does not know the keyword and refuses the text, or goes on without it.",
+    "This keepalived does not know the keyword: it rejects the text or ignores the keyword.",
     "Remove the line, or install a later keepalived on all nodes.",
 )
 def keyword_too_new(subject: Subject) -> t.Iterator[Hit]:
@@ -116,7 +116,7 @@ def _rows(section: Section, block: str = "") -> t.Iterator[tuple[str, Row]]:
 # reload is refused and daemon and addresses live on.
 @rule(
     "warning",
-    "A reload with a mistake in the text ends the daemon and leaves its addresses behind on the node.",
+    "A reload with a mistake in the text ends the daemon and leaves its addresses on the node.",
     "Add reload_check_config with the path of a log, such as /run/keepalived.reload-check.log, to global_defs.",
 )
 def reload_check_missing(subject: Subject) -> t.Iterator[Hit]:

@@ -32,8 +32,8 @@ def shortest_advert(cpus: int) -> float:
 
 @rule(
     "error",
-    "keepalived takes 100 instead, as does every other node with this mistake, and the order is left to chance.",
-    f"Set a priority from {LOWEST} to {HIGHEST}, another on each node.",
+    "keepalived uses 100 instead, as on every other node with this mistake, and the order is left to chance.",
+    f"Set a priority from {LOWEST} to {HIGHEST}, different on each node.",
 )
 def priority_invalid(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -45,7 +45,7 @@ def priority_invalid(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0; trackers with a weight are then ignored ("due to address_owner").
 @rule(
     "warning",
-    "255 says that the node owns the address: no tracker with a weight can lower it, and it takes over at once when it"
+    "255 means that the node owns the address: no tracker with a weight can lower it, and it takes over at once when it"
     " comes back.",
     f"Set a priority up to {HIGHEST}.",
 )
@@ -128,8 +128,8 @@ def advert_out_of_range(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "warning",
-    "A node that is busy, or a virtual machine that stands still for a moment, misses three adverts and loses its"
-    " addresses for nothing.",
+    "A busy node, or a virtual machine that pauses for a moment, misses three adverts and loses its addresses for no"
+    " reason.",
     f"Set {_BUSY_ADVERT} s for a node with one processor; {_BUSY_ADVERT} s divided by the number of processors, and no"
     f" less than {_PAUSE_ADVERT} s, for others.",
 )
@@ -156,8 +156,8 @@ def vmac_with_unicast(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0; the master then logs "setting firewall drop rule" for its virtual addresses.
 @rule(
     "error",
-    "The master drops every packet to its virtual addresses, so nothing that listens there is reached; and the protocol"
-    " forbids unicast peers, which another version may refuse.",
+    "The master drops every packet to its virtual addresses, so nobody can reach a service there; and strict VRRP"
+    " forbids unicast peers, which another version may reject.",
     "Remove vrrp_strict or strict_mode; without unicast, add accept to the instance.",
 )
 def strict_mode(subject: Subject) -> t.Iterator[Hit]:
@@ -173,8 +173,8 @@ def strict_mode(subject: Subject) -> t.Iterator[Hit]:
 # Measured: where IP is lost on the way and ARP is not, the refresh took the clients back 20 s after the failover.
 @rule(
     "warning",
-    "A master that the other nodes no longer hear does not know that another node has its addresses: with every refresh"
-    " it takes the clients back, and does not serve them.",
+    "A master that the other nodes no longer hear does not know that another node has its addresses: every refresh"
+    " draws clients to it, and it does not serve them.",
     "Remove the refresh. A new master announces its addresses several times: see garp_master_repeat and"
     " garp_master_delay.",
 )

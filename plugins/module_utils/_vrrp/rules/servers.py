@@ -24,7 +24,7 @@ def _title(server: Statement) -> str:
 # instances, and with lvs_sync_daemon its VRRP process dies of a segmentation fault.
 @rule(
     "error",
-    "keepalived ends, and takes its VRRP instances with it.",
+    "keepalived exits, and its VRRP instances end with it.",
     "Load the module ip_vs (in a container, on its host), or remove the virtual servers.",
 )
 def balancing_without_kernel(subject: Subject) -> t.Iterator[Hit]:
@@ -35,7 +35,7 @@ def balancing_without_kernel(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "keepalived takes the port of the virtual server, for direct routing and tunnels cannot change it.",
+    "keepalived uses the port of the virtual server, because direct routing and tunnels cannot change it.",
     "Write the same port twice, or lb_kind NAT.",
 )
 def port_changed_without_nat(subject: Subject) -> t.Iterator[Hit]:
@@ -49,13 +49,13 @@ def port_changed_without_nat(subject: Subject) -> t.Iterator[Hit]:
                 and ports[0] != ports[1]
                 and to_address(server.name)
             ):
-                yield Hit(real, f"{_title(server)} goes to port {ports[1]}, and no NAT.")
+                yield Hit(real, f"{_title(server)} goes to port {ports[1]} without NAT.")
 
 
 # keepalived -t says 0.
 @rule(
     "warning",
-    "The server counts as healthy for ever, and gets its share of connections when it is dead.",
+    "The server always counts as healthy, and gets its share of connections even when it is dead.",
     "Add a checker, such as TCP_CHECK.",
 )
 def server_without_checker(subject: Subject) -> t.Iterator[Hit]:
@@ -75,7 +75,10 @@ def quorum_too_high(subject: Subject) -> t.Iterator[Hit]:
         weight = server.number("weight", 1)
         reachable = sum(real.number("weight", weight) for real in server.all("real_server"))
         if reachable and server.number("quorum", 1) > reachable:
-            found = f"{_title(server)} needs {server.value('quorum')}, and its servers weigh {reachable:g} together."
+            quorum = server.value("quorum")
+            found = (
+                f"{_title(server)} needs a quorum of {quorum}, but the weights of its servers add up to {reachable:g}."
+            )
             yield Hit(server.last("quorum") or server, found)
 
 
@@ -93,8 +96,8 @@ def virtual_server_empty(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0.
 @rule(
     "error",
-    "The daemon never learns whether it is the master and synchronises no connections.",
-    "Name an instance of this text.",
+    "The daemon never learns whether it is the master, and does not synchronise connections.",
+    "Use the name of an instance of this text.",
 )
 def sync_daemon_without_instance(subject: Subject) -> t.Iterator[Hit]:
     names = {instance.name for instance in subject.instances}

@@ -31,8 +31,8 @@ _NO_LINKS = (2, 3)
 
 @rule(
     "warning",
-    "keepalived cuts priorities at 1 and 254, so that two nodes may get the same one, and then chance decides.",
-    "Choose priorities and weights whose sums, with everything failing and nothing, stay within 1 to 254.",
+    "keepalived limits priorities to 1 to 254, so two nodes may get the same one, and chance decides.",
+    "Choose priorities and weights whose sums stay within 1 to 254, whatever fails.",
 )
 def weights_out_of_range(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -58,7 +58,7 @@ def _weighing(subject: Subject, instance: Instance) -> list[Tracker]:
 @rule(
     "error",
     "When the tracker fails on the master alone, the address stays there.",
-    "Make the weight larger than the distance to the next priority; or use weight 0, which means FAULT.",
+    "Set a weight larger than the distance to the next priority, or weight 0, which means FAULT.",
 )
 def weight_without_effect(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -72,9 +72,9 @@ def weight_without_effect(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "warning",
-    "A node where the tracker fails still ranks above a healthy one, so when the nodes between them are gone, the"
-    " address goes to, or stays at, the failing node.",
-    "Make the weight larger than the distance of the first and the last priority.",
+    "A node with a failed tracker still outranks a healthy one, so when the nodes between them are gone, the address"
+    " stays at, or moves to, the failed node.",
+    "Set a weight larger than the distance between the first and the last priority.",
 )
 def weight_outranked(subject: Subject) -> t.Iterator[Hit]:
     for instance in subject.instances:
@@ -124,14 +124,14 @@ def sync_group_member_unknown(subject: Subject) -> t.Iterator[Hit]:
     for group in subject.groups:
         for name in members(group):
             if subject.is_whole and name not in names:
-                yield Hit(group, f"Group {group.name} has the member {name}, and no instance has that name.")
+                yield Hit(group, f"Group {group.name} has the member {name}, but no instance has that name.")
 
 
 # Measured: keepalived -t says 0 to a script that is defined twice.
 @rule(
     "error",
     "keepalived uses one of them and ignores the other.",
-    "Give each a name of its own.",
+    "Give each its own name.",
 )
 def name_twice(subject: Subject) -> t.Iterator[Hit]:
     seen: dict[tuple[str, str], int] = {}
@@ -144,7 +144,7 @@ def name_twice(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "keepalived ignores the name, and nothing is tracked. What is tracked must be defined above.",
+    "keepalived ignores the name, and nothing is tracked. A tracker must be defined before its use.",
     "Define it before the instance, or remove the line.",
 )
 def tracker_unknown(subject: Subject) -> t.Iterator[Hit]:
@@ -154,7 +154,7 @@ def tracker_unknown(subject: Subject) -> t.Iterator[Hit]:
                 continue
             definition = subject.definition(tracker)
             if not definition:
-                yield Hit(tracker.statement, f"{tracker.name} is tracked and defined nowhere.")
+                yield Hit(tracker.statement, f"{tracker.name} is tracked but not defined.")
             elif definition.line > tracker.statement.line:
                 found = f"{tracker.name} is tracked here and defined on line {definition.line}."
                 yield Hit(tracker.statement, found)
@@ -182,7 +182,7 @@ def script_unused(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t says 0.
 @rule(
     "warning",
-    "The next check waits for the end of the one before, so a hang is noticed later than interval times fall.",
+    "Each check waits for the previous one, so detecting a hang takes longer than interval times fall.",
     "Set a timeout up to the interval.",
 )
 def script_outlasts_interval(subject: Subject) -> t.Iterator[Hit]:
@@ -192,14 +192,14 @@ def script_outlasts_interval(subject: Subject) -> t.Iterator[Hit]:
         if timeout > interval:
             yield Hit(
                 script.last("timeout") or script,
-                f"Script {script.name} may take {timeout:g} s and is due every {interval:g} s.",
+                f"Script {script.name} may take {timeout:g} s but is due every {interval:g} s.",
             )
 
 
 # Measured: keepalived -t says 0, and the instance never leaves FAULT.
 @rule(
     "error",
-    "keepalived ends the check before it can succeed and takes that for a failure.",
+    "keepalived kills the check before it can succeed, and counts a failure.",
     "Send fewer packets in a shorter time, or raise timeout and interval.",
 )
 def script_never_finishes(subject: Subject) -> t.Iterator[Hit]:
@@ -210,7 +210,7 @@ def script_never_finishes(subject: Subject) -> t.Iterator[Hit]:
             timeout = script.number("timeout", interval)
             least = _least_seconds(command.words)
             if least >= timeout:
-                found = f"{command.words[0]} takes {least:g} s to succeed and is ended after {timeout:g} s."
+                found = f"{command.words[0]} takes {least:g} s to succeed but is killed after {timeout:g} s."
                 yield Hit(command.statement, found)
 
 
@@ -238,7 +238,7 @@ def _is_ping(words: tuple[str, ...]) -> bool:
 
 @rule(
     "warning",
-    "When the target is lost for all nodes, all are in FAULT and the address is nowhere, though any node could serve.",
+    "When no node reaches the target, all are in FAULT and no node has the address, although any could serve.",
     "Give the script a negative weight that outranks all priorities.",
 )
 def ping_empties_cluster(subject: Subject) -> t.Iterator[Hit]:
@@ -257,7 +257,7 @@ def ping_empties_cluster(subject: Subject) -> t.Iterator[Hit]:
 # the second word behind a notify script is its user, the third its group.
 @rule(
     "error",
-    "keepalived runs the first word without the others, or drops a notify script.",
+    "keepalived runs the first word without its arguments, or drops a notify script.",
     "Put the whole command line in double quotes.",
 )
 def script_without_quotes(subject: Subject) -> t.Iterator[Hit]:
@@ -279,7 +279,7 @@ def script_needs_shell(subject: Subject) -> t.Iterator[Hit]:
         if command.words and command.words[0].rpartition("/")[2] not in ("sh", "bash", "dash"):
             strange = [word for word in command.words if _SHELL.search(word)]
             if strange:
-                yield Hit(command.statement, f"{strange[0]} means something to a shell only.")
+                yield Hit(command.statement, f"{strange[0]} has a meaning only to a shell.")
 
 
 # Measured: keepalived -t says 0 to a script that is not executable (2.2 and 2.3) and to a missing notify script; the
@@ -303,7 +303,7 @@ def _is_root(subject: Subject, command: Command) -> bool:
 
 @rule(
     "error",
-    "Whoever may change the file, or a directory above it, becomes root; so keepalived drops the script.",
+    "Whoever can change the file, or a directory above it, becomes root; so keepalived drops the script.",
     "Let the file and every directory above it belong to root and be writable by root alone.",
 )
 def script_insecure(subject: Subject) -> t.Iterator[Hit]:
@@ -331,7 +331,7 @@ def script_behind_link(subject: Subject) -> t.Iterator[Hit]:
 
 @rule(
     "error",
-    "keepalived runs scripts as root without looking who may change them, and its check refuses the text (6).",
+    "keepalived runs scripts as root without checking who can change them, and its check rejects the text (6).",
     "Add enable_script_security to global_defs.",
 )
 def script_security_missing(subject: Subject) -> t.Iterator[Hit]:
@@ -355,8 +355,8 @@ def script_user_missing(subject: Subject) -> t.Iterator[Hit]:
 # Measured: keepalived -t of 2.2 says 0 and removes the tracker, 2.3 refuses.
 @rule(
     "error",
-    "keepalived drops the tracker, and the file is never read, also when it comes into being.",
-    "Make the directory first, also after a boot where it is below /run.",
+    "keepalived drops the tracker, and never reads the file, even if it appears later.",
+    "Create the directory first; below /run, also after each boot.",
 )
 def track_file_without_directory(subject: Subject) -> t.Iterator[Hit]:
     for section in subject.root.all("track_file", "vrrp_track_file"):
@@ -371,8 +371,8 @@ def track_file_without_directory(subject: Subject) -> t.Iterator[Hit]:
 # FAULT ("quorum not achieved").
 @rule(
     "error",
-    "The kernel tells nothing about processes inside a container, so the instance stays in FAULT.",
-    "Track a file that the process's unit writes, or a script.",
+    "The kernel does not report processes inside a container, so the instance stays in FAULT.",
+    "Track a script, or a file that the unit of the process writes.",
 )
 def track_process_in_container(subject: Subject) -> t.Iterator[Hit]:
     for section in subject.root.all("vrrp_track_process"):

@@ -68,7 +68,7 @@ def test_who_does_not_answer_is_named() -> None:
     loaded = {"lb1": well, "lb2": {"msg": "There is no HAProxy."}, "lb3": {"unreachable": True}, "lb4": well}
     statuses = {"lb1": {"rc": 0, "stdout": "{}"}, "lb2": {}, "lb3": {"skipped": True}, "lb4": {"rc": 2, "stdout": ""}}
     assert unanswered(loaded, statuses) == [
-        "lb2 does not tell its certificates",
-        "lb3 does not tell its certificates",
-        "lb4 does not tell how its orders ended (haproxy-acme status)",
+        "lb2 does not report its certificates",
+        "lb3 does not report its certificates",
+        "lb4 does not report the state of its orders (haproxy-acme status)",
     ]

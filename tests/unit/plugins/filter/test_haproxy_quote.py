@@ -25,7 +25,12 @@ def test_words(text: t.Any, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("a\nb", "control character U[+]000A"), (None, "not a NoneType"), (True, "not a bool")]
+    ("text", "why"),
+    [
+        ("a\nb", "control character U[+]000A"),
+        (None, "text or a number, not NoneType"),
+        (True, "text or a number, not bool"),
+    ],
 )
 def test_what_is_no_word(text: t.Any, why: str) -> None:
     with pytest.raises(AnsibleFilterError, match=why):

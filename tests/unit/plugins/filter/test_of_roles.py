@@ -145,7 +145,7 @@ def test_addresses_of_hosts_are_looked_up_for_three_purposes() -> None:
     assert host_addresses(services, HOSTS) == {"web1": "10.0.0.21"}
     assert host_addresses(services, HOSTS, of="servers") == ["10.0.0.21", "198.51.100.7", "outside"]
     assert host_addresses(["lb1", "web1"], HOSTS, of="peers") == {"lb1": "10.0.0.1", "web1": "10.0.0.21"}
-    with pytest.raises(AnsibleFilterError, match="'peer' is not a valid value of the option of"):
+    with pytest.raises(AnsibleFilterError, match="'peer' is not a valid value of option of"):
         host_addresses([], HOSTS, of="peer")
 
 

@@ -60,8 +60,8 @@ def test_each_load_balancer_is_one_line() -> None:
 
 
 def test_check_mode_says_would() -> None:
-    (line,) = told([], True, lb1={"haproxy_server_applied": applied("runtime", "HAProxy takes it while it runs.")})
-    assert line == "lb1 (holder) would run release 91daf3d57844: runtime. HAProxy takes it while it runs."
+    (line,) = told([], True, lb1={"haproxy_server_applied": applied("runtime", "HAProxy takes it without a reload.")})
+    assert line == "lb1 (holder) would run release 91daf3d57844: runtime. HAProxy takes it without a reload."
 
 
 def test_one_that_the_run_did_not_reach_is_told_as_it_was_found() -> None:
@@ -78,6 +78,6 @@ def test_one_that_the_run_did_not_reach_is_told_as_it_was_found() -> None:
         "lb2 (standby) runs release 91daf3d57844",
         "lb3 runs release unknown, its files are release 91daf3d57844",
         "lb4 cannot be reached",
-        "lb5 does not tell what it runs: There is no HAProxy.",
-        "lb6 does not tell what it runs: no answer",
+        "lb5 does not report what it runs: There is no HAProxy.",
+        "lb6 does not report what it runs: no answer",
     ]

@@ -104,5 +104,7 @@ def test_keepalived_uploads() -> None:
 
 
 def test_keepalived_uploads_mistake() -> None:
-    with pytest.raises(AnsibleFilterError, match=r"keepalived_instances\.one\.src_notify_stop: '' is no full path"):
+    with pytest.raises(
+        AnsibleFilterError, match=r"keepalived_instances\.one\.src_notify_stop: '' is not an absolute path"
+    ):
         keepalived_uploads_filter({"one": {"src_notify_stop": "n.sh"}})

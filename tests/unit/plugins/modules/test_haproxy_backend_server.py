@@ -207,17 +207,17 @@ def test_thousands_of_changes(haproxy: t.Callable[..., t.Any], run_module: t.Cal
         ({"maxconn": -1}, "maxconn -1 is not between"),
         ({"address": "web1.example.com"}, "not an IP address"),
         ({"address": "127.0.0.1 port 5"}, "not an IP address"),
-        ({"backend": "app;clear"}, "backend 'app;clear' is no name or pattern"),
-        ({"name": "web1\nset"}, "is no name or pattern"),
-        ({"state": "present", "name": "web*", "address": "127.0.0.1", "port": 1}, "name 'web*' is no name"),
-        ({"state": "present"}, "needs address"),
-        ({"state": "present", "address": "127.0.0.1"}, "needs port"),
+        ({"backend": "app;clear"}, "backend 'app;clear' is not a valid name or pattern"),
+        ({"name": "web1\nset"}, "is not a valid name or pattern"),
+        ({"state": "present", "name": "web*", "address": "127.0.0.1", "port": 1}, "name 'web*' is not a valid name"),
+        ({"state": "present"}, "address is required"),
+        ({"state": "present", "address": "127.0.0.1"}, "port is required"),
         ({"state": "present", "address": "127.0.0.1", "port": 1, "weight": "50%"}, "needs a number"),
         ({"state": "present", "address": "127.0.0.1", "port": 1, "options": ["a\nb"]}, "control character"),
-        ({"state": "absent", "weight": "5", "port": 5}, "takes no weight, no port"),
-        ({"state": "ready", "options": ["check"]}, "options are for state 'present'"),
-        ({"state": "ready", "shutdown_sessions": True}, "shutdown_sessions needs state"),
-        ({"shutdown_sessions": True}, "shutdown_sessions needs state"),
+        ({"state": "absent", "weight": "5", "port": 5}, "does not allow weight or port"),
+        ({"state": "ready", "options": ["check"]}, "options require state 'present'"),
+        ({"state": "ready", "shutdown_sessions": True}, "shutdown_sessions requires state"),
+        ({"shutdown_sessions": True}, "shutdown_sessions requires state"),
     ],
 )
 def test_what_is_wrong_in_itself_is_said_before_anything_is_sent(lab: Lab, item: dict[str, t.Any], why: str) -> None:
@@ -238,10 +238,10 @@ def test_haproxy_does_not_mind_such_a_port(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"wait_timeout": -1}, "wait_timeout: -1 is too small, it must be at least 0"),
-        ({"wait_interval": 0}, "wait_interval: 0.0 is too small, it must be at least 0.05"),
+        ({"wait_timeout": -1}, "wait_timeout: -1 is too small; use at least 0"),
+        ({"wait_interval": 0}, "wait_interval: 0.0 is too small; use at least 0.05"),
         ({"timeout": 0}, "timeout: "),
-        ({"state": "drain"}, "state: It goes into the items of servers"),
+        ({"state": "drain"}, "state: Set it in each item of servers"),
     ],
 )
 def test_wrong_options(lab: Lab, options: dict[str, t.Any], why: str) -> None:
@@ -272,9 +272,9 @@ def test_errors_are_told_per_item_and_the_rest_is_done(lab: Lab) -> None:
         ("servers[1]", "There is no such backend. Did you mean app?"),
         ("servers[2]", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'"),
         ("servers[3]", "There is no such server. Did you mean web1?"),
-        ("servers[4]", "No server has a name like this"),
-        ("servers[5]", "It has no check in its configuration, so there is none to enable"),
-        ("servers[6]", "servers[5] is about this server, too"),
+        ("servers[4]", "No server has a similar name"),
+        ("servers[5]", "Its configuration has no check to enable"),
+        ("servers[6]", "servers[5] is for the same server"),
         ("servers[7]", f"{family} is only supported through configuration file"),
         ("servers[8]", "5% of its weight 10 is less than 1, and 0 would end its traffic"),
     ]
@@ -288,7 +288,7 @@ def test_errors_are_told_per_item_and_the_rest_is_done(lab: Lab) -> None:
 def test_a_socket_that_may_not_is_an_error(lab: Lab, level: str) -> None:
     failed = lab.run(backend="app", name="web1", state="drain", socket=str(lab.running.home / level))
     assert failed["failed"]
-    assert failed["msg"].endswith("HAProxy refused 'set server app/web1 state drain': Permission denied.")
+    assert failed["msg"].endswith("HAProxy rejected 'set server app/web1 state drain': Permission denied.")
     assert failed["changed"] is False
 
 
@@ -320,7 +320,7 @@ def test_a_server_that_does_not_come_up(lab: Lab) -> None:
     lab.run(backend="app", name="dead", state="maint")
     item = {"backend": "app", "name": "dead", "state": "ready"}
     failed = lab.run(item, wait=True, wait_timeout=0, on_timeout="force")
-    assert failed["msg"] == "servers[0] (app/dead): After 0 s it is not up, HAProxy says 'UP 1/3'."
+    assert failed["msg"] == "servers[0] (app/dead): After 0 s it is not up: HAProxy reports 'UP 1/3'."
     assert failed["changed"] is True
     left = lab.run(item, wait=True, wait_timeout=0, on_timeout="leave")
     assert "(app/dead): After 0 s it is not up" in str(left["warnings"])
@@ -487,8 +487,8 @@ def test_only_what_was_done_is_undone(lab: Lab) -> None:
     told = bring("drain")
     assert states(lab, *names) == ["8", "1", "8", "8", "5"]
     assert told == [
-        "servers[1] (app/web2): its configuration or somebody else set it to maint, so it is left alone.",
-        "servers[4] (app/off): its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[1] (app/web2): its configuration or another user set it to maint, so it stays there.",
+        "servers[4] (app/off): its configuration or another user set it to maint, so it stays there.",
     ]
     bring("maint")
     assert states(lab, *names) == ["1", "1", "1", "1", "5"]
@@ -497,10 +497,10 @@ def test_only_what_was_done_is_undone(lab: Lab) -> None:
     told = bring("ready")
     assert states(lab, *names) == ["0", "1", "8", "8", "5"]
     assert told == [
-        "servers[1] (app/web2): its configuration or somebody else set it to maint, so it is left alone.",
-        "servers[2] (app/dead): it is set to drain again, as it was found.",
-        "servers[3] (web/web1): its configuration or somebody else set it to drain, so it is left alone.",
-        "servers[4] (app/off): its configuration or somebody else set it to maint, so it is left alone.",
+        "servers[1] (app/web2): its configuration or another user set it to maint, so it stays there.",
+        "servers[2] (app/dead): it is set back to drain, its state before.",
+        "servers[3] (web/web1): its configuration or another user set it to drain, so it stays there.",
+        "servers[4] (app/off): its configuration or another user set it to maint, so it stays there.",
     ]
     bring("drain")
     bring("ready")
@@ -525,4 +525,4 @@ def test_what_was_taken_out_is_known_though_the_run_was_cut_off(lab: Lab, monkey
 def test_a_ledger_that_cannot_be_read(lab: Lab, text: str) -> None:
     (lab.running.home / "ledger").write_text(text)
     failed = lab.run({"backend": "app", "name": "web1", "state": "ready"}, ledger=str(lab.running.home / "ledger"))
-    assert "cannot be read" in failed["msg"]
+    assert "Cannot read" in failed["msg"]

@@ -267,7 +267,7 @@ def test_many_and_the_errors_among_them(host: Host, first: Made, second: Made) -
     assert [(error["path"], error["name"]) for error in result["errors"]] == [
         (f"certificates[{number}]", f"{host.home}/n{number}.pem") for number in (3, 7, 9)
     ]
-    assert "The private key is not that of the certificate" in result["errors"][0]["why"]
+    assert "The private key does not belong to the certificate" in result["errors"][0]["why"]
     assert "/none.list" in result["errors"][1]["why"]
     assert "Cannot read /none.pem" in result["errors"][2]["why"]
     assert len(result["certificates"]) == 17
@@ -284,7 +284,7 @@ def test_what_is_refused_before_anything_is_touched(host: Host, first: Made, sec
     path = f"{host.home}/a.pem"
     cases: list[tuple[dict[str, t.Any], str]] = [
         ({"name": path, "content": "garbage"}, "no certificate in PEM"),
-        ({"name": path, "content": second.crt + first.key}, "not that of the certificate"),
+        ({"name": path, "content": second.crt + first.key}, "does not belong to the certificate"),
         ({"name": path, "content": old.pem}, "has expired"),
         ({"name": path, "content": second.crt + first.crt + second.key}, "chain is broken"),
         (
@@ -298,16 +298,16 @@ def test_what_is_refused_before_anything_is_touched(host: Host, first: Made, sec
         ),
         ({"name": "a.pem", "content": second.pem}, "disk_path"),
         ({"name": path, "state": "absent"}, "It is in use"),
-        ({"name": path, "content": second.pem, "sni": ["x"]}, "say with crt_list in which"),
-        ({"name": path, "content": second.pem, "crt_list": "l", "sni": ["a b"]}, "'a b' cannot be a word"),
-        ({"name": path, "content": second.pem, "crt_list": "l", "options": "[alpn h2]"}, "without the brackets"),
+        ({"name": path, "content": second.pem, "sni": ["x"]}, "set crt_list"),
+        ({"name": path, "content": second.pem, "crt_list": "l", "sni": ["a b"]}, "'a b' is not a valid word"),
+        ({"name": path, "content": second.pem, "crt_list": "l", "options": "[alpn h2]"}, "without brackets"),
         ({"name": f"{path}\nshow info", "content": second.pem}, "name holds a line break"),
-        ({"name": f"{host.home}/ca.pem", "kind": "ca", "content": root.pem}, "private key in it"),
+        ({"name": f"{host.home}/ca.pem", "kind": "ca", "content": root.pem}, "a private key, which"),
         ({"name": f"{host.home}/crl.pem", "kind": "crl", "content": root.crt}, "no CRL"),
         ({"name": path}, "either content or src"),
         ({"name": path, "content": second.pem, "timeout": 0}, "timeout"),
         ({"certificates": [{"name": path, "content": first.pem}] * 2}, "listed twice"),
-        ({"certificates": [], "sni": ["x"]}, "It goes into the items"),
+        ({"certificates": [], "sni": ["x"]}, "Set it in each item"),
     ]
     for args, expected in cases:
         for check in (True, False):
@@ -345,7 +345,7 @@ def test_a_failed_swap_puts_the_file_back(host: Host, second: Made, monkeypatch:
 
         monkeypatch.setattr(certificates, "_clear_the_way", late)
         result = host.run(name=f"{host.home}/a.pem", content=second.pem)
-    assert "did not begin a transaction" in result["msg"]
+    assert "began no transaction" in result["msg"]
     assert host.state() == before
 
 
@@ -354,7 +354,7 @@ def test_the_transaction_of_somebody_else(host: Host, second: Made, first: Made)
     with host.proxy.client.session() as other:
         other.run(f"set ssl cert {path}", make("third.test").pem)
         result = host._run(name=path, content=second.pem)
-        assert f"somebody has a transaction for {path} open" in result["msg"]
+        assert f"another client has an open transaction for {path}" in result["msg"]
         assert listing(other).transaction == path
         assert first.crt in (host.home / "a.pem").read_text()
         other.run(f"abort ssl cert {path}")
@@ -415,7 +415,7 @@ def test_a_list_of_a_release_is_left_to_it(host: Host, second: Made, tmp_path: t
 
 def test_nobody_answers(run_module: Run, second: Made) -> None:
     result = run_module(haproxy_certificate, socket="/none", name="/a.pem", content=second.pem)
-    assert "Cannot ask HAProxy" in result["msg"]
+    assert "Cannot send 'prompt' to HAProxy" in result["msg"]
 
 
 def test_nothing_secret_goes_to_the_log(host: Host, second: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_the_report(run_module: RunModule, running: t.Any) -> None:
     result = run_module(haproxy_info, **arguments(running, gather=["status", "drift", "certificates"]))
     lines = result["report"]
     assert lines[0] == "OUT OF SYNC: no release is on the disk, an unknown one runs, 1 difference"
-    assert lines[1].startswith(f"  Nothing in {running.home} is a release yet")
+    assert lines[1].startswith(f"  {running.home} contains no release yet")
     assert lines[2:4] == ["certificates", f"  {running.home}/one.pem 41 days left"]
     assert lines[4] == "DEGRADED: 2 frontends, 2 backends (1 DEGRADED), 2 servers (1 ERROR)"
     assert lines[5].startswith("  web ONLINE (OPEN, 0/")
@@ -151,7 +151,7 @@ def test_the_report(run_module: RunModule, running: t.Any) -> None:
     assert lines[7].startswith(f"      one ONLINE (127.0.0.1:{running.ports['back']}, UP for ")
     assert "L4CON Connection refused" in lines[8]
     assert lines[9].startswith("  back ONLINE (OPEN")
-    assert lines[10:] == ["  backends that no frontend names", "    seen ONLINE"]
+    assert lines[10:] == ["  backends without a frontend", "    seen ONLINE"]
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_socket_that_may_not_tell(run_module: RunModule, running: t.Any, level
     assert [name for name in Facts.SUBSETS if name not in result] == refused
     for error in result.get("errors", []):
         assert error["text"] in result["msg"]
-        assert f"The socket {path} has level user, and this needs level operator" in error["text"]
+        assert f"The socket {path} has level user, but this needs level operator" in error["text"]
 
 
 def test_a_socket_that_is_not_there(run_module: RunModule, running: t.Any) -> None:
@@ -209,7 +209,7 @@ def test_a_socket_that_is_not_there(run_module: RunModule, running: t.Any) -> No
 
 def test_a_configuration_that_is_not_there(run_module: RunModule, running: t.Any) -> None:
     result = run_module(haproxy_info, **arguments(running, config_dir="/nowhere"))
-    assert result["msg"].startswith("gather (status): A file cannot be read: ")
+    assert result["msg"].startswith("gather (status): Cannot read a file: ")
     assert "/nowhere/haproxy.cfg" in result["msg"]
     assert result["info"]["description"] == "by-hand"
 

@@ -167,7 +167,7 @@ def test_by_id(host: Host) -> None:
 
 def test_a_relative_name(host: Host) -> None:
     failed = host.run("relative.map", entries={"c": "three"})
-    assert failed["msg"].startswith("HAProxy read 'relative.map' from its own working directory. Name the file with")
+    assert failed["msg"].startswith("HAProxy read 'relative.map' from its own working directory. Set option file")
     host.run("relative.map", entries={"c": "three"}, file=str(host.home / "relative.map"))
     assert host.file("relative.map") == "r 1\nc three\n"
 
@@ -210,7 +210,7 @@ def test_a_file_of_a_release(host: Host) -> None:
     (host.home / "hosts.map").symlink_to("current/hosts.map")
     for check_mode in (True, False):
         failed = host.run(entries={"c": "three"}, _ansible_check_mode=check_mode)
-        assert "belongs to a release that haproxy_config manages" in failed["msg"]
+        assert "belongs to a release of haproxy_config" in failed["msg"]
         assert "persist: false" in failed["msg"]
     assert host.live() == [("a", "one"), ("b", "two")]
     assert host.run(entries={"c": "three"}, persist=False)["changed"]
@@ -220,8 +220,8 @@ def test_what_is_refused_is_in_neither(host: Host) -> None:
     failed = host.run("denied.acl", kind="acl", entries=["192.0.2.2", "nowhere", "192.0.2.3", "no where"])
     assert failed["failed"]
     assert [(error["path"], error["name"], error["why"]) for error in failed["errors"]] == [
-        ("entries[1]", "nowhere", "HAProxy refused it: 'nowhere' is not a valid IPv4 or IPv6 address"),
-        ("entries[3]", "no where", "HAProxy refused it: 'no where' is not a valid IPv4 or IPv6 address"),
+        ("entries[1]", "nowhere", "HAProxy rejected it: 'nowhere' is not a valid IPv4 or IPv6 address"),
+        ("entries[3]", "no where", "HAProxy rejected it: 'no where' is not a valid IPv4 or IPv6 address"),
     ]
     assert failed["runtime"] == failed["file"] == {"changed": True, "added": 2, "updated": 0, "removed": 0}
     assert host.live("denied.acl", "acl") == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
@@ -248,13 +248,16 @@ def test_many_are_proved_before_the_file_is_touched(host: Host) -> None:
             r"HAProxy has loaded no map '.*/host\.map'. It has .*hosts\.map",
         ),
         ({"map_name": "#999", "entries": {"a": "1"}}, "HAProxy has loaded no map '#999'"),
-        ({"map_name": "shared.map", "kind": "acl", "entries": ["/y"]}, "serves a map too, .* Set kind: map."),
+        ({"map_name": "shared.map", "kind": "acl", "entries": ["/y"]}, "is also used as a map, .* Set kind: map."),
         (
             {"entries": {"a": "1\n2", "b c": "1"}, "timeout": 0},
-            "(?s)line break.*holds a blank.*0 is too small",
+            "(?s)line break.*contains a blank.*0 is too small",
         ),
         ({"entries": {"a": "1"}, "file": "/nowhere/hosts.map"}, "Cannot read /nowhere/hosts.map: No such file"),
-        ({"entries": {"a": "1"}, "socket": "/nowhere/s"}, "Cannot ask HAProxy 'prompt' on /nowhere/s: No such file"),
+        (
+            {"entries": {"a": "1"}, "socket": "/nowhere/s"},
+            "Cannot send 'prompt' to HAProxy on /nowhere/s: No such file",
+        ),
     ],
 )
 def test_errors(host: Host, run_module: RunModule, options: dict[str, t.Any], why: str) -> None:

@@ -115,7 +115,7 @@ def test_each_error_is_told_and_the_rest_is_done(running: t.Any, table: RunModul
         ("entries[6]", "192.0.2.5"),
     ]
     assert (run["failed"], run["changed"], run["added"]) == (True, True, 2)
-    assert "entries[1] (bogus): it is not an IPv4 address, and the keys of this table are." in run["msg"]
+    assert "entries[1] (bogus): it is not an IPv4 address, the key type of this table." in run["msg"]
     assert keys(running) == ["192.0.2.1", "192.0.2.5"]
 
 
@@ -128,7 +128,7 @@ def test_entries_in_use(running: t.Any, table: RunModule) -> None:
         everything = table(state="cleared")
     assert "Entry currently in use, cannot remove" in one["msg"]
     assert (one["changed"], one["removed"]) == (False, 0)
-    assert everything["msg"] == "table (127.0.0.1): sessions are using it, so HAProxy keeps it."
+    assert everything["msg"] == "table (127.0.0.1): HAProxy keeps it while sessions use it."
     assert (everything["failed"], everything["changed"], everything["removed"]) == (True, True, 1)
     assert keys(running) == ["127.0.0.1"]
 
@@ -136,13 +136,16 @@ def test_entries_in_use(running: t.Any, table: RunModule) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({}, "state: 'present' needs key or entries."),
-        ({"state": "absent"}, "state: 'absent' needs key, entries or where."),
-        ({"key": "1.2.3.4", "entries": [{"key": "1.2.3.5"}]}, "entries: it takes the place of key; give one of both."),
-        ({"entries": [], "data": {"gpc0": 1}}, "data: it needs key; items of entries have their own."),
+        ({}, "state: 'present' requires key or entries."),
+        ({"state": "absent"}, "state: 'absent' requires key, entries or where."),
+        (
+            {"key": "1.2.3.4", "entries": [{"key": "1.2.3.5"}]},
+            "entries: it cannot be combined with key; keep one of the two.",
+        ),
+        ({"entries": [], "data": {"gpc0": 1}}, "data: it requires key; items of entries have their own data."),
         ({"state": "cleared", "key": "1.2.3.4"}, "state: 'cleared' removes all entries"),
-        ({"key": "1.2.3.4", "where": "data.gpc0 gt 0"}, "where: it is for state 'absent' without key and entries."),
-        ({"state": "absent", "where": ["data.gpc0 gt 0", "gpc0 > 0"]}, "where[1]: it has to be data.TYPE, one of"),
+        ({"key": "1.2.3.4", "where": "data.gpc0 gt 0"}, "where: it requires state 'absent' without key and entries."),
+        ({"state": "absent", "where": ["data.gpc0 gt 0", "gpc0 > 0"]}, "where[1]: it must be data.TYPE, one of"),
         ({"state": "absent", "where": "data.gpc1 gt 0"}, "Data type not stored in this table"),
         ({"state": "absent", "where": "data.none gt 0"}, "Unknown data type"),
         ({"key": "1.2.3.4", "timeout": 0}, "0 is too small"),

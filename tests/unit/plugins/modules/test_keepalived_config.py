@@ -86,9 +86,9 @@ def test_other_nodes_count(lint: Run) -> None:
 @pytest.mark.parametrize(
     "args, words",
     [
-        ({"ignore_rules": ["no-such"]}, "there is no rule no-such"),
-        ({"files": {"a/b": "x"}}, "a/b is no full path"),
-        ({"nodes": {"lb1": {}}, "node": "lb2"}, "'lb2' is none of the nodes (lb1)"),
+        ({"ignore_rules": ["no-such"]}, "no-such is not a rule"),
+        ({"files": {"a/b": "x"}}, "a/b is not an absolute path"),
+        ({"nodes": {"lb1": {}}, "node": "lb2"}, "'lb2' is not one of the nodes lb1"),
     ],
 )
 def test_wrong_options(args: dict[str, t.Any], words: str, lint: Run) -> None:

@@ -73,7 +73,7 @@ def test_it_tells_which_file_differed_and_how(call: Call, tmp_path: pathlib.Path
     inode = same.stat().st_ino
     result = call(*files)
     assert result["written"] == {
-        str(text): "its content is another",
+        str(text): "its content differs",
         str(mode_only): f"it has owner {os.getuid()}, group {os.getgid()}, mode 0600",
     }
     assert [(one["before"], one["after"]) for one in result["diff"]] == [
@@ -127,10 +127,10 @@ def test_every_mistake_is_told_and_nothing_written(call: Call, tmp_path: pathlib
     assert [error["text"] for error in result["errors"]] == [
         "files[1].dest: 'relative' is not the absolute path of a file.",
         "files[1].owner: there is no user 'nobody-of-that-name' on this node.",
-        f"files[2].dest: '{tmp_path}/good' is there twice.",
+        f"files[2].dest: '{tmp_path}/good' is listed twice.",
         "files[2].mode: 'rw' is not a mode such as '0640', in quotes.",
         "files[2].group: there is no group 'nobodies' on this node.",
-        "files[3].mode: 0644 would let everybody read the private key in it.",
+        "files[3].mode: 0644 would make its private key world-readable.",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -157,5 +157,5 @@ def test_a_key_gets_its_owner_and_mode_and_is_not_shown(
     assert "mode 0644" in install()["written"][str(path)]
     assert path.stat().st_mode & 0o777 == 0o640
     path.write_text("damaged")
-    assert install()["written"] == {str(path): "its content is another"}
+    assert install()["written"] == {str(path): "its content differs"}
     assert list(path.parent.iterdir()) == [path]

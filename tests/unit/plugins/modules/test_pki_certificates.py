@@ -429,7 +429,7 @@ def test_everything_can_be_regenerated(store: pathlib.Path) -> None:
 def test_one_certificate_can_be_issued_again(store: pathlib.Path) -> None:
     result = call(store, regen_cert=ONE["name"], **EVERYTHING)
     assert done(result) == {ONE["name"]: "reissue"}
-    assert result["actions"][0]["reasons"] == ["asked for by regen_cert"]
+    assert result["actions"][0]["reasons"] == ["requested by regen_cert"]
 
 
 def encrypt(directory: pathlib.Path) -> None:
@@ -856,7 +856,10 @@ def test_a_killed_call_leaves_nothing_behind(store: pathlib.Path) -> None:
 
 def test_another_call_is_waited_for_but_not_for_ever(store: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_file, "_LOCK_TIMEOUT", 0.2)
-    with Store(store).lock(read_only=False), pytest.raises(LbforgeError, match=r"\.lock is held by another"):
+    with (
+        Store(store).lock(read_only=False),
+        pytest.raises(LbforgeError, match=r"\.lock has been locked by another run"),
+    ):
         call(store, **EVERYTHING)
 
 

@@ -122,9 +122,12 @@ def test_a_run_cut_off_before_the_bundle_is_finished(node: Node, tmp_path: pathl
     ("anchors", "words"),
     [
         ([{"name": "../x", "content": "{pem}"}], "anchors[0].name"),
-        ([{"name": "x", "content": "none"}], "anchors[0].content: not exactly one"),
-        ([{"name": "x", "content": "{pem}{pem}"}], "anchors[0].content: not exactly one"),
-        ([{"name": "x", "content": "{pem}"}, {"name": "x", "content": "{pem}"}], "anchors[1].name: 'x' is there twice"),
+        ([{"name": "x", "content": "none"}], "anchors[0].content: must contain exactly one"),
+        ([{"name": "x", "content": "{pem}{pem}"}], "anchors[0].content: must contain exactly one"),
+        (
+            [{"name": "x", "content": "{pem}"}, {"name": "x", "content": "{pem}"}],
+            "anchors[1].name: 'x' is listed twice",
+        ),
     ],
 )
 def test_bad_anchors_are_refused(node: Node, tmp_path: pathlib.Path, anchors: list[dict[str, str]], words: str) -> None:

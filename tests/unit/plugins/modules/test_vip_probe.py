@@ -133,10 +133,10 @@ def test_the_file_goes_with_the_end(run_module: Run, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ({"interval": 0}, "interval must be more than 0."),
-        ({"port": 0}, "port 0 must be 1 to 65535."),
+        ({"port": 0}, "port 0 is out of range; use 1 to 65535."),
         ({"path": "a"}, "must begin with a slash"),
-        ({"path": "/a\r\nb: c"}, "no control characters"),
-        ({"host": "a b"}, "must hold no blanks"),
+        ({"path": "/a\r\nb: c"}, "or control characters"),
+        ({"host": "a b"}, "must not contain blanks"),
         ({"addresses": []}, "addresses is empty."),
     ],
 )

@@ -285,7 +285,7 @@ def test_a_link_that_was_replaced(machine: Machine) -> None:
     path.unlink()
     assert machine.found() == {("link", "paths.map"): ("current/paths.map", "nothing")}
     path.write_text(text)
-    assert machine.found() == {("link", "paths.map"): ("current/paths.map", "a file of somebody else")}
+    assert machine.found() == {("link", "paths.map"): ("current/paths.map", "a file from elsewhere")}
 
 
 def changed(release: Release, before: str, after: str) -> Release:

@@ -67,4 +67,4 @@ def test_the_whole_is_bounded(deaf: tuple[str, int]) -> None:
     found = unanswered([("127.0.0.1", deaf[1])] * 64 + [("127.0.0.2", 9)], 1, 0.1)
     assert time.monotonic() - begun < 20
     assert found[deaf] == SILENCE
-    assert found["127.0.0.2", 9] == "not tried, for others took too long"
+    assert found["127.0.0.2", 9] == "not tried, because others took too long"

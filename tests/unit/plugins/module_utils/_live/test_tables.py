@@ -133,8 +133,8 @@ def test_there_and_back(session: Session, table: str, key: str) -> None:
         ("numbers", "4294967296", "it is not an integer"),
         ("words", "", "it is empty"),
         ("words", "a\nb", "control character"),
-        ("words", "seventeen letters", "HAProxy takes it for 'seventeen letter'"),
-        ("bytes", "00112233", "keys of type binary cannot be named to HAProxy; use where"),
+        ("words", "seventeen letters", "HAProxy shortens it to 'seventeen letter'"),
+        ("bytes", "00112233", "HAProxy accepts no keys of type binary in commands; use where"),
     ],
 )
 def test_keys_that_are_none(session: Session, table: str, key: str, why: str) -> None:
@@ -144,7 +144,7 @@ def test_keys_that_are_none(session: Session, table: str, key: str, why: str) ->
 
 def test_a_long_key_does_not_change_another(session: Session) -> None:
     assert present(session, "words", "seventeen letter", gpc0=1) == ""
-    assert "HAProxy takes it for 'seventeen letter'" in present(session, "words", "seventeen letters", gpc0=2)
+    assert "HAProxy shortens it to 'seventeen letter'" in present(session, "words", "seventeen letters", gpc0=2)
     assert [entry.data for entry in matching(session, find(session, "words"), [])] == [{"gpc0": 1}]
 
 
@@ -161,7 +161,7 @@ def test_a_long_key_does_not_change_another(session: Session) -> None:
         ({"gpc0": None}, "gpc0 None is not an integer"),
         ({"bytes_in_cnt": 2**63}, "bytes_in_cnt 9223372036854775808 is not an integer"),
         ({"server_key": 1}, "server_key cannot be set"),
-        ({"gpc0 1 data.gpt0": 1}, "'gpc0 1 data.gpt0' is no data type"),
+        ({"gpc0 1 data.gpt0": 1}, "'gpc0 1 data.gpt0' is not a data type"),
     ],
 )
 def test_data_that_are_none(session: Session, data: dict[str, t.Any], why: str) -> None:
@@ -239,4 +239,4 @@ def test_digits_of_other_scripts(key: str) -> None:
 
 def test_a_table_of_the_future() -> None:
     assert Table("x", "new", 1, 0) == parse_tables("# table: x, type: new, size:1, used:0\n")[0]
-    assert "cannot be named" in key_problem("new", "x")
+    assert "accepts no keys of type" in key_problem("new", "x")

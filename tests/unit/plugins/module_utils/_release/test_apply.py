@@ -69,7 +69,7 @@ def test_a_refused_configuration_touches_nothing(machine: Machine) -> None:
     for check_mode in (True, False):
         with pytest.raises(LbforgeError, match="unknown keyword 'foo'") as caught:
             machine.apply(machine.wanted("two", "foo bar"), check_mode=check_mode)
-        assert "HAProxy goes on serving (worker " in str(caught.value)
+        assert "HAProxy keeps serving (worker " in str(caught.value)
         assert (machine.tree(), machine.answer()) == (before, "one x")
 
 
@@ -82,9 +82,9 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_done(machine: Machin
         taken.listen()
         bind = f"bind 127.0.0.1:{taken.getsockname()[1]}"
         for check_mode in (True, False):
-            with pytest.raises(LbforgeError, match=rf"is taken by \S+ \(process {os.getpid()}\)") as caught:
+            with pytest.raises(LbforgeError, match=rf"is in use by \S+ \(process {os.getpid()}\)") as caught:
                 machine.apply(machine.wanted("two", bind, pem=pems[1]), check_mode=check_mode)
-            assert "HAProxy goes on serving (worker " in str(caught.value)
+            assert "HAProxy keeps serving (worker " in str(caught.value)
             assert caught.value.details["errors"][0]["value"] == bind
             assert machine.tree() == before
     now = machine.host().haproxy.worker()
@@ -121,7 +121,7 @@ def test_a_port_that_is_taken_late_is_rolled_back(machine: Machine, pems: list[b
             machine.apply(machine.wanted("two", bind, pem=pems[1]))
     assert "Address already in use" in str(caught.value)
     assert caught.value.details["errors"][0]["value"] == bind
-    assert "HAProxy serves with it" in str(caught.value)
+    assert "HAProxy runs with them" in str(caught.value)
     assert machine.tree() == before
     assert (machine.answer(), machine.host().haproxy.worker().pid) == ("one x", worker.pid)
     assert machine.apply(machine.wanted("two", bind, pem=pems[1])).plan.action == "reload"
@@ -137,7 +137,7 @@ def test_failures_keep_the_releases_that_ran(machine: Machine) -> None:
         taken.listen()
         bind = f"bind 127.0.0.1:{taken.getsockname()[1]}"
         for text in ("bad", "worse"):
-            with pytest.raises(LbforgeError, match="HAProxy serves with it"):
+            with pytest.raises(LbforgeError, match="HAProxy runs with them"):
                 machine.apply(machine.wanted(text, bind))
         assert sorted(machine.host().store.names()) == sorted(t.cast("list[str]", ran))
     # A release that ran once is kept, though it fails today.
@@ -147,13 +147,13 @@ def test_failures_keep_the_releases_that_ran(machine: Machine) -> None:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", int(bind.rpartition(":")[2])))
         taken.listen()
-        with pytest.raises(LbforgeError, match="HAProxy serves with it"):
+        with pytest.raises(LbforgeError, match="HAProxy runs with them"):
             machine.apply(machine.wanted("four", bind))
     assert machine.wanted("four", bind).release.id in machine.host().store.names()
 
 
 @pytest.mark.parametrize(
-    ("runs", "state"), [(True, "HAProxy goes on serving (worker "), (False, "HAProxy does not run.")]
+    ("runs", "state"), [(True, "HAProxy keeps serving (worker "), (False, "HAProxy does not run.")]
 )
 def test_a_file_that_cannot_be_written_is_named(machine: Machine, runs: bool, state: str) -> None:
     """A limit of the size of files fails a write as a full disk does: in the open file, with no name."""
@@ -210,7 +210,7 @@ def test_a_start_that_fails_goes_back(machine: Machine) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(LbforgeError, match="HAProxy serves with it"):
+        with pytest.raises(LbforgeError, match="HAProxy runs with them"):
             machine.apply(machine.wanted("two", f"bind 127.0.0.1:{taken.getsockname()[1]}"))
     assert machine.answer() == "one x"
 
@@ -222,7 +222,7 @@ def test_certificates_are_state(machine: Machine, pems: list[bytes]) -> None:
     first = served_certificate(port)
     changed = machine.apply(machine.wanted("one", bind, pem=pems[1]))
     assert (changed.plan.action, changed.found.files) == ("runtime", [])
-    assert changed.plan.reason == "Certificates change: a.pem; HAProxy takes it while it runs."
+    assert changed.plan.reason == "Certificates change: a.pem; HAProxy takes it without a reload."
     second = served_certificate(port)
     assert first != second
     assert machine.apply(machine.wanted("one", bind, pem=pems[1])).plan.action == "nothing"
@@ -346,12 +346,12 @@ ID = RELEASE.id
         (
             {"current": "x", "difference": Difference()},
             "runtime",
-            f"The release changes from x to {ID}; HAProxy takes it while it runs.",
+            f"The release changes from x to {ID}; HAProxy takes it without a reload.",
         ),
         (
             {"current": "x"},
             "reload",
-            f"The release changes from x to {ID}; it needs a reload: nothing is known of the running worker.",
+            f"The release changes from x to {ID}; it needs a reload: the running worker is unknown.",
         ),
         (
             {"current": "x", "difference": Difference(reasons=["of this", "of that"])},
@@ -361,17 +361,17 @@ ID = RELEASE.id
         (
             {"files": ["a.map"], "difference": Difference(reasons=list("1234567"))},
             "reload",
-            f"Somebody changed files of release {ID}: a.map; it needs a reload: 1, 2, 3, 4, 5, 2 more reasons.",
+            f"Files of release {ID} were changed by hand: a.map; it needs a reload: 1, 2, 3, 4, 5, 2 more reasons.",
         ),
         (
             {"certificates": {"a.pem": None}, "difference": Difference()},
             "runtime",
-            "Certificates change: a.pem; HAProxy takes it while it runs.",
+            "Certificates change: a.pem; HAProxy takes it without a reload.",
         ),
         (
             {"pending": True, "difference": Difference(reasons=["x"])},
             "reload",
-            "An earlier run was cut off before HAProxy was proved; it needs a reload: x.",
+            "An earlier run was interrupted before HAProxy was checked; it needs a reload: x.",
         ),
         (
             {"running": "R", "difference": Difference(reasons=["x"])},

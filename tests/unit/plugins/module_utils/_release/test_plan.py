@@ -133,16 +133,16 @@ def test_at_run_time(old: str, new: str, sent: list[str]) -> None:
             "the server b changes '5s', 'inter'",
         ),
         ("192.0.2.2:80", "web.example.com:80", "the server b has an address that HAProxy does not change"),
-        ("192.0.2.2:80 check port 81", "192.0.2.2:80 check", "whether its checks have a port of their own"),
+        ("192.0.2.2:80 check port 81", "192.0.2.2:80 check", "starts or stops using a separate check port"),
         (
             "balance source\n    server a 192.0.2.1:80 check",
             "balance source\n    server a 192.0.2.1:80 check weight 9",
-            "the server a changes its weight, which this pool does not take",
+            "the server a changes its weight, which this pool takes only at a reload",
         ),
         (
             "balance source\n    server a 192.0.2.1:80 check",
             "balance source\n    server a 192.0.2.1:80 check\n    server b 192.0.2.2:80",
-            "'balance source' counts on their places",
+            "'balance source' depends on their order",
         ),
         (
             "maxconn 5\n",
@@ -152,7 +152,7 @@ def test_at_run_time(old: str, new: str, sent: list[str]) -> None:
         (
             "maxconn 5\n",
             "maxconn 5\n    server c name.example.com:80\n",
-            "the server c is added, and its address is none that HAProxy takes",
+            "the server c is added, with an address that HAProxy does not take",
         ),
         ("192.0.2.2:80", "${B}:80", "servers have quotes, backslashes or variables"),
     ],
@@ -182,9 +182,9 @@ def test_no_splitting_hides_a_change(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "old", "new", "reason"),
     [
-        ("default-server inter 9s", "weight 10\n", "weight 11\n", "beside a 'default-server'"),
-        ("default-server maxconn 9", " maxconn 5", "", "beside a 'default-server'"),
-        ("default-server inter 9s", B, f"{B}    server c 192.0.2.3:80\n", "beside a 'default-server'"),
+        ("default-server inter 9s", "weight 10\n", "weight 11\n", "in a section with 'default-server'"),
+        ("default-server maxconn 9", " maxconn 5", "", "in a section with 'default-server'"),
+        ("default-server inter 9s", B, f"{B}    server c 192.0.2.3:80\n", "in a section with 'default-server'"),
         ("cookie S insert dynamic", B, f"{B}    server c 192.0.2.3:80\n", "get no dynamic cookie"),
         (".if defined(X)\n    .endif", "weight 10\n", "weight 11\n", "the configuration has conditions"),
     ],
@@ -198,25 +198,25 @@ def test_what_is_beside_the_servers_counts(extra: str, old: str, new: str, reaso
 def test_a_server_that_moves_behind_a_default_server() -> None:
     default = "    default-server inter 9s\n"
     found = difference(TEXT.replace(B, f"{B}{default}"), TEXT.replace(B, f"{default}{B}"))
-    assert found.reasons == ["in backend pool servers change beside a 'default-server'"]
+    assert found.reasons == ["in backend pool servers change in a section with 'default-server'"]
 
 
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ("check on-marked-down shutdown-sessions", None, "its sessions would end at once"),
+        ("check on-marked-down shutdown-sessions", None, "would end its sessions at once"),
         (
             "check on-marked-down shutdown-sessions",
             "check on-marked-down shutdown-sessions disabled",
-            "would end at once",
+            "would end its sessions at once",
         ),
         (None, "check on-marked-up shutdown-backup-sessions", "with 'on-marked-up'"),
         ("check agent-check agent-port 9", "check agent-check agent-port 9 weight 5", "changes its weight"),
         ("cookie disabled check", "cookie check disabled", "changes 'disabled'"),
         ("cookie weight check", "cookie weight check weight 3", None),
-        ("check backup", "check backup\n    server d 192.0.2.4:80 check backup", "the place of backups counts"),
+        ("check backup", "check backup\n    server d 192.0.2.4:80 check backup", "the order of backups matters"),
         ("check some-new-keyword 5", "check some-new-keyword 6", "changes '5', '6'"),
-        (None, "check some-new-keyword 5", "of which nothing is known here"),
+        (None, "check some-new-keyword 5", "which is an unknown option"),
         (None, "enabled namespace blue", "with 'namespace'"),
     ],
 )
@@ -263,13 +263,15 @@ def test_a_weight_is_set_whatever_else_a_server_has(options: str) -> None:
 def test_an_address_that_a_place_is_made_of() -> None:
     old, new = (TEXT.replace(B, f"    server b 192.0.2.{byte}:80 hash-key addr\n") for byte in (2, 3))
     assert difference(new, old).reasons == [
-        "in backend pool the server b changes its address, of which HAProxy may have made its place"
+        "in backend pool the server b changes its address, which may determine its place"
     ]
 
 
 def test_an_old_haproxy_has_no_dynamic_servers() -> None:
     found = difference(TEXT.replace(B, ""), loaded=Loaded(Version(2, 4, 22)))
-    assert found.reasons == ["in backend pool servers come or go, which HAProxy 2.4.22 cannot do while it runs"]
+    assert found.reasons == [
+        "in backend pool servers are added or removed, which HAProxy 2.4.22 cannot do without a reload"
+    ]
 
 
 def test_haproxy_3_takes_cookies() -> None:
@@ -300,7 +302,7 @@ def test_files_and_certificates() -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"503_http": "other\n"}, "HAProxy reads 503.http only when it starts"),
+        ({"503_http": "other\n"}, "HAProxy reads 503.http only at its start"),
         ({"helper_lua": "return 1\n"}, "the file helper.lua is new"),
         ({"sites_list": "/y.pem y.example\n/x.pem x.example\n"}, "in sites.list the first entry changes"),
         ({"sites_list": "/x.pem x.example\n/y.pem y.example\n"}, "in sites.list the certificate /y.pem is new"),
@@ -313,10 +315,10 @@ def test_other_files(files: dict[str, str], reason: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("errorfile 503 /etc/haproxy/503.http", "errorfile 503 /etc/haproxy/paths.map", "only when it starts"),
-        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/current/paths.map)]", "only when it starts"),
-        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/./paths.map)]", "only when it starts"),
-        ("default_backend pool", 'http-request set-header X "${WHAT}"', "the environment of HAProxy decides"),
+        ("errorfile 503 /etc/haproxy/503.http", "errorfile 503 /etc/haproxy/paths.map", "only at its start"),
+        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/current/paths.map)]", "only at its start"),
+        ("default_backend pool", "use_backend %[path,map(/etc/haproxy/./paths.map)]", "only at its start"),
+        ("default_backend pool", 'http-request set-header X "${WHAT}"', "HAProxy's environment decides"),
     ],
 )
 def test_a_map_that_is_used_in_another_way_too(old: str, new: str, reason: str) -> None:
@@ -330,8 +332,8 @@ def test_a_map_that_is_used_in_another_way_too(old: str, new: str, reason: str) 
     [
         ("bind :81 ssl crt /etc/haproxy/ssl/a.pem", "b.pem", ["HAProxy has not loaded the certificate b.pem"]),
         ("bind :81 ssl crt /etc/haproxy/ssl/a.pem", "a.pem", []),
-        ("bind :81 ssl ca-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is used as ca-file too"]),
-        ("bind :81 ssl crl-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is used as crl-file too"]),
+        ("bind :81 ssl ca-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is also used as ca-file"]),
+        ("bind :81 ssl crl-file /etc/haproxy/ssl/a.pem", "a.pem", ["a.pem is also used as crl-file"]),
     ],
 )
 def test_certificates_that_are_more(line: str, name: str, reasons: list[str]) -> None:

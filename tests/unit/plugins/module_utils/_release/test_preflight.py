@@ -290,7 +290,7 @@ def test_an_address_of_another_node(address: str, sysctl: str) -> None:
         pytest.skip("this machine binds any address")
     (problem,) = problems(f"bind {address}:8080")
     assert problem.kind == "absent"
-    assert f"{address} is no address of this node, and {sysctl} is 0" in problem.sentence
+    assert f"{address} is not an address of this node, and {sysctl} is 0" in problem.sentence
     assert "haproxy_bind_on_non_local" in problem.sentence
     assert problems(f"bind {address}:8080 transparent") == []
 

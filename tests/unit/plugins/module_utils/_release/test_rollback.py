@@ -42,7 +42,7 @@ def test_back_and_no_further(machine: Machine) -> None:
     assert machine.host().haproxy.worker().description == ids["two"]
     again = roll_back(machine)
     assert (again.plan.action, machine.answer()) == ("nothing", "two x")
-    assert "Name another release to go further back" in again.plan.reason
+    assert "Set release to go further back" in again.plan.reason
     roll_back(machine, ids["one"])
     assert machine.answer() == "one x"
     machine.apply(machine.wanted("four"))
@@ -99,7 +99,9 @@ def test_back_to_the_user_s_own_files(machine: Machine) -> None:
     (machine.etc / "own.map").write_text("/ o\n")
     machine.host().haproxy.start(None)
     machine.apply(machine.wanted())
-    with pytest.raises(LbforgeError, match=r"there before the first run; they are kept as original\. Name original"):
+    with pytest.raises(
+        LbforgeError, match=r"there before the first run; they are stored as original\. Set release to original"
+    ):
         back(machine)
     roll_back(machine, "original")
     assert machine.answer() == "own o"
@@ -112,11 +114,11 @@ def test_back_after_an_edit_was_undone(machine: Machine) -> None:
     path = machine.etc / "current" / "a.map"
     path.write_text("/ edited\n")
     machine.apply(machine.wanted())
-    with pytest.raises(LbforgeError, match=r"changed by hand; they are kept as (edited-[0-9a-f]{12})\.") as caught:
+    with pytest.raises(LbforgeError, match=r"changed by hand; they are stored as (edited-[0-9a-f]{12})\.") as caught:
         back(machine)
-    name = str(caught.value).partition("kept as ")[2][: len("edited-") + 12]
+    name = str(caught.value).partition("stored as ")[2][: len("edited-") + 12]
     # What it says is kept is among those that it lists, and can be gone back to.
-    assert name in str(caught.value).partition("These are kept")[2]
+    assert name in str(caught.value).partition("Stored releases")[2]
     roll_back(machine, name)
     assert machine.answer() == "one edited"
 

@@ -233,7 +233,7 @@ def test_a_reload_may_be_asked_for(site: Site) -> None:
     pid = site.machine.pid
     outcome = site.machine.apply(replace(site.wanted(POOL[0]), may_use_runtime=False))
     assert (outcome.plan.action, outcome.plan.commands) == ("reload", [])
-    assert outcome.plan.reason.endswith("it needs a reload: it is asked for.")
+    assert outcome.plan.reason.endswith("it needs a reload: it was requested.")
     assert site.machine.pid != pid
 
 
@@ -245,7 +245,7 @@ def test_what_fails_at_run_time_takes_a_reload(site: Site) -> None:
     outcome = site.machine.apply(wanted)
     assert outcome.plan.action == "reload"
     assert (
-        "because a command failed: HAProxy refused 'set server web/s2 weight 2': No such server" in outcome.plan.reason
+        "because a command failed: HAProxy rejected 'set server web/s2 weight 2': No such server" in outcome.plan.reason
     )
     assert site.machine.pid != pid
     assert site.answers() == {"127.0.0.1": 4, "127.0.0.2": 8}
@@ -288,7 +288,7 @@ def test_a_reload_that_fails_after_commands_puts_everything_back(site: Site) -> 
     host = replace(host, haproxy=NoReload(master, host.haproxy._service, 10))
     with pytest.raises(LbforgeError, match="no reload today") as caught:
         site.machine.apply(site.wanted("1 check inter 200ms weight 9", "2 check inter 200ms weight 2"), host)
-    assert "HAProxy serves with it" in str(caught.value)
+    assert "HAProxy runs with them" in str(caught.value)
     assert site.machine.tree() == before
     assert site.answers() == {"127.0.0.1": 6, "127.0.0.2": 6}
 

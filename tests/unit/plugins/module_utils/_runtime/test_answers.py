@@ -34,7 +34,7 @@ def test_success(answer: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("", "no answer, as HAProxy gives to a command that is larger than its buffer"),
+        ("", "no answer, as after a command that exceeds its buffer"),
         ("[3]: Permission denied\n\n", "Permission denied"),
         ("Permission denied\n\n", "Permission denied"),
         ("[3]: No such server.\n\n", "No such server"),

@@ -58,7 +58,7 @@ def test_patience_outlasts_a_reload(serve: t.Callable[..., Path]) -> None:
 
 
 def test_no_patience(tmp_path: Path) -> None:
-    with pytest.raises(SocketError, match=r"Cannot ask HAProxy 'reload' on .*/none: No such file or directory\."):
+    with pytest.raises(SocketError, match=r"Cannot send 'reload' to HAProxy on .*/none: No such file or directory\."):
         RuntimeClient(tmp_path / "none", 5).ask("reload")
 
 

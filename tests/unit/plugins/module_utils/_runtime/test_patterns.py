@@ -202,7 +202,7 @@ def test_a_version_that_is_not_used_goes(running: t.Any, session: Session) -> No
 def test_who_prepared_first_loses_the_race(running: t.Any, session: Session) -> None:
     path = f"{running.home}/hosts.map"
     with (
-        pytest.raises(LbforgeError, match=r"Somebody else replaced the entries of .*hosts\.map at the same time"),
+        pytest.raises(LbforgeError, match=r"Another client replaced the entries of .*hosts\.map at the same time"),
         prepared(session, "map", path, [("mine", "1")]) as commit,
     ):
         with running.client.session() as other:
@@ -319,18 +319,18 @@ def test_wishes(kind: str, state: str, given: t.Any, found: list[t.Any]) -> None
         ("map", "present", {"a": "1\n2"}, "entries['a']", "the value holds a line break"),
         ("map", "present", {"a": "1\t2"}, "entries['a']", "control character"),
         ("map", "present", {"a\r": "1"}, "entries['a\\r']", "the key holds a line break"),
-        ("map", "present", {"a b": "1"}, "entries['a b']", "the key holds a blank"),
+        ("map", "present", {"a b": "1"}, "entries['a b']", "the key contains a blank"),
         ("map", "present", {"#a": "1"}, "entries['#a']", "begins with '#'"),
         ("map", "present", {"": "1"}, "entries['']", "the key is empty"),
         ("map", "present", {"a": ""}, "entries['a']", "the value is empty"),
         ("map", "present", {"a": None}, "entries['a']", "it has no value"),
-        ("map", "present", {"a": True}, "entries['a']", "the value is true, it has to be text or a number"),
+        ("map", "present", {"a": True}, "entries['a']", "the value is true, which is neither text nor a number"),
         ("map", "present", {"a": ["x"]}, "entries['a']", "the value is a list"),
         ("map", "present", {"a": " x"}, "entries['a']", "begins or ends with a blank"),
         ("map", "present", [{"key": "a", "value": 1}, {"key": "a", "value": 2}], "entries[1]", "it is listed twice"),
         ("map", "present", [{"key": "a", "val": 1}], "entries[0]", "the key is a dictionary"),
         ("map", "present", ["a"], "entries[0]", "it has no value"),
-        ("map", "absent", ["a b"], "entries[0]", "the key holds a blank"),
+        ("map", "absent", ["a b"], "entries[0]", "the key contains a blank"),
         ("map", "present", [{"value": "a"}], "entries[0]", "the key is empty"),
         ("acl", "present", ["a", " b"], "entries[1]", "the pattern begins or ends with a blank"),
         ("acl", "absent", ["#0x1234"], "entries[0]", "begins with '#'"),

@@ -38,7 +38,7 @@ def test_every_feature_is_asked_for() -> None:
 def test_a_version_error_says_which_version_runs() -> None:
     with pytest.raises(VersionError) as caught:
         require("dynamic servers", Version(2, 4, 22))
-    assert "HAProxy 2.4.22 runs here, and adding and removing servers over its socket needs 2.6" in str(caught.value)
+    assert "HAProxy 2.4.22 runs here, but adding and removing servers over its socket needs 2.6" in str(caught.value)
     assert caught.value.details == {"feature": "dynamic servers", "version": "2.4.22", "since": "2.6"}
 
 

@@ -203,7 +203,7 @@ def test_a_process_tracker() -> None:
             [instance(254), instance(250)],
             {"scripts": {"haproxy_check_script": {"check_script": "/bin/kill -0 `cat /run/haproxy.pid`"}}},
             "haproxy_hung",
-            "asks for a process",
+            "checks for a process",
         ),
     ],
 )
@@ -243,7 +243,7 @@ def test_table() -> None:
     }
 
     assert table(failover_budget(cluster, Settings(**SETTINGS))) == [
-        "Seconds until an address serves again after a fault on its node, at most:",
+        "Longest time in seconds until an address serves again after a fault on its node:",
         "                  external  v1 and 3 more",
         "planned_stop      0.01      0.01",
         "daemon_killed     0.01      0.01",

@@ -34,7 +34,7 @@ def test_explain_says_it_once() -> None:
 def test_explain_says_what_insecure_means() -> None:
     (explained,) = explain(["Disabling track script ping due to insecure"], TEXT)
 
-    assert "write /usr/bin rather than /bin" in explained
+    assert "use /usr/bin, not /bin" in explained
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ def test_a_script_that_is_not_executable(directory: Path) -> None:
     [
         (0o755, 0, 100, ""),
         (0o775, 0, 0, ""),
-        (0o775, 0, 100, "may be written by group 100"),
-        (0o757, 0, 0, "may be written by everybody"),
+        (0o775, 0, 100, "is writable by group 100"),
+        (0o757, 0, 0, "is world-writable"),
         (0o755, 65534, 0, "belongs to user 65534"),
         (0o1777, 0, 0, ""),
     ],
@@ -80,7 +80,7 @@ def test_the_directory_of_a_script(mode: int, owner: int, group: int, flaw: str,
 def test_a_script_that_everybody_may_write(directory: Path) -> None:
     path = script(directory, 0o757)
 
-    assert look_at(str(path)).flaw == f"{path} may be written by everybody"
+    assert look_at(str(path)).flaw == f"{path} is world-writable"
 
 
 @needs_root

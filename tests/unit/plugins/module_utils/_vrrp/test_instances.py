@@ -495,7 +495,7 @@ def test_vip_without_address(cidr: t.Any) -> None:
         ([vip(virtual_router_id=256)], INVENTORY_ONLY, "lb1", "virtual_router_id 256"),
         ([vip(advert_int=0)], INVENTORY_ONLY, "lb1", "advert_int 0"),
         ([vip()], {}, "lb1", "keepalived_hosts is empty: set it to all nodes that share the VIPs"),
-        ([vip()], INVENTORY_ONLY, "lb9", "Host lb9 is none of the keepalived hosts (lb1, lb2, lb3)"),
+        ([vip()], INVENTORY_ONLY, "lb9", "Host lb9 is not a keepalived host (lb1, lb2, lb3)"),
         ([vip(interface="eth9")], FACTS_AGREE, "lb1", "no interface eth9; it has eth0"),
         ([vip(cidr="2001:db8::9/64")], FACTS_AGREE, "lb1", "lb1 has no IPv6 address on interface eth0"),
         ([vip()], {"lb1": {"ansible_host": "10.0.0.1"}, "lb2": {}}, "lb1", "lb2 has no IPv4 address"),
@@ -506,7 +506,7 @@ def test_vip_without_address(cidr: t.Any) -> None:
             [vip(hosts=["lb2", "lb9"])],
             INVENTORY_ONLY,
             "lb1",
-            "lb9 in hosts is none of the keepalived hosts (lb1, lb2, lb3)",
+            "lb9 in hosts is not a keepalived host; use lb1, lb2, lb3",
         ),
         (
             [
@@ -515,7 +515,7 @@ def test_vip_without_address(cidr: t.Any) -> None:
             ],
             INVENTORY_ONLY,
             "lb1",
-            "VIPs external and b are in the sync group g, so they move together: give both the same hosts",
+            "VIPs external and b are in the sync group g, so they move together: set the same hosts for both",
         ),
         ([vip(), vip(name="b", virtual_router_id=11)], INVENTORY_ONLY, "lb1", "belongs to both VIPs external and b"),
     ],

@@ -60,13 +60,17 @@ def test_uploads(variables: dict[str, t.Any], found: dict[str, str]) -> None:
             "keepalived_scripts.c.src_check_script",
             "check.sh",
         ),
-        ({"scripts": {"c": {"src_check_script": "c.sh"}}}, "keepalived_scripts.c.src_check_script", "full path"),
-        ({"scripts": {"c": CHECK, "d": {**CHECK, "src_check_script": "d.sh"}}}, "scripts.d.src_check", "already made"),
+        ({"scripts": {"c": {"src_check_script": "c.sh"}}}, "keepalived_scripts.c.src_check_script", "absolute path"),
+        (
+            {"scripts": {"c": CHECK, "d": {**CHECK, "src_check_script": "d.sh"}}},
+            "scripts.d.src_check",
+            "already installed",
+        ),
         ({"instances": {"i": {"src_notify_stop": "n"}}}, "keepalived_instances.i.src_notify_stop", "dest_notify_stop"),
         (
             {"virtual_servers": server(notify_up="up", src_notify_up="up.sh")},
             "keepalived_virtual_servers[0].real_servers[0].src_notify_up",
-            "full path",
+            "absolute path",
         ),
     ],
 )
@@ -81,7 +85,7 @@ def test_mistakes(variables: dict[str, t.Any], path: str, words: str) -> None:
 
 def test_the_model_takes_the_keys_of_uploads() -> None:
     keepalived_model({"scripts": {"check": {**CHECK, "dest_check_script": "/x"}}, "sync_groups": {}, "instances": {}})
-    with pytest.raises(VrrpError, match="src_intervall: no such key"):
+    with pytest.raises(VrrpError, match="src_intervall: unknown key"):
         keepalived_model(
             {
                 "scripts": {"check": {**CHECK, "src_intervall": "x"}},

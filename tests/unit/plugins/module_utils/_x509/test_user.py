@@ -110,13 +110,13 @@ def test_good_ones_are_joined(home: pathlib.Path, cert: str, key: str, ca_cert: 
         ("leaf.crt", "leaf.crt", "", 0, "key", "holds no private key"),
         ("leaf.crt", "secret.key", "", 0, "key", "with a passphrase"),
         ("leaf.crt", "other.key", "", 0, "key", "other.key is not the key of"),
-        ("lower+leaf", "leaf.key", "", 0, "key", "must begin with the certificate"),
+        ("lower+leaf", "leaf.key", "", 0, "key", "must begin with the leaf"),
         ("leaf+upper+lower", "leaf.key", "", 0, "cert", "'CN=upper' does not sign 'CN=leaf'"),
         ("leaf.crt", "leaf.key", "other.crt", 0, "ca_cert", "'CN=other' does not sign 'CN=leaf'"),
         ("leaf+lower", "leaf.key", "root.crt", 0, "ca_cert", "'CN=root' does not sign 'CN=lower'"),
         ("leaf.crt", "leaf.key", "", 21, "cert", "'CN=leaf' in"),
         ("leaf.crt", "leaf.key", "", 21, "cert", "expired on"),
-        ("leaf.crt", "leaf.key", "", -1, "cert", "is valid only from"),
+        ("leaf.crt", "leaf.key", "", -1, "cert", "is not valid before"),
     ],
 )
 def test_bad_ones_are_refused(
@@ -178,7 +178,7 @@ def test_clients_have_to_ask_for_its_host(
         load(home, str(path), key, names=names)
     (problem,) = caught.value.problems
     assert problem.path == "user_certificates[0].cert"
-    for part in (str(path), str(home / key), f"clients ask for {', '.join(names)}", "Bring a certificate"):
+    for part in (str(path), str(home / key), f"clients ask for {', '.join(names)}", "Use a certificate"):
         assert part in problem.why
 
 
