@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring many entries to the host as a file.
+"""Transfer many entries to the host as a file.
 
 Ansible writes the arguments of a module into the program that it pipes to Python there, on one line. Python takes
 seconds to read a line of megabytes.
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
         text = json.dumps(args.get("entries"), default=str)
-        if len(text) > MANY and not self._task.async_val:  # the file would be gone before a task in the background
+        if len(text) > MANY and not self._task.async_val:  # a background task would find the file removed
             directory = self._make_tmp_path()
             args["entries_file"] = self._connection._shell.join_path(directory, "entries.json")
             self._transfer_data(args["entries_file"], text)

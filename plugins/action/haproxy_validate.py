@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
             raise OSError(error.message) from error
 
     def render(self, template: str, model: Model) -> str:
-        """Lay out the model, here and at once.
+        """Render the model immediately.
 
         The lookup of templates copies every variable of the host for each of them, and Ansible every value of a model
         in a variable whenever a task looks at it: with a thousand services that takes seconds.
@@ -101,7 +101,7 @@ def validate(
     }
     if params["template"]:
         model = build(checked)
-        # What HAProxy needs, passwords included: Ansible must not show it.
+        # Secret: it includes passwords.
         return {
             **result,
             "configuration": render(params["template"], model),

@@ -11,9 +11,9 @@ short_description: Show what changed, failed, warned or is to be read, and nothi
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - As P(ansible.builtin.default#callback), but a task that ran and has nothing to tell is not shown, and neither is one
+  - As P(ansible.builtin.default#callback), but a task without news is not shown, and neither is one
     that was skipped.
-  - What failed is told once, in words. The raw result is shown with C(-v), and so is every task.
+  - A failure is shown once, in words. C(-v) also shows the raw result, and every task.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -31,12 +31,12 @@ if t.TYPE_CHECKING:
     from ansible.playbook.play import Play
 
 NEWS = ("changed", "warnings", "deprecations", "exception", "_ansible_verbose_always")
-# What a command said, which is not in the words of the failure.
+# The output of a command, which the message lacks.
 OUTPUT = ("stdout", "stderr")
 
 
 class CallbackModule(Default):
-    """The default callback without what is no news."""
+    """The default callback, limited to news."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -44,12 +44,12 @@ class CallbackModule(Default):
 
     def set_options(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().set_options(*args, **kwargs)
-        # The default callback then names a task no sooner than it shows a result of it.
+        # The default callback then names a task only with its first shown result.
         self.set_option("display_skipped_hosts", self._display.verbosity > 0)
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         super().v2_playbook_on_play_start(play)
-        # Each batch of a serial play has the same tasks, and is to name them anew.
+        # Each batch of a serial play has the same tasks, and must name them again.
         self._last_task_banner = None
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -59,7 +59,7 @@ class CallbackModule(Default):
         if self._display.verbosity or not result.result.get("_ansible_verbose_always") or not message:
             super().v2_runner_on_ok(result)
             return
-        # A message to be read, as it is.
+        # A message for the operator, unchanged.
         if self._last_task_banner != result.task._uuid:
             self._print_task_banner(result.task)
         self._handle_warnings_and_exception(result)

@@ -10,7 +10,7 @@ short_description: VIPs that load balancers bind by the inventory
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Reads the variables of P(lbforge.haproxy.haproxy_server#role) that say on which VIPs frontends listen, as far as the
+  - Reads the variables of P(lbforge.haproxy.haproxy_server#role) that define the VIPs of frontends, as far as the
     inventory sets them.
 positional: hostvars
 options:
@@ -49,7 +49,7 @@ def bound_vips(names: t.Sequence[str], hostvars: t.Mapping[str, t.Mapping[str, t
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"bound_vips": bound_vips}

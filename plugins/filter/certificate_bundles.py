@@ -10,8 +10,8 @@ short_description: The certificates that go with a configuration
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Puts together what M(lbforge.haproxy.haproxy_config) takes as C(certificates) from what the role
-    P(lbforge.haproxy.pki#role) publishes.
+  - Builds the option C(certificates) of M(lbforge.haproxy.haproxy_config) from the facts of the role
+    P(lbforge.haproxy.pki#role).
 positional: acme, ca_files
 options:
   _input:
@@ -21,7 +21,7 @@ options:
     required: true
   acme:
     description:
-      - C(acme_certificates) of the model. Of those that an ACME server renews, the bundle is one to start with
+      - C(acme_certificates) of the model. For those that an ACME server renews, the bundle is only the first one
         (C(bootstrap)).
     type: list
     elements: dict
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Certificates with C(name), C(content) and, where it is true, C(bootstrap). They have private keys.
+  description: Certificates with C(name), C(content) and, where it is true, C(bootstrap). They contain private keys.
   type: list
   elements: dict
 """
@@ -59,7 +59,7 @@ def certificate_bundles(bundles: Bundles, acme: Bundles = (), ca_files: Bundles 
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"certificate_bundles": certificate_bundles}

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: certificate_expiry
-short_description: How long the certificates of all load balancers are still valid
+short_description: The validity of the certificates of all load balancers
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Puts together what M(lbforge.haproxy.haproxy_info) tells of several hosts. A certificate that is the same on several
-    of them comes once.
+  - Merges the results of M(lbforge.haproxy.haproxy_info) of several hosts. A certificate on several hosts is listed
+    once.
 positional: _input
 options:
   _input:
@@ -40,7 +40,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - What expires first comes first. Each has C(days) (whole days, less than none for what has expired), C(name) (its
+    - The certificates, the first to expire first. Each has C(days) (whole days, negative after its expiry), C(name)
+      (its
       path, or the name of the authority), C(hosts), C(names) and C(sentence).
   type: list
   elements: dict
@@ -63,7 +64,7 @@ def certificate_expiry(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"certificate_expiry": certificate_expiry}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drill_rows
-short_description: What a fault of a drill did to each VIP
+short_description: The effect of a drill's fault on each VIP
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   tolerance:
-    description: Seconds over the budget that count as measured too roughly.
+    description: Seconds over the budget that are attributed to the measurement.
     type: float
     default: 0.2
 """
@@ -66,7 +66,7 @@ _value:
       description: Seconds of the longest outage.
       type: float
     budget:
-      description: Seconds that it may take; V(0) for a VIP of another node, V(null) where nothing ends the outage.
+      description: Seconds that it may take; V(0) for a VIP of another node, V(null) if nothing ends the outage.
       type: float
     lost:
       description: Requests without an answer.
@@ -91,7 +91,7 @@ def drill_rows(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"drill_rows": drill_rows}

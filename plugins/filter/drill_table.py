@@ -42,7 +42,7 @@ def drill_table(rows: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"drill_table": drill_table}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drill_target
-short_description: The node that a drill strikes, and for how long
+short_description: The target node of a drill, and the length of the fault
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -95,7 +95,7 @@ def drill_target(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"drill_target": drill_target}

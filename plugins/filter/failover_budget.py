@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: failover_budget
-short_description: Compute for how many seconds a fault takes a virtual address away
+short_description: Compute the longest outage of a virtual address after a fault
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Computes, from the configuration of all nodes, how long it takes at most until an address serves again after a fault
-    on the node that holds it, for each instance and each kind of fault.
+  - Computes, from the configuration of all nodes, the longest time until an address serves again after a fault on its
+    holder, for each instance and each kind of fault.
   - It is the bound for one fault in a healthy cluster, with a network that carries the adverts.
   - The faults are C(planned_stop), C(daemon_killed), C(vrrp_killed) (the VRRP child of keepalived), C(node_dead),
     C(node_frozen), C(link_down), C(server_link_down) (the cable to the servers), C(haproxy_stopped), C(haproxy_killed),
@@ -51,13 +51,14 @@ options:
     elements: str
     default: []
   global_settings:
-    description: The value of C(keepalived_global_settings), whose C(vrrp_version) goes before that of O(global_defs).
+    description: The value of C(keepalived_global_settings), whose C(vrrp_version) takes precedence over that of
+      O(global_defs).
     type: dict
     default: {}
   show:
     description:
       - V(seconds) are the numbers. It is null where nothing ends the outage.
-      - V(reasons) are what the numbers are made of, and why there is none.
+      - V(reasons) are the parts of the numbers, or the reason for a missing one.
       - V(table) are both as lines of text.
     type: str
     choices: [seconds, reasons, table]
@@ -126,7 +127,7 @@ def failover_budget_filter(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"failover_budget": failover_budget_filter}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: haproxy_model
-short_description: Turn service dicts into what a configuration is made of
+short_description: Turn service dicts into the model of a configuration
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -55,7 +55,7 @@ _value:
       description: Further keywords of the global section.
       type: dict
     handshake_timeout:
-      description: How long TLS and the PROXY header may take; empty where HAProxy is too old to be told.
+      description: How long TLS and the PROXY header may take; empty if HAProxy is too old for the setting.
       type: str
     stats:
       description: Bind and credentials of the statistics page. It holds a secret.

@@ -12,7 +12,7 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Quotes a text so that HAProxy reads it back unchanged, whatever blanks, quotes, backslashes, C(#) and C($) are in it
     (HAProxy Configuration Manual, section 2.2).
-  - Fails for text with a newline or another control character, which a line cannot contain.
+  - Fails on text with a newline or another control character, which a line cannot contain.
 positional: _input
 options:
   _input:
@@ -54,7 +54,7 @@ def haproxy_quote(text: t.Any) -> str:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"haproxy_quote": haproxy_quote}

@@ -54,7 +54,7 @@ def haproxy_settings(context: Context, nodes: t.Sequence[str]) -> dict[str, t.An
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"haproxy_settings": haproxy_settings}

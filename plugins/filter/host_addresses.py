@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - The address of a host is its C(management_address), else its C(ansible_host), else its name.
-  - Hosts that nobody asks for are not looked at, so a large inventory costs nothing.
+  - Unused hosts are not read, so a large inventory costs nothing.
 positional: hostvars
 options:
   _input:
@@ -86,7 +86,7 @@ def host_addresses(value: t.Any, hostvars: HostVars, of: str = "nodes") -> dict[
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"host_addresses": host_addresses}

@@ -56,7 +56,7 @@ def keepalived_conflicts(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"keepalived_conflicts": keepalived_conflicts}

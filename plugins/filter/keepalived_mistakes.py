@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: keepalived_mistakes
-short_description: What is wrong with keepalived variables, whichever host they are for
+short_description: The mistakes in keepalived variables, for any host
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Checks C(keepalived_*) dictionaries as P(lbforge.haproxy.keepalived_model#filter) does, and lints what becomes of
-    them by the rules of the file C(docs/keepalived-rules.md) of the collection, on the controller and without facts.
-  - Rules about the host, such as whether it has an interface, are silent; M(lbforge.haproxy.keepalived_config) asks
-    them there.
+  - Checks C(keepalived_*) dictionaries as P(lbforge.haproxy.keepalived_model#filter) does, and lints the result by the
+    rules of the file C(docs/keepalived-rules.md) of the collection, on the controller and without facts.
+  - Rules about the host, such as missing interfaces, do not apply here; M(lbforge.haproxy.keepalived_config) applies
+    them on the host.
 options:
   _input:
     description: The instances, in the form of C(keepalived_instances).
@@ -81,7 +81,7 @@ def keepalived_mistakes_filter(
         return list(map(str, error.problems))
     text = "\n".join(line for block in model for line in lines_of(block))
     findings = lint(subject_of(text, nodes, node), Host(), text, ignore_rules, secrets)
-    # There is no file yet that a line could be looked up in.
+    # There is no file yet for line numbers.
     return list(dict.fromkeys(f"{error.why} Instead: {error.hint} [{error.rule}]" for error in errors(findings)))
 
 
@@ -91,7 +91,7 @@ def lines_of(block: Block) -> t.Iterator[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"keepalived_mistakes": keepalived_mistakes_filter}

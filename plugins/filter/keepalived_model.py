@@ -12,7 +12,7 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Checks the types, the bounds and the key names of C(keepalived_*) dictionaries and reports all mistakes at once.
   - Returns the blocks of C(keepalived.conf) in the order in which they are written.
-  - What C(global_settings) sets takes the place of a line of C(global_defs) with the same keyword.
+  - C(global_settings) replaces lines of C(global_defs) with the same keyword.
 positional: _input
 options:
   _input:
@@ -113,8 +113,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The blocks. Each has C(title), C(settings) (whole lines) and C(blocks) (blocks within it). Lines that stand in no
-      block have no title.
+    - The blocks. Each has C(title), C(settings) (whole lines) and C(blocks) (blocks within it). Lines outside of blocks
+      have no title.
   type: list
   elements: dict
 """
@@ -137,7 +137,7 @@ def keepalived_model_filter(instances: dict[str, t.Any], **variables: t.Any) -> 
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"keepalived_model": keepalived_model_filter}

@@ -10,7 +10,8 @@ short_description: The passwords in keepalived variables
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Collects what no result, diff or log may show, for the option C(secrets) of M(lbforge.haproxy.keepalived_config).
+  - Collects the secrets that no result, diff or log may show, for the option C(secrets) of
+    M(lbforge.haproxy.keepalived_config).
 positional: ssl
 options:
   _input:
@@ -49,7 +50,7 @@ def keepalived_secrets(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"keepalived_secrets": keepalived_secrets}

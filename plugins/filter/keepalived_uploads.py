@@ -53,7 +53,7 @@ def keepalived_uploads_filter(instances: dict[str, t.Any], variables: dict[str, 
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"keepalived_uploads": keepalived_uploads_filter}

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: loaded_bundles
-short_description: Those certificates that HAProxy has loaded
+short_description: The certificates that HAProxy has loaded
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Chooses from certificates those that the running HAProxy has, so that it can take them while it runs. Those that an
+  - Selects the certificates that the running HAProxy has loaded, so that they can be replaced at run time. Those that
+    an
     ACME server renews are left out.
 positional: running, directory
 options:
@@ -37,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What is to be replaced. It has private keys.
+  description: The certificates to replace. They contain private keys.
   type: dict
   contains:
     certificates:
@@ -62,7 +63,7 @@ def loaded_bundles(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"loaded_bundles": loaded_bundles}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lvs_director
-short_description: What the services of LVS ask of a director
+short_description: The requirements of LVS services for a director
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -63,7 +63,7 @@ def lvs_director(servers: Services, groups: Services = ()) -> dict[str, t.Any]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"lvs_director": lvs_director}

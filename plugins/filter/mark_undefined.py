@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mark_undefined
-short_description: Mark what cannot be resolved in services or settings
+short_description: Mark unresolved values in services or settings
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
@@ -41,7 +41,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefine
 
 
 def mark_undefined(value: t.Any) -> t.Any:
-    # Ansible resolves an item when it is asked for, so each is asked for on its own.
+    # Ansible resolves an item on access, so each is accessed on its own.
     if isinstance(value, t.Mapping):
         return {name: item_or_mark(value, name) for name in value}
     if isinstance(value, (list, tuple)):

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: mistakes
-short_description: What is wrong on several hosts, each mistake once
+short_description: The mistakes on several hosts, each once
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Puts together what M(lbforge.haproxy.haproxy_validate) or M(lbforge.haproxy.keepalived_config) found on each of
-    several hosts. A mistake that all hosts share is told once; one that only some have is told with their names.
+  - Merges the errors of M(lbforge.haproxy.haproxy_validate) or M(lbforge.haproxy.keepalived_config) of several hosts. A
+    mistake of all hosts is listed once; one of some hosts is listed with their names.
 options:
   _input:
     description: The registered result of each host, by its name.

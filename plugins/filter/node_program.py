@@ -10,9 +10,9 @@ short_description: The text of a program that this collection installs on nodes
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - The program is one file of a few kilobytes. It holds what it needs of the collection, and runs with Python 3.9 or
-    newer and its standard library.
-  - C(PROGRAM --sources DIRECTORY) writes its modules as files, for people who want to read them on the node.
+  - The program is one file of a few kilobytes. It contains the modules that it needs, and runs with Python 3.9 or newer
+    and its standard library.
+  - C(PROGRAM --sources DIRECTORY) writes its modules as files for reading on the node.
 positional: _input
 options:
   _input:
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text of the file, which is to be executable.
+  description: The text of the executable file.
   type: str
 """
 
@@ -53,7 +53,7 @@ def node_program_filter(name: str) -> str:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"node_program": node_program_filter}

@@ -43,7 +43,7 @@ def plain_addresses(value: t.Any) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"plain_addresses": plain_addresses}

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: playbook_mistakes
-short_description: What is wrong with the variables of a playbook
+short_description: The mistakes in the variables of a playbook
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Compares the variables whose names begin with that of a playbook of this collection with its specification in the
-    file C(playbooks/meta/argument_specs.yml), which says what is known, of which type, and required.
+    file C(playbooks/meta/argument_specs.yml), which lists the known variables, their types, and the required ones.
 options:
   _input:
     description: The name of the playbook, such as V(haproxy_drain).
@@ -52,7 +52,7 @@ def playbook_mistakes(context: Context, playbook: str) -> list[str]:
     options = specifications("playbooks")[playbook]
     names = {name for name in context.get_all() if name.startswith(f"{playbook}_")}
     names -= set(facts(playbook))
-    # Commands of a drill name what is only known when it strikes, so what cannot be resolved yet is marked.
+    # Commands of a drill use variables that are defined only during it, so unresolved ones are marked.
     given = {name: resolved_or_mark(partial(context.resolve, name)) for name in sorted(names & options.keys())}
     return [
         *(
@@ -64,7 +64,7 @@ def playbook_mistakes(context: Context, playbook: str) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"playbook_mistakes": playbook_mistakes}

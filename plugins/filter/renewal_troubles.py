@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: renewal_troubles
-short_description: Which certificates the load balancers could not order or share
+short_description: The certificates that load balancers could not order or share
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Load balancers with Let's Encrypt order certificates themselves, and share them. This puts together how that went on
-    all of them. If all is well, the result is empty.
-  - A failure counts until another attempt has success, on whichever of the load balancers.
+  - Load balancers with Let's Encrypt order certificates themselves, and share them. This merges the reports of all of
+    them. Without problems the result is empty.
+  - A failure counts until another attempt succeeds, on any load balancer.
 positional: _input
 options:
   _input:
@@ -40,7 +40,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - What was never ordered comes first, then what has fewest days left.
+    - Certificates that were never ordered come first, then those with the fewest days left.
     - Each has C(what) (V(ORDER FAILED), V(RENEWAL FAILED), V(NEVER ORDERED) or V(NOT DELIVERED)), C(name), C(names),
       the C(hosts) that failed or lack it, C(days) (whole days that the newest is valid; V(null) if there is none),
       C(tried) (when it was last tried), C(reason) and C(sentence).
@@ -57,14 +57,14 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals 
 
 
 def renewal_troubles(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    # In the place of an error, and where there is no haproxy-acme, there is no JSON.
+    # After an error, and without haproxy-acme, there is no JSON.
     printed = {host: result.get("stdout") or "" for host, result in hosts.items()}
     answers = {host: json.loads(text) for host, text in printed.items() if text.startswith("{")}
     return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in troubles(answers, time.time())]
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"renewal_troubles": renewal_troubles}

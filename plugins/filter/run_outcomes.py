@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: run_outcomes
-short_description: What came of a run, a line for each load balancer
+short_description: The outcome of a run, one line per load balancer
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Says which release each load balancer runs, whether it holds a VIP, what the run did with its HAProxy and its
-    keepalived, and why.
+  - Reports the release of each load balancer, whether it holds a VIP, and the action of the run on its HAProxy and
+    keepalived, with the reason.
   - The playbooks C(haproxy_install) and C(haproxy_rollback) end with it.
 positional: hostvars, groups, asked
 options:

@@ -36,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the host is for this load balancer.
+  description: The role of the host for this load balancer.
   type: dict
   contains:
     servers:
@@ -64,7 +64,7 @@ def servers_of_host(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"servers_of_host": servers_of_host}

@@ -44,7 +44,7 @@ def specified_variables(directories: t.Sequence[str]) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"specified_variables": specified_variables}

@@ -10,7 +10,7 @@ short_description: Files on the controller that belong to a release
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Says of which files the wanted ones of C(haproxy_static_files) are copies.
+  - Lists the source files of C(haproxy_static_files).
 options:
   _input:
     description: The value of C(haproxy_static_files).
@@ -42,7 +42,7 @@ def static_sources(files: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"static_sources": static_sources}

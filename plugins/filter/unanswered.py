@@ -6,11 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: unanswered
-short_description: Which load balancers do not tell their certificates
+short_description: The load balancers that do not report their certificates
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Says which load balancers did not answer M(lbforge.haproxy.haproxy_info), or C(haproxy-acme status) if it was asked.
+  - Lists the load balancers that did not answer M(lbforge.haproxy.haproxy_info), or C(haproxy-acme status) if it was
+    asked.
 options:
   _input:
     description: The results of M(lbforge.haproxy.haproxy_info) by host.
@@ -48,7 +49,7 @@ def unanswered(hosts: Results, statuses: Results | None = None) -> list[str]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"unanswered": unanswered}

@@ -10,8 +10,8 @@ short_description: Find the holder of each virtual address from the views of all
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Takes what M(lbforge.haproxy.keepalived_info) returned on each node. One node alone cannot know whether another one
-    has the same address, or whether anybody has it at all.
+  - Reads the result of M(lbforge.haproxy.keepalived_info) on each node. A single node cannot know whether another node
+    has the same address, or whether any has it.
 positional: _input
 options:
   _input:
@@ -50,7 +50,8 @@ _value:
     state:
       description:
         - V(ok) if one node has it and its keepalived says so.
-        - V(absent) if no node has it, V(doubled) if two have it or a stranger answers for it as well, V(orphan) if a
+        - V(absent) if no node has it, V(doubled) if two have it or a host outside the inventory also answers for it,
+          V(orphan) if a
           node has it whose keepalived does not claim it.
       type: str
     holders:
@@ -85,7 +86,7 @@ def vip_holders_filter(views: dict[str, dict[str, t.Any]], show: str = "holders"
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"vip_holders": vip_holders_filter}

@@ -75,7 +75,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import 
 
 
 def vip_of_type(vips: t.Any, kind: str) -> dict[str, t.Any]:
-    # What cannot be resolved is for the validation, too; an interface may be known by facts only.
+    # The validation reports unresolved values; an interface may be known only from facts.
     resolved = without_marks(mark_undefined(vips))
     vip = of_type(kind, read_entries("haproxy_vips", resolved, needs_prefix=False)[0])
     if vip is None:
@@ -93,7 +93,7 @@ def vip_of_type(vips: t.Any, kind: str) -> dict[str, t.Any]:
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"vip_of_type": vip_of_type}

@@ -155,18 +155,18 @@ def vrrp_instances_filter(
 
 
 def _as_overridden(derived: Instances, variables: t.Mapping[str, t.Any]) -> Instances:
-    """The instances of a host whose inventory may know better."""
+    """The instances of a host, with the overrides of its inventory."""
     try:
         instances = variables.get("keepalived_instances", derived)
         merged: Instances = merge_hash(instances, variables.get("keepalived_instances_overrides") or {})
     except (AnsibleError, TemplateError):
-        # A template of another host may need what only that host knows in its own run.
+        # A template of another host may need variables that exist only in that host's own run.
         return derived
     return merged
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"vrrp_instances": vrrp_instances_filter}

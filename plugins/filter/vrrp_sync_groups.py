@@ -93,7 +93,7 @@ def vrrp_sync_groups_filter(
     variables = hostvars or {}
     try:
         wanted = moved(vips)
-        # Most have no groups, and need not look at hosts for that.
+        # Most have no groups, and then hosts are not needed.
         grouped = any(vip.sync_group for vip in wanted)
         nodes = [node_from_vars(name, variables[name]) for name in hosts] if grouped else []
         trackers = Trackers(scripts or {}, track_files or {}, track_processs or {})
@@ -103,7 +103,7 @@ def vrrp_sync_groups_filter(
 
 
 class FilterModule:
-    """The filter of this file."""
+    """Provides the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"vrrp_sync_groups": vrrp_sync_groups_filter}

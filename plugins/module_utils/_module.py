@@ -67,6 +67,6 @@ class Module(AnsibleModule):
     def _common(self) -> dict[str, t.Any]:
         common: dict[str, t.Any] = {"warning_details": [problem.as_dict() for problem in self._warned]}
         if self._shown_instead:
-            # Ansible adds all arguments to a result that has none.
+            # Ansible adds all arguments to a result without invocation.
             common["invocation"] = {"module_args": {**self.params, **self._shown_instead}}
         return common

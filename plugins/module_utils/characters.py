@@ -8,5 +8,5 @@ from __future__ import annotations
 
 import re
 
-# Control characters, and what Python and YAML take for the end of a line beside them.
+# Control characters, and other line ends of Python and YAML.
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")

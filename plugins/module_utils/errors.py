@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told to the user: problems in one shape, and the exceptions that modules and filters turn into a message."""
+"""Messages to the user: problems in one shape, and the exceptions that modules and filters turn into them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 
 
 class LbforgeError(Exception):
-    """Something the user has to know about: a sentence, and the facts behind it.
+    """An error for the user: a sentence, and the facts behind it.
 
     A module ends with the message and ``details``, whose keys are return values and must be JSON types.
     """
@@ -25,9 +25,9 @@ class LbforgeError(Exception):
 class Problem:
     """One mistake or warning.
 
-    ``path`` is the place in the user's data, empty for all of it, ``value`` what stands there as a message may show it,
-    empty where nothing does. ``why`` is the reason in words that name the value where that helps, ``hint`` a sentence
-    that says what to do. ``name`` is that of the item at the path: a service, a server, a certificate, an entry.
+    ``path`` is the place in the user's data, empty for the whole, ``value`` the shown value there, empty if there is
+    none. ``why`` is the reason, which names the value if that helps, ``hint`` a sentence that says what to do. ``name``
+    is that of the item at the path: a service, a server, a certificate, an entry.
     """
 
     path: str
@@ -52,7 +52,7 @@ class Problem:
 
 
 def shown(value: t.Any) -> str:
-    """A value that is no secret as a problem shows it."""
+    """A value without secrets for a problem."""
     return "" if value is None else repr(value)
 
 
@@ -75,7 +75,7 @@ class ProblemsError(LbforgeError):
 
 
 def mistakes(results: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    """What one task says is wrong on several hosts: each mistake once, with its hosts unless it is on all of them.
+    """The mistakes of one task on several hosts: each once, with its hosts unless all have it.
 
     A result has C(errors), dictionaries with a C(text), or else a C(msg).
     """

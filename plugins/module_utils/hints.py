@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody may have meant who wrote a name that is not known. Pure."""
+"""Suggestions for unknown names. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ALIKE = 0.65  # of 1, of the part in which two names differ
 
 
 def nearest(word: str, known: t.Iterable[str], alike: float = ALIKE) -> str:
-    """The known name that is most like a word; empty when none is like it.
+    """The known name most similar to a word; empty if none is similar.
 
-    What both begin with, up to an underscore, does not count: most of our names are alike in that.
+    A common prefix up to an underscore does not count: most of our names share one.
     """
     found, likeness = "", alike
     for name in known:
@@ -31,6 +31,6 @@ def nearest(word: str, known: t.Iterable[str], alike: float = ALIKE) -> str:
 
 
 def did_you_mean(word: str, known: t.Iterable[str]) -> str:
-    """A hint with the nearest known name; empty when none is near."""
+    """A hint with the nearest known name; empty if none is similar."""
     name = nearest(word, known)
     return f"Did you mean {name}?" if name else ""

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep passwords out of what is shown. Pure."""
+"""Mask passwords in output. Pure."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-# A place holder of the same kind as AnsibleModule's, so that a masked text looks alike everywhere.
+# AnsibleModule's placeholder, so that masked texts look the same everywhere.
 MASK = "********"
 # Of quoted and other pieces; what begins with a quote that nobody closes goes to the end of the line.
 _WORD = r"""(?:(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\'"])+|["'].*)"""
@@ -29,7 +29,7 @@ _CREDENTIALS = re.compile(
 def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
     """Hide passwords: those listed, and those that HAProxy's own keywords or a header's name announce.
 
-    The text may be older than the list: a password that was changed is not in the new list any more.
+    The text may be older than the list, which lacks changed passwords.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)

@@ -15,12 +15,12 @@ description:
   - Makes servers ready, drains them or puts them into maintenance, changes their weight, address or limit, adds and
     removes them, and waits until their sessions are gone or their checks have passed.
   - Takes one server, many servers, or patterns. Thousands are changed in a second.
-  - What runs is compared with what is wanted, and only what differs is sent. Afterwards it is read again, and what
-    HAProxy took but did not do is an error.
-  - A server that is missing is an error, and so is everything that HAProxy refuses. Each error names its item, and the
-    other items are done all the same.
-  - Nothing is written to a configuration. The next reload brings back what is written there, but for states and
-    weights where C(load-server-state-from-file) is used, as M(lbforge.haproxy.haproxy_config) does.
+  - Compares the running servers with the wanted ones, and sends only the differences. It reads the result back, and a
+    command that HAProxy accepted without effect is an error.
+  - A missing server is an error, and so is everything that HAProxy rejects. Each error names its item, and the other
+    items are still changed.
+  - The configuration file is not changed. The next reload restores its content, except for states and weights with
+    C(load-server-state-from-file), as M(lbforge.haproxy.haproxy_config) does.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
   - lbforge.haproxy.runtime
@@ -35,7 +35,7 @@ attributes:
 options:
   servers:
     description:
-      - The servers to change. Instead, a single one can be named with O(backend) and O(name) and its options.
+      - The servers to change. For a single server, use O(backend), O(name) and its options instead.
     type: list
     elements: dict
     suboptions:
@@ -51,45 +51,45 @@ options:
         description:
           - V(ready) takes traffic. V(drain) takes no new sessions but those of persistence, and is still checked.
             V(maint) takes no traffic and is not checked.
-          - V(present) adds the server if there is none of this name. If it has a check it gets traffic once its checks
-            have passed. V(absent) puts it into maintenance and removes it.
+          - V(present) adds the server if it does not exist. With a check it gets traffic once its checks pass.
+            V(absent) puts it into maintenance and removes it.
           - V(present) and V(absent) need HAProxy 2.6 or newer, and V(present) a dynamic algorithm.
-          - Without it the state stays as it is.
+          - By default the state stays as it is.
         type: str
         choices: [ready, drain, maint, present, absent]
       weight: &weight
         description:
           - The weight, V(0) to V(256), or a share of that in the configuration, V(0%) to V(100%).
-          - With a static algorithm HAProxy takes no others than V(0%) and V(100%).
+          - With a static algorithm HAProxy accepts only V(0%) and V(100%).
         type: str
       address: &address
-        description: The IP address. HAProxy resolves no names at run time.
+        description: The IP address. HAProxy does not resolve names at run time.
         type: str
       port: &port
         description: The port.
         type: int
       maxconn: &maxconn
-        description: How many sessions it gets at once, the others wait in the queue. V(0) is no limit.
+        description: Maximum number of concurrent sessions; others wait in the queue. V(0) means no limit.
         type: int
       check: &check
         description:
-          - Whether it is checked. This works for a server that has a check in its configuration.
-          - For a server that is added it says whether it gets a check.
+          - Whether its check is enabled. The configuration of the server must have a check.
+          - For a new server, whether it gets a check.
         type: bool
       agent: &agent
-        description: Whether its agent is asked. This works for a server that has an agent check in its configuration.
+        description: Whether its agent check is enabled. The configuration of the server must have an agent check.
         type: bool
       options: &options
         description:
-          - Other keywords of a C(server) line for a server that is added, such as V(inter 2s) or V(ssl verify none).
-            What C(default-server) says does not go for such a server.
-          - A server that is there keeps its own.
+          - Other keywords of a C(server) line for a new server, such as V(inter 2s) or V(ssl verify none).
+            C(default-server) does not apply to such a server.
+          - An existing server keeps its own.
         type: list
         elements: str
         default: []
       shutdown_sessions: &shutdown_sessions
         description:
-          - Whether its sessions are ended at once, when it is drained, put into maintenance or removed.
+          - Whether to end its sessions at once when it is drained, put into maintenance or removed.
         type: bool
         default: false
   backend:
@@ -109,32 +109,33 @@ options:
   shutdown_sessions: *shutdown_sessions
   ledger:
     description:
-      - A file on the host that remembers which servers were drained or put into maintenance with it, and what they were
-        before. V(ready) then puts those back, to what they were, and nothing else; V(drain) and V(maint) leave a server
-        alone that somebody else took out of service. What is left alone is told in a warning.
-      - The file is made if it is missing. Below C(/run) it goes with a reboot, as the states of servers do.
+      - A file on the host that records the servers that were drained or put into maintenance with it, and their earlier
+        states. V(ready) then restores only those servers to these states; V(drain) and V(maint) do not touch a server
+        that somebody else took out of service. A warning lists the untouched servers.
+      - The file is created if it is missing. Below C(/run) a reboot removes it, as it does the states of servers.
     type: path
   wait:
     description:
-      - Whether to wait, for all servers together, after all have been changed.
-      - A server to be drained, put into maintenance or removed is waited for until it has no session left. This sees
-        the sessions of the worker that runs, not those of workers from before a reload.
-      - A server to be ready or present is waited for until it is up in full, or has no check. C(UP 1/2) is not up.
+      - Whether to wait, for all servers together, after all changes.
+      - For a server to be drained, put into maintenance or removed, the module waits until it has no sessions. It sees
+        the sessions of the running worker, not those of workers from before a reload.
+      - For a server to be ready or present, the module waits until it is fully up, or has no check. C(UP 1/2) is not
+        up.
     type: bool
     default: false
   wait_timeout:
-    description: How many seconds to wait.
+    description: Seconds to wait.
     type: int
     default: 300
   wait_interval:
-    description: How many seconds lie between two looks.
+    description: Seconds between two polls.
     type: float
     default: 1.0
   on_timeout:
     description:
-      - What to do with a server that is not there yet when O(wait_timeout) is over.
-      - V(fail) is an error; the server keeps its new state. V(force) ends its sessions, and is an error where a server
-        should come up. V(leave) leaves it as it is then, with a warning; a server to be removed stays in maintenance.
+      - The action for a server that is not in the wanted state after O(wait_timeout).
+      - V(fail) is an error; the server keeps its new state. V(force) ends its sessions, and is an error for a server
+        that should come up. V(leave) leaves it as it is, with a warning; a server to be removed stays in maintenance.
     type: str
     choices: [fail, force, leave]
     default: fail
@@ -196,7 +197,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servers:
-  description: Each server that was named, in the order of the items.
+  description: Each matching server, in the order of the items.
   type: list
   elements: dict
   returned: when HAProxy answers
@@ -217,26 +218,27 @@ servers:
       returned: always
       sample: web1
     before:
-      description: Its state, weight, address, port, maxconn, check and agent as found. Empty if it was not there.
+      description: Its state, weight, address, port, maxconn, check and agent before the change. Empty if it did not
+        exist.
       type: dict
       returned: always
     after:
-      description: The same as read after the change, or as predicted in check mode. Empty if it no longer exists.
+      description: The same after the change, or as predicted in check mode. Empty if it no longer exists.
       type: dict
       returned: always
     commands:
-      description: What was sent, or would be in check mode.
+      description: The commands sent, or predicted in check mode.
       type: list
       elements: str
       returned: always
       sample: ["set server web-back/web1 state drain"]
     status:
-      description: What HAProxy says of it after the change, such as V(UP), V(UP 1/2), V(DOWN), V(MAINT) or V(no check).
+      description: Its status in HAProxy after the change, such as V(UP), V(UP 1/2), V(DOWN), V(MAINT) or V(no check).
       type: str
       returned: when it is there; in check mode as found
       sample: DRAIN
     sessions:
-      description: How many sessions it has after the change, running and queued.
+      description: Its number of sessions after the change, running and queued.
       type: int
       returned: when it is there; in check mode as found
       sample: 0
@@ -253,26 +255,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: servers[0]
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -345,7 +347,7 @@ def option_errors(params: dict[str, t.Any], wanted: list[Desired]) -> list[Probl
 def planned(
     wanted: list[Desired], found: Found, path: str | None, check_mode: bool
 ) -> tuple[list[Change], list[Problem]]:
-    """Plan, by the ledger if there is one, and note what is planned: a run that is cut off is to be undone, too."""
+    """Plan, with the ledger if there is one, and record the plan, so that an interrupted run can also be undone."""
     if path is None:
         return plan(wanted, found)
     file = LedgerFile(Path(path))
@@ -363,7 +365,7 @@ def shown(settings: Settings | None) -> dict[str, t.Any]:
 
 
 def report(change: Change, outcome: Outcome | None, stats: ServerStats | None) -> dict[str, t.Any]:
-    """What was done with a server; in check mode what would be."""
+    """The result for a server; in check mode the predicted one."""
     result: dict[str, t.Any] = {
         "path": change.path,
         "backend": change.backend,
@@ -405,7 +407,7 @@ def run(module: Module) -> dict[str, t.Any]:
         if change.left_alone:
             module.warn_of(problem_of(change, change.left_alone))
     if params["servers"]:
-        # For thousands of servers Ansible takes longer for the result than HAProxy for the changes; they are in it.
+        # For thousands of servers Ansible needs more time for the result than HAProxy for the changes.
         module.show_instead(servers=f"({len(wanted)} items)")
     differing = {f"{server['backend']}/{server['name']}": server for server in servers if server["commands"]}
     commands = [command for server in servers for command in server["commands"]]

@@ -12,17 +12,17 @@ short_description: Replace certificates of a running HAProxy without a reload
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Loads certificates, authorities (CA files) and lists of revoked certificates (CRLs) into the HAProxy that runs.
-    Connections go on, and the next handshake uses the new one.
-  - A certificate is checked before anything is touched. The key has to be its own, the chain has to be complete from
-    the leaf on in its order and signed by each other as far as it is given, none of it is expired or not valid yet, and
-    it covers the host names that are asked for.
-  - The file is written first, so that a reload or a start finds the same. If HAProxy refuses, the old file is put back.
-  - A certificate that HAProxy already shows with the same fingerprint and chain is not sent again. After a change
-    HAProxy is asked for the fingerprint that it has now.
+  - Loads certificates, authorities (CA files) and lists of revoked certificates (CRLs) into the running HAProxy.
+    Connections continue, and the next handshake uses the new one.
+  - A certificate is checked before anything is touched. The key must belong to it, the chain must follow the leaf in
+    order with valid signatures, every certificate must be valid now, and the leaf must cover the given host names.
+  - The file is written first, so that a reload or a start finds the same. If HAProxy rejects it, the old file is
+    restored.
+  - A certificate that HAProxy already shows with the same fingerprint and chain is not sent again. After a change the
+    module reads back HAProxy's fingerprint.
   - HAProxy has one transaction for certificates, and it belongs to nobody. Runs of this collection wait for each other;
-    if somebody else has one open it is left alone, with an error.
-  - A wrong item of O(certificates) is an error of its own, and the other items are done all the same.
+    a transaction of another client is left alone, with an error.
+  - A wrong item of O(certificates) is a separate error, and the other items are still changed.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
   - lbforge.haproxy.runtime
@@ -39,7 +39,7 @@ attributes:
 options:
   certificates:
     description:
-      - What to load or remove, in this order. Instead, a single one can be named with O(name) and its options.
+      - The certificates to load or remove, in this order. For a single one, use O(name) and its options instead.
     type: list
     elements: dict
     suboptions:
@@ -51,7 +51,7 @@ options:
       content: &content
         description:
           - The PEM. For a certificate the leaf comes first, then its chain, with the key anywhere.
-          - Required, or O(src), unless it is to be V(absent).
+          - Required with O(state=present), unless O(src) is set.
         type: str
       src: &src
         description: A file on the managed host that holds the PEM, such as one that an ACME client has renewed.
@@ -60,8 +60,8 @@ options:
         description:
           - V(cert) is a certificate with its key. V(ca) is a file of authorities for C(ca-file), and V(crl) one of CRLs
             for C(crl-file); these need HAProxy 2.6 or newer.
-          - After a change of these, a client that has lost its right can resume a TLS session from before, for as long
-            as C(tune.ssl.lifetime) says (five minutes). After a reload it cannot.
+          - After a change of these, a client that has lost access can still resume an earlier TLS session for the time
+            in C(tune.ssl.lifetime) (five minutes). After a reload it cannot.
           - HAProxy 2.6 and 3.0, as Debian 12 and 13 have them, crash when one of these is replaced, then a certificate
             of the same bind, then one of these again (issue 3165 of HAProxy). So reload it after a change of these.
         type: str
@@ -69,15 +69,15 @@ options:
         default: cert
       state: &state
         description:
-          - V(absent) takes it out of the crt-list, makes HAProxy forget it and removes its file. What a C(bind) line
-            names cannot go without a reload.
+          - V(absent) removes it from the crt-list, from HAProxy and from the disk. A certificate in a C(bind) line
+            cannot be removed without a reload.
         type: str
         choices: [present, absent]
         default: present
       hostnames: &hostnames
         description:
-          - Names and addresses that the certificate has to cover. A wildcard covers one label, as for browsers
-            (RFC 6125), and the common name counts for nothing.
+          - Names and addresses that the certificate must cover. A wildcard covers one label, as in browsers (RFC 6125),
+            and the common name does not count.
         type: list
         elements: str
         default: []
@@ -85,14 +85,14 @@ options:
         description:
           - The crt-list that the certificate is in, by its path in the configuration. It may be a directory that a
             C(bind) line names.
-          - It is needed for a certificate that HAProxy does not have yet.
+          - It is required for a certificate that HAProxy does not have yet.
           - The first entry, which is the default certificate, and the order of the others are not changed at run time.
         type: str
       sni: &sni
         description:
-          - The names in the entry of the crt-list. Without them clients get it for the names in the certificate.
+          - The names in the entry of the crt-list. Without them the names in the certificate apply.
           - With O(sni) or O(options) the crt-list gets exactly this one entry for the certificate, at its end if it is
-            new or differs. Without both, any entry will do.
+            new or differs. Without both, any entry matches.
         type: list
         elements: str
       options: &options
@@ -100,13 +100,13 @@ options:
         type: str
       persist: &persist
         description:
-          - Whether to write the file too, and that of the crt-list. Without that, the next reload brings back what is
-            there.
+          - Whether to write the files of the certificate and the crt-list too. Otherwise the next reload restores their
+            content.
           - The file of a certificate is readable by root only. The others keep their modes.
         type: bool
         default: true
       disk_path: &disk_path
-        description: Where the file is on the host, if HAProxy knows it by another name, as with a chroot.
+        description: Path of the file on the host, if HAProxy uses another name, as with a chroot.
         type: path
   name:
     description: The single certificate by its name in HAProxy.
@@ -159,7 +159,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The items in their order, but those with errors.
+  description: The items in their order, without those with errors.
   type: list
   elements: dict
   returned: when HAProxy answers
@@ -179,7 +179,7 @@ certificates:
       type: bool
       returned: always
     swapped:
-      description: Whether HAProxy got it, or would in check mode. A file alone may have been put right.
+      description: Whether HAProxy got it, or would in check mode. Maybe only the file needed a change.
       type: bool
       returned: always
     serial:
@@ -198,7 +198,7 @@ certificates:
       returned: for certificates that are to be present
       sample: "2027-02-18T09:01:02Z"
     days_left:
-      description: How many whole days it is still valid.
+      description: Remaining whole days of its validity.
       type: int
       returned: for certificates that are to be present
       sample: 89
@@ -209,7 +209,7 @@ certificates:
       returned: for certificates that are to be present
       sample: [www.example.com]
     sha1:
-      description: Its SHA-1 fingerprint, by which HAProxy shows it.
+      description: Its SHA-1 fingerprint, as HAProxy shows it.
       type: str
       returned: for certificates that are to be present
       sample: 2AE8EE2A0F3BF55F2888F0F429539D84DA51B9DE
@@ -224,26 +224,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: certificates[0]
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -368,7 +368,7 @@ def alone(params: dict[str, t.Any]) -> Iterator[None]:
 
 
 def settle(client: RuntimeClient, desired: Desired, now: datetime.datetime, *, check_mode: bool) -> Change:
-    """Compare what is wanted with what is, and make it true."""
+    """Compare the wanted with the current state, and apply the changes."""
     with client.session() as session:
         change = plan(session, desired, now)
         if change.needed and not check_mode:

@@ -12,21 +12,22 @@ short_description: Apply a HAProxy configuration without losing a request
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Takes everything HAProxy reads (configuration, maps, error files, certificates) and makes the running HAProxy
-    use it.
-  - The whole is checked with C(haproxy -c) before anything is in place, and every new bind is tried, since a reload
-    that fails at one of them refuses all traffic for two seconds. Then one atomic switch of a link puts it there.
-  - What a running HAProxy can take, it takes while it runs, over its stats socket. These are weight, address, port,
-    C(maxconn) and state of servers, servers that come or go, entries of maps, ACL files and lists of certificates, and
-    replaced certificates. All of it is read back.
-  - For everything else, and if a command fails, the master process reloads, and the new worker is asked which release
-    it runs. If it is not the new one, the old files and certificates are put back, and the old worker goes on serving.
-  - What was changed by hand in the running HAProxy, such as a drained server, survives a reload if the configuration
-    has C(server-state-file) and C(load-server-state-from-file global). Stick tables survive if they have C(peers).
+  - Takes everything that HAProxy reads (configuration, maps, error files, certificates), and applies it to the running
+    HAProxy.
+  - Checks all of it with C(haproxy -c) first, and tries every new bind, because a reload that fails at one of them
+    refuses all traffic for two seconds. Then one atomic switch of a link puts it in place.
+  - Changes that a running HAProxy supports are sent over its stats socket, namely weight, address, port, C(maxconn) and
+    state
+    of servers, added and removed servers, entries of maps, ACL files and lists of certificates, and replaced
+    certificates. All of them are read back.
+  - For everything else, and if a command fails, the master process reloads, and the new worker must report the new
+    release. Otherwise the old files and certificates are restored, and the old worker keeps serving.
+  - Changes by hand in the running HAProxy, such as a drained server, survive a reload if the configuration has
+    C(server-state-file) and C(load-server-state-from-file global). Stick tables survive if they have C(peers).
   - If nothing differs and the running worker runs this release, nothing is touched. HAProxy is never restarted.
-  - Each release lies in C(releases/ID) below O(config_dir). C(current) leads to the one in use, and each file is a
-    link to C(current/FILE), so that paths stay the same. A C(haproxy.cfg) that was there before is kept as release
-    V(original); files of a release that were changed by hand are kept as V(edited-ID).
+  - Each release is in C(releases/ID) below O(config_dir). C(current) points to the one in use, and each file is a link
+    to C(current/FILE), so that paths stay the same. An existing C(haproxy.cfg) is stored as release V(original); files
+    of a release that were changed by hand are stored as V(edited-ID).
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
 attributes:
@@ -43,20 +44,20 @@ options:
   state:
     description:
       - V(present) applies O(files).
-      - V(rolled_back) brings a release back that ran before, checked and proved like any other. Certificates are not
-        part of a release, they stay as they are.
+      - V(rolled_back) restores a release that ran before, checked and proved like any other. Certificates are not part
+        of a release, and stay as they are.
     type: str
     choices: [present, rolled_back]
     default: present
   release:
     description:
       - The release to go back to, one of those in C(releases) below O(config_dir). Only for O(state=rolled_back).
-      - Without it, the one that ran before the one in use. Doing so again changes nothing; name a release to go further
-        back. What was kept under another name than that of a release, such as V(original), has to be named too.
+      - Without it, the one that ran before the one in use. Repeating this changes nothing; name a release to go further
+        back. Stored files with other names, such as V(original), must be named too.
     type: str
   apply:
     description:
-      - V(auto) lets HAProxy take while it runs what it can take so. V(reload) reloads for every change.
+      - V(auto) reloads only if a change needs it. V(reload) reloads for every change.
     type: str
     choices: [auto, reload]
     default: auto
@@ -65,11 +66,11 @@ options:
       - The text of each file of the release by its name. Names are flat, without directories.
       - The file C(haproxy.cfg) is required. Its global section needs the line C(description @release@); V(@release@) is
         replaced by the id of the release in all files.
-      - A file that was in the last release and is not listed any more is removed.
+      - A file of the last release that is no longer listed is removed.
       - Required for O(state=present).
     type: dict
   files_packed:
-    description: What the action plugin makes of large O(files) for the way to the node. It is not for playbooks.
+    description: Large O(files), packed by the action plugin for the transfer to the node. It is not for playbooks.
     type: str
   certificates:
     description:
@@ -89,15 +90,15 @@ options:
         required: true
       bootstrap:
         description:
-          - Whether HAProxy only starts with it, because something else renews it later, such as an ACME client.
-          - Then it is written if there is no file of this name yet, and what is there is left alone.
+          - Whether HAProxy only starts with it, because another program, such as an ACME client, renews it later.
+          - Then it is written only if the file does not exist.
         type: bool
         default: false
   secrets:
     description:
-      - Values that must not be shown in a result, a difference or a log, as they are written in O(files).
-      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are masked in differences in
-        any case, also those of the old files.
+      - Secrets in O(files) that no result, diff or log may show.
+      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are always masked in diffs,
+        including those of the old files.
     type: list
     elements: str
     default: []
@@ -106,7 +107,7 @@ options:
     type: path
     default: /etc/haproxy
   certificate_dir:
-    description: Directory of the certificates. It is made for root only if it is missing.
+    description: Directory of the certificates. If it is missing, it is created for root only.
     type: path
     default: /etc/haproxy/ssl
   master_socket:
@@ -123,19 +124,18 @@ options:
     default: haproxy
   allow_empty:
     description:
-      - Whether a release without anything that serves clients may take the place of one with it. Pages of statistics do
-        not count.
-      - Without it such a release is refused, for most often somebody's variables were not found.
+      - Whether a release that serves no clients may replace one that does. Statistics pages do not count.
+      - Otherwise such a release is rejected, because missing variables are the usual cause.
     type: bool
     default: false
   keep_releases:
     description:
-      - How many releases stay on the host.
+      - Number of releases that stay on the host.
       - The release in use, the one before it and V(original) always stay.
     type: int
     default: 5
   timeout:
-    description: Seconds to wait for an answer of HAProxy, for the end of a reload and for another run on this host.
+    description: Seconds to wait for an answer of HAProxy, for the end of a reload, and for another run on this host.
     type: int
     default: 30
 """
@@ -192,17 +192,17 @@ previous_release:
   sample: original
 action:
   description:
-    - What was done with HAProxy, or would be in check mode, V(nothing), V(start), V(runtime) or V(reload).
+    - The action on HAProxy, or the predicted one in check mode, V(nothing), V(start), V(runtime) or V(reload).
   type: str
   returned: success
   sample: reload
 reason:
-  description: Why, and what needs a reload.
+  description: The reason, and the changes that need a reload.
   type: str
   returned: success
   sample: The release changes from original to 3f1c9a0b77de; it needs a reload, frontend web-front-1 is new.
 commands:
-  description: What HAProxy was sent instead of a reload, or would be in check mode, without payloads.
+  description: The commands that replaced a reload, or would in check mode, without payloads.
   type: list
   elements: str
   returned: success
@@ -225,29 +225,29 @@ certificates_changed:
   returned: success
   sample: []
 errors:
-  description: What is wrong with the options, or what HAProxy refuses.
+  description: The mistakes in the options, or the lines that HAProxy rejects.
   returned: failure
   type: list
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: haproxy.cfg line 7
     name:
       description: Name of the item there, such as a section or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     level:
-      description: What HAProxy calls it, V(ALERT) or V(WARNING).
+      description: HAProxy's severity, V(ALERT) or V(WARNING).
       type: str
       returned: for a line of the configuration
     line:
@@ -255,11 +255,11 @@ errors:
       type: int
       returned: for a line of the configuration
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
   description:
-    - What C(haproxy -c) warns of. It is only asked when something changes.
+    - The warnings of C(haproxy -c), which runs only if something changes.
     - Ansible also shows each C(text) as a warning.
   returned: always
   type: list
@@ -277,7 +277,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply imp
     Host,
     Wanted,
     apply,
-    way_back,
+    rollback_target,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.diff import diff_blocks
@@ -349,7 +349,7 @@ def host_of(module: Module) -> Host:
     params = module.params
     certificate_dir, timeout = Path(params["certificate_dir"]), params["timeout"]
     store = ReleaseStore(Path(params["config_dir"]))
-    # A host that gets HAProxy in the same run has none in check mode.
+    # A host that gets HAProxy in this run has none yet in check mode.
     binary = module.get_bin_path(params["binary"], required=not module.check_mode)
     return Host(
         store=store,
@@ -363,7 +363,7 @@ def host_of(module: Module) -> Host:
 def choose(params: dict[str, t.Any], host: Host) -> Wanted:
     """What the host should run."""
     is_rollback = params["state"] == "rolled_back"
-    release = way_back(host.store, params["release"]) if is_rollback else Release.made_of(params["files"])
+    release = rollback_target(host.store, params["release"]) if is_rollback else Release.made_of(params["files"])
     return Wanted(
         release,
         {

@@ -12,13 +12,13 @@ short_description: Gather the state of a running HAProxy, and where it differs f
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Reads what HAProxy's sockets tell, and compares it with the files on the disk. Nothing is changed.
-  - Numbers are numbers, times are in seconds, and what HAProxy leaves empty is V(null).
-  - The subset V(status) is a tree of frontends, their backends and their servers, with the words of Octavia.
-    V(ONLINE) is well. V(DEGRADED) is a backend some of whose servers failed, or a frontend that is full. V(DRAINING) is
-    a server that gets no new clients, V(OFFLINE) what somebody switched off, what is missing or has no server,
-    V(NO_MONITOR) a server without a check, and V(ERROR) what failed.
-  - The subset V(drift) says how the host differs from its release. Files may have been changed by hand, the worker may
+  - Reads HAProxy's sockets, and compares their answers with the files on the disk. Nothing is changed.
+  - Numbers are numbers, times are in seconds, and empty fields are V(null).
+  - The subset V(status) is a tree of frontends, their backends and their servers, with the statuses of Octavia.
+    V(ONLINE) is healthy. V(DEGRADED) is a backend with failed servers, or a full frontend. V(DRAINING) is a server that
+    gets no new clients, V(OFFLINE) is switched off, missing or without servers, V(NO_MONITOR) is a server without a
+    check, and V(ERROR) is a failure.
+  - The subset V(drift) lists how the host differs from its release. Files may have been changed by hand, the worker may
     run another release, and servers, maps, ACLs, crt-lists and certificates may have been changed in the running
     HAProxy. A change that M(lbforge.haproxy.haproxy_config) made without a reload is none of these.
 extends_documentation_fragment:
@@ -35,7 +35,7 @@ options:
       - What to read.
       - V(sessions), V(certificates), V(ca_files) and V(drift) need a socket of C(level operator) or C(level admin), and
         V(drift) reads files that belong to root.
-      - If a subset cannot be read, the module fails at its end, says why in RV(errors), and returns all others.
+      - If a subset cannot be read, the module fails at its end, gives the reason in RV(errors), and returns all others.
     type: list
     elements: str
     choices: [processes, info, stats, servers, sessions, tables, maps, certificates, ca_files, drift, status, vips]
@@ -58,7 +58,7 @@ options:
   master_socket:
     description:
       - Socket of the master process, the value of HAProxy's option C(-S).
-      - It is asked for V(processes) in O(gather).
+      - It is used for V(processes) in O(gather).
     type: path
     default: /run/haproxy-master.sock
   config_dir:
@@ -114,7 +114,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 report:
-  description: What was gathered of V(status), V(drift), V(certificates) and V(vips), as lines to print.
+  description: The gathered V(status), V(drift), V(certificates) and V(vips) as lines to print.
   type: list
   elements: str
   returned: when HAProxy answered
@@ -129,26 +129,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: gather
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -240,7 +240,7 @@ servers:
       description: The name that gives it its address, if any.
       type: str
     state:
-      description: What an operator asked of it, V(ready), V(drain) or V(maint).
+      description: Its administrative state, V(ready), V(drain) or V(maint).
       type: str
     operational:
       description: Whether it is V(stopped), V(starting), V(running) or V(stopping).
@@ -255,13 +255,13 @@ servers:
       description: Whether its health is checked. Maintenance only pauses that.
       type: bool
     check_port:
-      description: Where its checks go, if not to its port.
+      description: The port of its checks, if it differs.
       type: int
     agent:
       description: Whether its agent is asked.
       type: bool
     ssl:
-      description: Whether it is reached by TLS.
+      description: Whether connections to it use TLS.
       type: bool
 sessions:
   description: How many sessions there are. Those of HAProxy's own sockets do not count.
@@ -338,7 +338,7 @@ ca_files:
       description: How many certificates its lists revoke.
       type: int
     not_after:
-      description: When the first of them ends, in seconds since 1970. After the end of a list all clients are refused.
+      description: When the first of them ends, in seconds since 1970. After the end of a list all clients are rejected.
       type: int
     days_left:
       description: Whole days until then; negative when it has expired.
@@ -356,10 +356,10 @@ certificates:
       description: Whether a bind uses it.
       type: bool
     subject:
-      description: Whose it is.
+      description: Its subject.
       type: str
     issuer:
-      description: Who signed it.
+      description: Its issuer.
       type: str
     serial:
       description: Its serial number, in hexadecimal.
@@ -398,14 +398,14 @@ drift:
       description: The release in use on the disk; V(null) if there is none.
       type: str
     running_release:
-      description: The release that the worker runs; V(null) if it is none that is kept on the host.
+      description: The release that the worker runs; V(null) if that release is not stored on the host.
       type: str
     in_sync:
       description: Whether there is no difference at all.
       type: bool
     differences:
       description:
-        - What differs. What runs is compared with the release that the worker runs.
+        - The differences. The running state is compared with the release that the worker runs.
       type: list
       elements: dict
       contains:
@@ -428,7 +428,7 @@ drift:
         found:
           description:
             - How it is.
-            - For a map, an ACL or a crt-list the same of the entries that HAProxy has and the file has not.
+            - For a map, an ACL or a crt-list the same for the entries of HAProxy that are not in the file.
           type: raw
         sentence:
           description: The difference in words.
@@ -464,14 +464,14 @@ status:
           description: Sessions now.
           type: int
         limit:
-          description: The most sessions it takes.
+          description: The maximum number of sessions.
           type: int
         through:
           description: The inner frontends.
           type: list
           elements: str
         backends:
-          description: Where it leads to.
+          description: Its backends.
           type: list
           elements: dict
           contains: &backend
@@ -508,10 +508,10 @@ status:
                   description: HAProxy's word for its state.
                   type: str
                 address:
-                  description: Its address and port. Sockets of C(level user) are not told.
+                  description: Its address and port. Hidden from sockets of C(level user).
                   type: str
                 check:
-                  description: What its last check found; V(null) without one.
+                  description: The result of its last check; V(null) without one.
                   type: str
                 last_change_seconds:
                   description: How long ago its state changed.
@@ -529,7 +529,7 @@ status:
                   description: Whether it serves only when no other one does.
                   type: bool
     backends:
-      description: The backends that no line of a frontend names, for example since a map chooses them.
+      description: The backends that no line of a frontend names, for example because a map selects them.
       type: list
       elements: dict
       contains: *backend
@@ -547,7 +547,7 @@ vips:
       type: list
       elements: int
     problems:
-      description: That there is no port, or which of them do not answer and why, in sentences.
+      description: Sentences about missing ports, or ports without an answer and the reason.
       type: list
       elements: str
       sample:
@@ -567,7 +567,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 
 def run(module: Module) -> dict[str, t.Any]:
-    """Gather, and return what was found even if some of it was not."""
+    """Gather facts, and return them even if some failed."""
     params = module.params
     if wrong := option_problems(params):
         raise ProblemsError(wrong)

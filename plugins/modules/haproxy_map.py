@@ -13,12 +13,12 @@ version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Adds, sets, removes or replaces entries of a map or of a file of patterns that HAProxy has loaded, without a reload.
-  - The file is written first, so that the next reload finds the same. File and HAProxy are compared each on its own
-    with what is wanted, and both are brought in line.
+  - The file is written first, so that the next reload finds the same. File and HAProxy are compared separately with the
+    wanted entries, and both are updated.
   - V(exact), and changes of more than 50 entries, replace all entries in one step. HAProxy checks them before the file
-    is touched, and they go in together or not at all. This needs HAProxy 2.4 or newer.
-  - Fewer changes go in one by one. Each is proved by reading it back; the entries that HAProxy refuses are reported at
-    the end, and are neither in the file nor loaded.
+    is touched, and applies them together or not at all. This needs HAProxy 2.4 or newer.
+  - Fewer changes are made one by one, and read back; entries that HAProxy rejects are reported at the end, and are
+    neither in the file nor loaded.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
   - lbforge.haproxy.runtime
@@ -48,15 +48,15 @@ options:
   entries:
     description:
       - For V(map) a dictionary of keys and values, or a list of items with C(key) and C(value) each.
-        With O(state=absent) values are not needed, and a list of keys will do.
+        With O(state=absent) values are optional, and a list of keys is enough.
       - For V(acl) a list of patterns.
-      - The text of such a file does too.
-      - They hold no line break or other control character, and neither begin nor end with a blank. Keys of maps hold no
-        blank. Spaces, semicolons and backslashes in values need no care.
+      - The text of such a file is also valid.
+      - They must not contain a line break or other control character, nor begin or end with a blank. Keys of maps must
+        not contain blanks. Spaces, semicolons and backslashes in values need no escaping.
     type: raw
   entries_file:
     description:
-      - A file on the host that holds O(entries) as JSON. Long entries are brought there in this way by themselves.
+      - A file on the host that holds O(entries) as JSON. Long entries are transferred this way automatically.
     type: path
   state:
     description:
@@ -68,17 +68,17 @@ options:
     default: present
   persist:
     description:
-      - Whether to write the file too. Without that, the next reload brings the old entries back.
+      - Whether to write the file too. Otherwise the next reload restores the old entries.
       - Comments in the file stay, with O(state=exact) only those at its top. Its owner and its mode stay in any case.
       - A file of a release of M(lbforge.haproxy.haproxy_config) is refused, because the next release would replace it.
     type: bool
     default: true
   file:
-    description: Where the file is on the host, if HAProxy knows it by another name, as with a relative path.
+    description: Path of the file on the host, if HAProxy uses another name, as with a relative path.
     type: path
 notes:
   - Entries that rules of the configuration change all the time (C(http-request set-map)) are lost between reading and
-    replacing. Keep to few changes there, or to O(state=exact) on purpose.
+    replacing. Make only few changes there, or use O(state=exact) deliberately.
 seealso:
   - module: lbforge.haproxy.haproxy_config
 """
@@ -131,11 +131,11 @@ runtime:
   returned: always, except for wrong options
   contains: &counts
     changed:
-      description: Whether anything changed, which may be the order or duplicates alone.
+      description: Whether anything changed, maybe only the order or duplicates.
       type: bool
       returned: always
     added:
-      description: Keys that were not there.
+      description: Added keys.
       type: int
       returned: always
     updated:
@@ -143,7 +143,7 @@ runtime:
       type: int
       returned: always
     removed:
-      description: Keys that are not there any more.
+      description: Removed keys.
       type: int
       returned: always
 file:
@@ -158,26 +158,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: entries[3]
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -224,15 +224,15 @@ NOTHING = Change([], [])
 
 
 def read_json(path: str) -> t.Any:
-    """Read entries that are not among the arguments."""
+    """Read entries from a file instead of the arguments."""
     try:
         return json.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise LbforgeError(f"Cannot read the entries in {path}: {error}.") from error
 
 
-def bring(params: dict[str, t.Any], wanted: list[Entry], *, check_mode: bool) -> tuple[Plan, dict[str, str]]:
-    """Do what is asked for; return what was done, and why for each key that was refused."""
+def apply(params: dict[str, t.Any], wanted: list[Entry], *, check_mode: bool) -> tuple[Plan, dict[str, str]]:
+    """Apply the request; return the plan, and the reason for each rejected key."""
     with RuntimeClient(params["socket"], params["timeout"]).session() as session:
         file = find(session, params["kind"], params["map"])
         disk = DiskFile(params["file"] or file.path) if params["persist"] else None
@@ -243,7 +243,7 @@ def bring(params: dict[str, t.Any], wanted: list[Entry], *, check_mode: bool) ->
 
 
 def difference(changes: dict[str, Change]) -> list[dict[str, str]]:
-    """What changes in the file and in what is loaded."""
+    """The diff of the file and of the loaded entries."""
     return [
         {
             "before_header": name,
@@ -266,7 +266,7 @@ def run(module: Module) -> dict[str, t.Any]:
     if problems := problems + option_problems(params):
         raise ProblemsError(problems)
     with contextlib.nullcontext() if module.check_mode else locked(params["socket"], params["timeout"]):
-        plan, failed = bring(params, wanted, check_mode=module.check_mode)
+        plan, failed = apply(params, wanted, check_mode=module.check_mode)
     live, stored = plan.live, plan.stored or NOTHING
     result: dict[str, t.Any] = {
         "changed": live.needed or stored.needed,

@@ -13,7 +13,7 @@ version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Sets and removes entries of a stick table, for example to block a client that a rule counts, or to let it in again.
-  - Keys and values are checked against the table before HAProxy is told anything, because it would take C(bogus) for
+  - Keys and values are checked against the table before anything is sent, because HAProxy would read C(bogus) as
     the address C(0.0.0.0) and C(-1) for C(4294967295).
   - All entries are tried. Those that cannot be changed are reported at the end.
   - Entries are lost at a reload, unless the table has C(peers).
@@ -36,8 +36,8 @@ options:
   data:
     description:
       - What to store with O(key), integers by their data types, for example C(gpc0).
-      - Other data of an entry that is there stay. Without data the entry is made if it is missing.
-      - Rates can be set, and fall from then on, so setting them is never done for long.
+      - Other data of an existing entry stays. Without data the entry is created if it is missing.
+      - Rates can be set, but decrease from then on.
     type: dict
     default: {}
   entries:
@@ -55,8 +55,8 @@ options:
         default: {}
   state:
     description:
-      - V(present) sets what differs. An entry that holds the data already is left alone, so it expires when it would.
-      - V(absent) removes entries by O(key) or O(entries), or those that O(where) lets through.
+      - V(present) sets what differs. An entry that already has the data is left alone, so its expiry does not change.
+      - V(absent) removes entries by O(key) or O(entries), or those that match O(where).
       - V(cleared) removes all entries.
       - HAProxy keeps entries that sessions are using. That is an error.
     type: str
@@ -65,7 +65,7 @@ options:
   where:
     description:
       - Which entries O(state=absent) removes, by their data, such as V(data.gpc0 gt 0).
-      - The operators are V(eq), V(ne), V(lt), V(le), V(gt) and V(ge). Of several filters all have to fit.
+      - The operators are V(eq), V(ne), V(lt), V(le), V(gt) and V(ge). All filters must match.
     type: list
     elements: str
     default: []
@@ -102,7 +102,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 added:
-  description: How many entries were made, or would be in check mode.
+  description: Number of created entries, or predicted ones in check mode.
   type: int
   returned: always, except for wrong options
 updated:
@@ -120,26 +120,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: entries[3]
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -192,7 +192,7 @@ def desired_entries(params: dict[str, t.Any]) -> list[Desired]:
 
 
 def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
-    """Every mistake in the options, as far as the table need not be known for it."""
+    """Every mistake in the options that does not depend on the table."""
     found = option_problems(params)
     state, where = params["state"], params["where"]
     named = params["key"] is not None or params["entries"] is not None
@@ -214,7 +214,7 @@ def option_mistakes(params: dict[str, t.Any]) -> list[Problem]:
 
 
 def change(session: Session, params: dict[str, t.Any], *, check_mode: bool) -> tuple[list[Change], list[Problem]]:
-    """Do what is asked for; return what was done, and what could not be."""
+    """Apply the request; return the changes and the problems."""
     table = find(session, params["table"])
     if params["state"] == "cleared" or params["where"]:
         entries = matching(session, table, params["where"])

@@ -11,9 +11,9 @@ short_description: Check service dicts before any load balancer is touched
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Reads service dicts and the settings they depend on, and reports every mistake of all of them at once.
-    For each it says where it stands, what stands there, why it cannot, and what to do.
-  - What is legal but doubtful becomes a warning and never fails.
+  - Reads service dicts and the settings they depend on, and reports every mistake of all of them at once, each with its
+    place, its value, the reason and the remedy.
+  - Valid but questionable input gives a warning, and never fails.
   - It runs on the controller, whichever host the task is for. It writes nothing, contacts no host, and reads only the
     files that C(haproxy_network_lists) names, where M(ansible.builtin.copy) would look for them.
 extends_documentation_fragment:
@@ -28,7 +28,7 @@ options:
   services:
     description:
       - The service dicts, as in the variable C(haproxy_service_configs) of the role haproxy_server.
-      - Flat dictionaries and the older form with a C(service) key are taken.
+      - Flat dictionaries and the older form with a C(service) key are accepted.
     type: raw
     default: []
   extra_services:
@@ -38,7 +38,7 @@ options:
   settings:
     description:
       - Variables of the role that services depend on, by their names, such as C(haproxy_maxconn).
-      - What is left out has the role's default. C(haproxy_stats_password) has an option of its own.
+      - Missing ones have the role's default. C(haproxy_stats_password) has its own option.
       - C(haproxy_network_lists), ranges and wildcards of networks need the Python package netaddr on the controller.
     type: dict
     default: {}
@@ -48,7 +48,7 @@ options:
   secrets:
     description:
       - Values within the services and settings that must not be shown in a result or a log.
-      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are masked in any case.
+      - Values after C(stats auth), C(password) and the name of the header C(Authorization) are always masked.
     type: list
     elements: str
     default: []
@@ -57,7 +57,7 @@ options:
     type: dict
     default: {}
   variable_names:
-    description: Names of variables that are set, to find those that nothing reads any more and slips of the pen.
+    description: Names of set variables, to find obsolete ones and typing errors.
     type: list
     elements: str
     default: []
@@ -68,11 +68,11 @@ options:
     default: []
   keepalived:
     description:
-      - Variables of the role keepalived that say which addresses it moves, by their names, such as
+      - Variables of the role keepalived that define the addresses it moves, by their names, such as
         C(haproxy_keepalived_external_vip_cidr), C(keepalived_vips) or C(keepalived_instances).
-      - They are compared with what HAProxy binds. An address that HAProxy binds and no instance carries, or the other
-        way round, is a mistake where it is certain.
-      - Left out, nothing is compared, as where something else moves the VIPs.
+      - They are compared with what HAProxy binds. An address that HAProxy binds and no instance carries, or the
+        reverse, is a mistake if it is certain.
+      - Without it nothing is compared, for example if another program moves the VIPs.
     type: dict
   own_addresses:
     description: Addresses that stay on this load balancer, where O(keepalived) moves others.
@@ -81,21 +81,20 @@ options:
     default: []
   has_facts:
     description:
-      - Whether O(own_addresses) are all there are, as the facts of the load balancer tell.
-      - Otherwise an address that HAProxy binds is refused only if it is a VIP of several load balancers.
+      - Whether O(own_addresses) is complete, from the facts of the load balancer.
+      - Otherwise an address that HAProxy binds is rejected only if it is a VIP of several load balancers.
     type: bool
     default: false
   addresses_elsewhere:
-    description: What the inventory says of VIPs for other load balancers.
+    description: The VIPs of other load balancers in the inventory.
     type: list
     elements: raw
     default: []
   template:
     description:
-      - Template that lays a configuration out, found where the templates of the role or playbook are. It gets the value
+      - Template of the configuration, searched where the templates of the role or playbook are. It gets the value
         of P(lbforge.haproxy.haproxy_model#filter) as C(haproxy), and C(ansible_managed).
-      - The result then holds the password of the statistics page, so Ansible shows nothing of it but mistakes and
-        warnings.
+      - The result then holds the password of the statistics page, so Ansible shows only its mistakes and warnings.
     type: str
 seealso:
   - plugin: lbforge.haproxy.host_addresses
@@ -122,17 +121,18 @@ services:
   type: list
   elements: dict
 user_certificates:
-  description: The certificates of the user's own that VIPs show, as M(lbforge.haproxy.pki_certificates) takes them.
+  description: The user's own certificates of VIPs, as M(lbforge.haproxy.pki_certificates) takes them.
   returned: success
   type: list
   elements: dict
 configuration:
-  description: The configuration, as O(template) lays it out.
+  description: The configuration, rendered with O(template).
   returned: success and O(template)
   type: str
 model:
   description:
-    - What goes with RV(configuration), as the value of P(lbforge.haproxy.haproxy_model#filter) without its sections and
+    - The rest of the model for RV(configuration), as the value of P(lbforge.haproxy.haproxy_model#filter) without its
+      sections and
       settings.
   returned: success and O(template)
   type: dict
@@ -143,30 +143,30 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: haproxy_service_configs[3].haproxy_port
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     also:
-      description: Names of more services of which the same is to be said; empty for mistakes.
+      description: Names of more services with the same warning; empty for mistakes.
       type: list
       elements: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict

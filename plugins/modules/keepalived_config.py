@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: keepalived_config
-short_description: Bring a keepalived configuration into service
+short_description: Deploy a keepalived configuration
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Lints O(content) against the addresses, files and programs of this host and against the other O(nodes), because
-    C(keepalived -t) accepts much that never fails over. Errors end the module before anything is written, warnings are
-    warned of. The rules are in the file C(docs/keepalived-rules.md) of the collection.
+    C(keepalived -t) accepts much that never fails over. Errors stop the module before anything is written; warnings are
+    shown. The rules are in the file C(docs/keepalived-rules.md) of the collection.
   - Writes O(files), writes O(content) next to O(path), lets C(keepalived -t) check it there, switches with one rename,
-    reloads the running daemon and proves that it read the file and lives.
-  - When the check refuses the file or the daemon does not take it, the old files are put back, and reloaded.
-  - Two runs on one host change it one after the other. A run waits for the other one as long as that may take to bring
-    its file into service and the old one back, four times O(timeout). The lock of a run that is killed ends with it.
+    reloads the running daemon, and proves that it read the file and still runs.
+  - If the check rejects the file or the daemon does not load it, the old files are restored and reloaded.
+  - Two runs on one host wait for each other, for at most four times O(timeout), enough for a deployment and a rollback.
+    A killed run releases its lock.
   - A running daemon is never restarted, because a restart gives its virtual addresses away. A daemon that does not run
     is started.
   - The proof uses what the running configuration declares with C(reload_file) and C(reload_check_config). Without them
@@ -41,37 +41,37 @@ options:
     required: true
   state:
     description:
-      - With V(linted) the text is only linted, and nothing is changed. keepalived, scripts and directories may be
-        missing yet.
+      - With V(linted) the text is only linted, and nothing is changed. keepalived, scripts and directories may still be
+        missing.
     type: str
     choices: [present, linted]
     default: present
   files:
     description:
       - Check and notify scripts by path, with their texts. They belong to root and have mode 0755.
-      - Whether a script changed or the text, the daemon is reloaded, because it drops a script that it did not find.
+      - The daemon is reloaded if a script or the text changed, because it drops a script that it did not find.
     type: dict
     default: {}
   track_units:
     description:
-      - Track files by path, each with the systemd unit whose readiness it tells. V(0) means that the unit is active or
+      - Track files by path, each with the systemd unit whose readiness it shows. V(0) means that the unit is active or
         reloads.
-      - The unit itself has to write the file whenever it starts or ends. This is for one that has been running since
-        before it knew of the file, so that it need not be restarted.
+      - The unit itself must write the file whenever it starts or stops. This option is for a unit that started before
+        it knew the file, so that it need not be restarted.
     type: dict
     default: {}
   firewall:
     description:
-      - Whether the kernel drops VRRP (IP protocol 112) of all but the unicast peers of O(content), and of peers in a
-        network of this node what came over a router. The rules are in C(/etc/keepalived/vrrp.nft), in a table of their
-        own, which C(keepalived-firewall.service) loads before keepalived starts. Other tables are left alone.
+      - Whether the kernel drops VRRP (IP protocol 112) of all but the unicast peers of O(content), and routed packets
+        of peers in a network of this node. The rules are in C(/etc/keepalived/vrrp.nft), in a separate table, which
+        C(keepalived-firewall.service) loads before keepalived starts. Other tables are left alone.
       - If V(false), these files and the table are removed.
     type: bool
     default: false
   nodes:
     description:
       - The instances of all nodes of the cluster by host name, in the form of the variable C(keepalived_instances) of
-        the role. Without them, the rules that compare nodes are silent.
+        the role. Without them, the rules that compare nodes do not apply.
     type: dict
     default: {}
   node:
@@ -105,7 +105,7 @@ options:
     type: str
     default: keepalived
   timeout:
-    description: How many seconds the daemon may take to read the file.
+    description: Seconds that the daemon may take to read the file.
     type: float
     default: 10
 """
@@ -131,7 +131,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: What was done, or would be done in check mode.
+  description: The action, or the predicted one in check mode.
   type: str
   choices: [nothing, start, reload]
   returned: when the state is present
@@ -140,23 +140,23 @@ path:
   type: str
   returned: success
 errors:
-  description: What is wrong with the options, or the errors that the linter found.
+  description: The mistakes in the options, or the errors that the linter found.
   returned: failure
   type: list
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: line 12 (virtual_router_id 51)
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
@@ -166,25 +166,25 @@ errors:
       type: str
       returned: for what the linter found
     severity:
-      description: An error surely breaks something or surely surprises, a warning may.
+      description: An error certainly breaks something, a warning may.
       type: str
       choices: [error, warning]
       returned: for what the linter found
     line:
-      description: The number of the line, 0 when it is about the whole text.
+      description: The number of the line, 0 for the whole text.
       type: int
       returned: for what the linter found
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
   contains: *problem
 remarks:
-  description: What C(keepalived -t) remarked on the accepted text, one line of text each.
+  description: The remarks of C(keepalived -t) on the accepted text, one per line.
   type: list
   elements: str
   returned: when the state is present
@@ -193,7 +193,7 @@ rc:
   type: int
   returned: when keepalived refused the text
 lines:
-  description: What keepalived said about the failure.
+  description: The messages of keepalived about the failure.
   type: list
   elements: str
   returned: when keepalived refused the text or did not take it
@@ -205,7 +205,7 @@ from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import locked_directories
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, bring_into_service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.change import Outcome, deploy
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.host import HostFacts
@@ -239,7 +239,7 @@ ARGUMENTS = {
     "timeout": {"type": "float", "default": 10},
 }
 
-# A run waits for another one: its text into service, the old one back, and each may take the timeout and a start.
+# A run waits for another one: deployment and rollback, each with the timeout and a start.
 PATIENCE = 4
 
 
@@ -257,7 +257,7 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
     if params["nodes"] and params["node"] not in params["nodes"]:
         why = f"{params['node']!r} is not one of the nodes {', '.join(params['nodes'])}"
         found.append(Problem("node", shown(params["node"]), why))
-    # By multicast any node may send, and would not be heard; a node that is alone hears nobody anyway.
+    # With multicast any node may send, but would be dropped; a single node has no peers anyway.
     if params["firewall"] and len(params["nodes"]) != 1:
         found += [
             Problem(
@@ -326,7 +326,7 @@ def run(module: Module) -> dict[str, t.Any]:
         firewall.check()
         if not module.check_mode:
             track_files.write(tracked)
-        outcome = bring_into_service(daemon, path, content, Scripts(params["files"]), module.check_mode)
+        outcome = deploy(daemon, path, content, Scripts(params["files"]), module.check_mode)
         if not module.check_mode:
             firewall.write(filtered)
     for words in outcome.warnings:

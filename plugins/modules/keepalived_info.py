@@ -11,13 +11,13 @@ short_description: Gather the state of keepalived and the virtual addresses of a
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Asks the running keepalived for the state of its VRRP instances, the kernel for the addresses of the node, and with
-    O(probe) the network for who answers for each virtual address. Nothing is changed.
-  - Where keepalived does not run, the instances are those of its configuration file, without a state. So an address
-    that a dead keepalived left behind is found too.
-  - The filter P(lbforge.haproxy.vip_holders#filter) puts the results of all nodes together and tells which address is
-    held twice, by nobody, or by a node that should not.
-  - A keepalived that was built without JSON is asked for its text dump instead.
+  - Queries the running keepalived for the state of its VRRP instances, the kernel for the addresses of the node, and
+    with O(probe) the network for the owner of each virtual address. Nothing is changed.
+  - If keepalived does not run, the instances are those of its configuration file, without a state. This also finds an
+    address that a dead keepalived left behind.
+  - The filter P(lbforge.haproxy.vip_holders#filter) combines the results of all nodes, and finds addresses with two
+    holders, without one, or with a wrong one.
+  - For a keepalived built without JSON, the module reads its text dump instead.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
 attributes:
@@ -28,13 +28,13 @@ attributes:
 options:
   probe:
     description:
-      - Whether to ask each network by ARP or Neighbour Discovery who has the virtual addresses. That finds holders that
-        are in no inventory. It needs the capability C(CAP_NET_RAW).
-      - A node does not hear itself, so an address of its own that is answered has another holder.
+      - Whether to probe each network for the owners of the virtual addresses by ARP or Neighbour Discovery. That finds
+        holders outside the inventory. It needs the capability C(CAP_NET_RAW).
+      - A node does not hear itself, so an answer for its own address comes from another holder.
     type: bool
     default: false
   probe_time:
-    description: For how many seconds O(probe) listens.
+    description: Seconds for which O(probe) listens.
     type: float
     default: 1
   path:
@@ -50,7 +50,7 @@ options:
     type: str
     default: keepalived
   timeout:
-    description: How many seconds the daemon may take to tell its state.
+    description: Seconds that the daemon may take to report its state.
     type: float
     default: 5
 seealso:
@@ -82,7 +82,7 @@ daemon:
   returned: success
   contains:
     installed:
-      description: Whether the program is there.
+      description: Whether the program is installed.
       type: bool
     running:
       description: Whether the daemon runs.
@@ -112,7 +112,7 @@ instances:
       description: The priority by configuration.
       type: int
     effective_priority:
-      description: The priority with what the trackers found; V(null) if keepalived does not run.
+      description: The priority after the trackers; V(null) if keepalived does not run.
       type: int
     version:
       description: The version of VRRP.
@@ -131,7 +131,7 @@ addresses:
       description: The address without a prefix length.
       type: str
     interface:
-      description: Where it belongs; for a VMAC the interface below it.
+      description: Its interface; for a VMAC the one below it.
       type: str
     instance:
       description: Its instance.
@@ -140,12 +140,12 @@ addresses:
       description: Whether the kernel of this node has it.
       type: bool
     answered_by:
-      description: The hardware addresses of others that answer for it.
+      description: The hardware addresses of other hosts that answer for it.
       type: list
       elements: str
       returned: when O(probe) is true
 links:
-  description: The interfaces of this node but C(lo), and what the kernel has there.
+  description: The interfaces of this node except C(lo), and their addresses.
   type: list
   elements: dict
   returned: success
@@ -161,7 +161,7 @@ links:
       type: list
       elements: str
 problems:
-  description: What is not as it should be on this node, in sentences.
+  description: The problems of this node, in sentences.
   type: list
   elements: str
   returned: success
@@ -174,26 +174,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: probe_time
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict

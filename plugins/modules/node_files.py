@@ -11,12 +11,11 @@ short_description: Many small files on a node in one step
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Writes files such as unit drop-ins and scripts, each whole and with its owner and mode from its first moment, and
-    removes those that are not wanted any more.
+  - Writes files such as unit drop-ins and scripts, each atomically with its owner and mode, and removes unwanted ones.
   - One call takes as long as one call of M(ansible.builtin.file), however many files there are.
-  - Nobody else of this collection writes in the same directories meanwhile. So the files of certificates that HAProxy
-    reads can be written by it, too.
-  - Says which files it wrote, so that what depends on one of them can wait for that one.
+  - It locks the directories against other writers of this collection, so it can also write the certificates that
+    HAProxy reads.
+  - Returns the written files, so that other tasks can depend on one of them.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
 attributes:
@@ -26,7 +25,7 @@ attributes:
     support: full
 options:
   files:
-    description: Files to write. Their directories are made if they are missing.
+    description: Files to write. Missing directories are created.
     type: list
     elements: dict
     required: true
@@ -38,7 +37,7 @@ options:
       content:
         description:
           - Text of the file.
-          - With C(--diff) it is shown if everybody may read the file. For a secret, set C(no_log) for the task, too.
+          - C(--diff) shows it if the file is world-readable. For a secret, also set C(no_log) for the task.
         type: str
         required: true
       owner:
@@ -50,7 +49,7 @@ options:
         type: str
         default: root
       mode:
-        description: Its mode, in quotes. One that lets everybody read a private key is refused.
+        description: Its mode, in quotes. A mode that makes a private key world-readable is rejected.
         type: str
         default: "0644"
   absent:
@@ -101,26 +100,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: files[0].mode
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -135,11 +134,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.lock import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.node_files import parse_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 
-PATIENCE = 60.0  # seconds until others have written in the same directories
+PATIENCE = 60.0  # seconds to wait for other writers in the same directories
 
 
 def run(module: Module) -> dict[str, t.Any]:
-    """Remove what is not wanted, and write the files that are not as they should be."""
+    """Remove unwanted files, and write those that differ."""
     files = parse_files(module.params["files"], module.params["absent"])
     unwanted = [pathlib.Path(path) for path in module.params["absent"] if os.path.lexists(path)]
     wanting = {file: differences for file in files if (differences := file.differences())}

@@ -13,11 +13,11 @@ author: The lbforge.haproxy authors (@lbforge)
 description:
   - Makes certificate authorities, signed by themselves or by each other, and the certificates below them, all in one
     directory of the setup host, however many there are.
-  - Compares by meaning what is wanted with what is there, and issues again what differs in names, usages, kind of key
-    or lifetime, what is not really signed by its authority, what is damaged or missing, and what has less than a third
-    of its lifetime left.
-  - The key of an authority is replaced only by O(regen_ca). Whatever hangs below a new key is signed again.
-  - Several calls at once wait for each other, and a call cut off at any point is finished by the next one.
+  - Compares wanted and existing certificates by meaning, and reissues those that differ in names, usages, kind of key
+    or lifetime, are not signed by their authority, are damaged or missing, or have less than a third of their lifetime
+    left.
+  - The key of an authority is replaced only by O(regen_ca). Everything below a new key is signed again.
+  - Concurrent calls wait for each other, and the next call finishes an interrupted one.
   - Keys have mode C(0600) in directories of mode C(0700) from their first byte.
 extends_documentation_fragment:
   - lbforge.haproxy.attributes
@@ -35,7 +35,7 @@ options:
     description:
       - Directory of the keys and certificates. C(roots/NAME/) holds an authority, C(certs/) all certificates, each
         with C(private/NAME.key.pem), C(certs/NAME.crt) and C(certs/NAME-chain.crt).
-      - Back the directory up. A lost key of an authority cannot be made again.
+      - Back the directory up. A lost key of an authority cannot be recovered.
     type: path
     required: true
   authorities:
@@ -102,8 +102,8 @@ options:
       name_constraints_permitted:
         description:
           - Names that the authority, and all below it, may sign for, such as V(DNS:example.org) (with everything below
-            it) or V(IP:192.0.2.0/24). What is not of these kinds stays allowed.
-          - A certificate with another name is refused here, as clients would refuse it.
+            it) or V(IP:192.0.2.0/24). Names of other kinds stay allowed.
+          - A certificate with another name is rejected, as clients would reject it.
         type: list
         elements: str
       name_constraints_excluded:
@@ -113,17 +113,17 @@ options:
       key_passphrase:
         description:
           - Passphrase of the key file. A key that has none yet is encrypted with it.
-          - Without it the key of an authority is only protected by its mode.
+          - Otherwise only its mode protects the key of an authority.
         type: str
       revoked:
         description:
-          - Certificates of the authority that are valid no more. With this, even as an empty list, the authority has a
+          - Revoked certificates of the authority. With this, even as an empty list, the authority has a
             revocation list, C(crl/NAME.crl.pem), which is signed again when the entries change or when it is due.
         type: list
         elements: dict
         suboptions:
           serial:
-            description: Serial number in hexadecimal, as RV(certificates[].serial) and openssl tell it. Required.
+            description: Serial number in hexadecimal, as in RV(certificates[].serial) and openssl's output. Required.
             type: str
           reason:
             description:
@@ -132,7 +132,7 @@ options:
             type: str
       crl_ttl:
         description:
-          - Lifetime of the revocation list. The default is V(365d). Whoever checks an expired list refuses all clients.
+          - Lifetime of the revocation list. The default is V(365d). A server with an expired list rejects all clients.
         type: str
       key_type:
         description:
@@ -214,7 +214,7 @@ options:
         aliases: [not_after]
       key_type:
         description:
-          - V(ECDSA), V(RSA) or V(Ed25519), which browsers do not take. The default is V(ECDSA).
+          - V(ECDSA), V(RSA) or V(Ed25519), which browsers do not support. The default is V(ECDSA).
         type: str
       key_size:
         description:
@@ -224,9 +224,9 @@ options:
   user_certificates:
     description:
       - Certificates of the user's own, read from the setup host and checked before anything is written.
-      - The key has to belong to the certificate, the chain has to follow in order, nothing may have expired, and the
-        certificate has to be for a host that clients ask for.
-      - One with the name of a certificate in O(certificates) takes its place.
+      - The key must belong to the certificate, the chain must be in order, nothing may have expired, and the
+        certificate must be for a host that clients ask for.
+      - One with the name of a certificate in O(certificates) replaces it.
     type: list
     elements: dict
     default: []
@@ -249,9 +249,9 @@ options:
         type: str
       names:
         description:
-          - Names and addresses by which clients ask for it. It has to be for one of them, or for any host if only
+          - Names and addresses by which clients ask for it. It must be for one of them, or for any host if only
             addresses are known.
-          - By default nobody knows them.
+          - By default they are unknown.
         type: list
         elements: str
   bundles:
@@ -311,8 +311,8 @@ options:
         default: true
   ca_files:
     description:
-      - Names of authorities whose certificate, and whose revocation list if there is one, are returned as a server
-        reads them that asks clients for certificates, such as HAProxy's C(ca-file) and C(crl-file).
+      - Names of authorities whose certificate, and whose revocation list if there is one, are returned for servers that
+        verify client certificates, such as HAProxy's C(ca-file) and C(crl-file).
     type: list
     elements: str
     default: []
@@ -320,7 +320,7 @@ options:
     description:
       - Name of an authority that gets a new key and certificate, or V(true) for all of them. Everything below is signed
         again. The old files stay beside the new ones under a name with the date.
-      - Every call with it does it again.
+      - Every call with it repeats that.
     type: str
     default: ""
   regen_cert:
@@ -329,9 +329,9 @@ options:
     default: ""
   renew_before:
     description:
-      - How long before its end a certificate is issued again, such as V(30d). Shorter than the lifetimes of all
-        O(certificates).
-      - The default is a third of its lifetime, which is also when an authority is, always with the key that it has.
+      - Time before its end at which a certificate is reissued, such as V(30d). It must be shorter than the lifetimes of
+        all O(certificates).
+      - The default is a third of its lifetime. This default also applies to authorities, which keep their keys.
     type: str
     default: ""
 seealso:
@@ -376,7 +376,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or would be done in check mode.
+  description: The action, or the predicted one in check mode.
   returned: success
   type: list
   elements: dict
@@ -439,7 +439,7 @@ certificates:
       description: Whose certificate it is.
       type: str
     issuer:
-      description: Who signed it.
+      description: Its issuer.
       type: str
     san:
       description: Names and addresses it is valid for.
@@ -546,26 +546,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: authorities[1].signed_by
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -610,7 +610,7 @@ MINIMAL_CRYPTOGRAPHY = 42
 
 
 def run(params: dict[str, t.Any], check_mode: bool, now: datetime.datetime) -> dict[str, t.Any]:
-    """Do, or only plan, one whole call and return its result."""
+    """Execute or only plan one call, and return its result."""
     store = Store(pathlib.Path(params["directory"]))
     with store.lock(read_only=check_mode):
         present_authorities = store.authorities()
@@ -651,7 +651,7 @@ def _read(file: InstalledFile) -> bytes:
 
 
 def run_now(module: Module) -> dict[str, t.Any]:
-    """Do one whole call, if the library is there."""
+    """Execute one call, if the library is installed."""
     if CRYPTOGRAPHY_VERSION < MINIMAL_CRYPTOGRAPHY:
         library = missing_required_lib(f"cryptography >= {MINIMAL_CRYPTOGRAPHY}")
         raise LbforgeError(library, exception=CRYPTOGRAPHY_ERROR or None)

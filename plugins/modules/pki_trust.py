@@ -85,26 +85,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: anchors[0].name
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict
@@ -118,7 +118,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.trust import
 
 
 def run(module: Module) -> dict[str, t.Any]:
-    """Install what is missing, have the bundle made, and look whether it came out right."""
+    """Install missing anchors, update the system's bundle, and check it."""
     params = module.params
     anchors = parse_anchors(params["anchors"])
     store = TrustStore(params["directory"], params["bundle"])

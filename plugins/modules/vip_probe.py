@@ -173,26 +173,26 @@ errors:
   elements: dict
   contains: &problem
     path:
-      description: Where it stands; empty if no single value is to blame.
+      description: Its place in the data; empty if no single value is the cause.
       type: str
       sample: interval
     name:
       description: Name of the item there, such as a service, a server or a certificate; empty if it has none.
       type: str
     value:
-      description: What stands there; empty where nothing does, hidden for secrets.
+      description: The value there; empty without one, hidden for secrets.
       type: str
     why:
-      description: Why it cannot be.
+      description: The reason.
       type: str
     hint:
       description: What to do; empty if that is clear.
       type: str
     text:
-      description: All of it in one line, as in the message.
+      description: The whole problem on one line, as in the message.
       type: str
 warning_details:
-  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  description: Warnings about valid but questionable input. Ansible also shows each C(text).
   returned: always
   type: list
   elements: dict

@@ -32,7 +32,7 @@ class Section:
         """Its name, empty for sections without one."""
         return self.heading[1] if len(self.heading) > 1 else ""
 
-    def those(self, *start: str) -> list[Words]:
+    def lines_with(self, *start: str) -> list[Words]:
         """The lines that begin with these words."""
         return [line for line in self.lines if line[: len(start)] == start]
 
@@ -61,7 +61,7 @@ def parse(text: str) -> list[Section]:
 
 def description(sections: t.Iterable[Section]) -> str:
     """What ``show info`` answers for the global description of a worker with this configuration."""
-    lines = [line for section in sections if section.kind == "global" for line in section.those("description")]
+    lines = [line for section in sections if section.kind == "global" for line in section.lines_with("description")]
     return " ".join(lines[-1][1:]) if lines else ""
 
 
@@ -71,7 +71,7 @@ def stats_sockets(sections: t.Iterable[Section]) -> list[str]:
         line[2].removeprefix("unix@")
         for section in sections
         if section.kind == "global"
-        for line in section.those("stats", "socket")
+        for line in section.lines_with("stats", "socket")
         if line[2:3] and word_after(line, "level") == "admin" and line[2].removeprefix("unix@").startswith("/")
     ]
 
@@ -82,8 +82,8 @@ def serving(sections: t.Iterable[Section]) -> list[str]:
         " ".join(section.heading[:2])
         for section in sections
         if section.kind in ("frontend", "listen")
-        and section.those("bind")
-        and not (section.those("stats", "enable") and not section.those("server"))
+        and section.lines_with("bind")
+        and not (section.lines_with("stats", "enable") and not section.lines_with("server"))
     ]
 
 
@@ -102,7 +102,7 @@ def socket_files(sections: t.Iterable[Section]) -> list[SocketFile]:
     found = []
     for section in sections:
         start = ("stats", "socket") if section.kind == "global" else ("bind",)
-        for line in section.those(*start):
+        for line in section.lines_with(*start):
             path, mode = "".join(line[len(start) : len(start) + 1]).removeprefix("unix@"), word_after(line, "mode")
             if path.startswith("/"):
                 user = word_after(line, "user") or word_after(line, "uid")
@@ -114,9 +114,11 @@ def socket_files(sections: t.Iterable[Section]) -> list[SocketFile]:
 def state_file(sections: t.Iterable[Section]) -> str | None:
     """The file from which a new worker reads the server states of the old one; None without one."""
     sections = list(sections)
-    paths = [line for section in sections if section.kind == "global" for line in section.those("server-state-file")]
+    paths = [
+        line for section in sections if section.kind == "global" for line in section.lines_with("server-state-file")
+    ]
     loads = any(
-        section.those("load-server-state-from-file", "global")
+        section.lines_with("load-server-state-from-file", "global")
         for section in sections
         if section.kind in ("defaults", "backend", "listen")
     )
@@ -126,7 +128,7 @@ def state_file(sections: t.Iterable[Section]) -> str | None:
 
 def shares_tables(sections: t.Iterable[Section]) -> bool:
     """Whether stick tables pass from worker to worker and from node to node."""
-    return any("peers" in line for section in sections for line in section.those("stick-table"))
+    return any("peers" in line for section in sections for line in section.lines_with("stick-table"))
 
 
 def word_after(line: Words, keyword: str) -> str:

@@ -28,5 +28,5 @@ SECTIONS = (
     "acme",
 )
 
-#: the first HAProxy that knows a section, of those younger than the oldest HAProxy that is supported
+#: the first HAProxy that knows a section, if newer than the oldest supported one
 SINCE = {"crt-store": (3, 0), "log-profile": (3, 1), "traces": (3, 1), "acme": (3, 2)}

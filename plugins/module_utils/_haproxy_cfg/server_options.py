@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words
 
-#: options that C(no-) in front switches off again
+#: options that the prefix C(no-) switches off
 SWITCHES = (
     *("agent-check", "backup", "check", "check-send-proxy", "check-ssl", "send-proxy", "send-proxy-v2"),
     *("send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "ssl", "tfo"),
@@ -22,7 +22,7 @@ SWITCHES = (
 _OFF = tuple(f"no-{option}" for option in SWITCHES)
 PROXY_PROTOCOL = ("send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn")
 _OLD_TLS = ("sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13")
-#: how many words follow each option
+#: the number of words after each option
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys((*SWITCHES, *_OFF), 0),
     **dict.fromkeys((f"{verb}-{version}" for verb in ("force", "no") for version in _OLD_TLS), 0),
@@ -38,10 +38,10 @@ ARGUMENTS: dict[str, int] = {
     **dict.fromkeys(("resolve-opts", "resolve-prefer", "resolvers", "rise", "set-proxy-v2-tlv-fmt", "shard"), 1),
     **dict.fromkeys(("sigalgs", "slowstart", "sni", "socks4", "ssl-max-ver", "ssl-min-ver", "tcp-ut", "track"), 1),
     **dict.fromkeys(("verify", "verifyhost", "weight", "ws"), 1),
-    # The second and the third only behind the first.
+    # The second and third only after the first.
     **dict.fromkeys(("source", "usesrc", "interface"), 1),
 }
-#: options that C(add server) refuses, or takes with another result than the configuration
+#: options that C(add server) rejects, or handles differently from the configuration
 STATIC = frozenset(
     {
         *("agent-check", "enabled", "init-addr", "log-bufsize", "log-proto", "max-reuse", "namespace", "non-stick"),
@@ -62,7 +62,7 @@ class ServerOptions:
             arguments = ARGUMENTS.get(name_of(rest[0]), 0)
             self.all.append(tuple(rest[: 1 + arguments]))
             rest = rest[1 + arguments :]
-        # Of two of one kind the last counts.
+        # The last of two of the same kind counts.
         self._last = {option[0]: option for option in self.all}
         self._switches = {name.removeprefix("no-"): not name.startswith("no-") for name, *_rest in self.all}
 

@@ -28,10 +28,10 @@ class Server:
 
     name: str
     endpoint: str
-    numbers: t.Mapping[str, int]  # weight, maxconn and the port of checks, where they are given
+    numbers: t.Mapping[str, int]  # weight, maxconn and check port, if set
     disabled: bool
     others: Words  # all other words, in their order
-    unknown: str = ""  # a keyword that is not understood here, and so all words are others
+    unknown: str = ""  # an unknown keyword, which makes all words other words
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -74,7 +74,7 @@ class Server:
     @property
     def prefers_last_address(self) -> bool:
         """Whether the address in a state file takes precedence over resolving the name."""
-        # HAProxy's own order, where none is given, is "last,libc".
+        # HAProxy's default order is "last,libc".
         methods = (self.options.argument("init-addr") or "last,libc").split(",")
         return "last" in methods and "libc" not in methods[: methods.index("last")]
 
@@ -161,12 +161,12 @@ def _read(line: Words) -> Server:
 
 def servers(section: Section) -> dict[str, Server]:
     """The servers of a section by name, in their order."""
-    return {line[1]: server(line) for line in section.those("server") if len(line) > 1}
+    return {line[1]: server(line) for line in section.lines_with("server") if len(line) > 1}
 
 
 def has_server_defaults(sections: t.Iterable[Section]) -> bool:
     """Whether any line ``default-server`` has options that a server's own line lacks."""
-    return any(section.those("default-server") for section in sections)
+    return any(section.lines_with("default-server") for section in sections)
 
 
 def configured_servers(sections: t.Iterable[Section]) -> dict[tuple[str, str], Server]:
@@ -178,17 +178,17 @@ def configured_servers(sections: t.Iterable[Section]) -> dict[tuple[str, str], S
         base = defaults.get(section.heading[-1], last) if "from" in section.heading else last
         if section.kind == "defaults":
             inherited = base if "from" in section.heading else []
-            last = defaults[section.name] = [*inherited, *section.those("default-server")]
+            last = defaults[section.name] = [*inherited, *section.lines_with("default-server")]
         elif section.kind in ("backend", "listen"):
-            words = [word for line in (*base, *section.those("default-server")) for word in line[1:]]
+            words = [word for line in (*base, *section.lines_with("default-server")) for word in line[1:]]
             for line in _server_lines(section):
                 found[section.name, line[1]] = _read((*line[:3], *words, *line[3:]))
     return found
 
 
 def _server_lines(section: Section) -> list[Words]:
-    lines = [line for line in section.those("server") if len(line) > 2]
-    for line in section.those("server-template"):
+    lines = [line for line in section.lines_with("server") if len(line) > 2]
+    for line in section.lines_with("server-template"):
         if len(line) > 3 and (numbers := re.fullmatch(r"(?:(\d+)-)?(\d+)", line[2])):
             places = range(int(numbers[1] or 1), int(numbers[2]) + 1)
             lines += [("server", f"{line[1]}{place}", *line[3:]) for place in places]

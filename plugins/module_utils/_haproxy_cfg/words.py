@@ -17,11 +17,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 Words = tuple[str, ...]
 
-#: HAProxy refuses a line with more (MAX_LINE_ARGS in its defaults.h). The length of a line has no limit.
+#: HAProxy rejects a line with more (MAX_LINE_ARGS in its defaults.h). The length of a line has no limit.
 MOST_WORDS = 64
 BLANKS = " \t\v\f\r"  # of C's isspace; nothing else divides words
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_.,:;/@%+=*?!^~()\[\]{}|<>&-]+")
-# What quotes, escapes or begins a comment, and what Python's split() could take for a blank.
+# Characters that quote, escape or begin a comment, and those that Python's split() takes for blanks.
 _UNUSUAL = re.compile(r"""[\\#'"\x1c-\x1f\x80-\U0010ffff]""")
 _PIECE = re.compile(
     r"""(?P<space>[ \t\v\f\r]+)|(?P<comment>\#)|'(?P<strong>[^']*)'|(?P<quote>")"""

@@ -32,7 +32,7 @@ def run(
     ``text`` is its standard input, ``timeout`` is in seconds, ``environment`` is added to this process's own.
     """
     try:
-        # run_command is AnsibleModule's, which this room does not know.
+        # run_command belongs to AnsibleModule, which this room does not know.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             command,
             input=text.encode(),

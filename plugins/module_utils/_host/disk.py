@@ -20,7 +20,7 @@ from pathlib import Path
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: How names of files and directories begin that are not whole yet. HAProxy does not load such a file from a directory.
+#: The prefix of names of unfinished files and directories. HAProxy does not load such files from a directory.
 NEW = ".new-"
 
 

@@ -43,7 +43,7 @@ def locked_directories(directories: t.Iterable[Path], timeout: float) -> Iterato
     """Lock directories against other runs of this collection, whether they exist yet or not."""
     files = {lock_file(str(directory.absolute())): directory for directory in directories}
     with ExitStack() as locks:
-        for path in sorted(files):  # all in one order, so that no two wait for each other
+        for path in sorted(files):  # always in one order, so that no two runs wait for each other
             locks.enter_context(_held(path, timeout, str(files[path])))
         yield
 
@@ -79,7 +79,7 @@ def lock_file(address: str) -> Path:
 
 
 def _opened(path: Path) -> int:
-    # Everybody may write to these directories: nothing is followed, truncated or written.
+    # These directories are world-writable: nothing is followed, truncated or written.
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         try:

@@ -32,9 +32,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import ServerState
 
 Key = tuple[str, str]
-Lookup = t.Callable[[str], "Collection[str]"]  # the addresses of a name, none of one that cannot be looked up
+Lookup = t.Callable[[str], "Collection[str]"]  # the addresses of a name; empty if it does not resolve
 
-EXAMPLES = 10  # entries of a file that are shown, of each kind
+EXAMPLES = 10  # shown entries of a file, for each kind
 _ID = re.compile(r"[0-9a-f]{12}")
 _KEPT = re.compile(r"edited-([0-9a-f]{12})")
 
@@ -56,8 +56,8 @@ class Disk:
     directory: str
     current: Release | None
     journal: Journal
-    younger: Sequence[str] = ()  # files of the current release that were written after it was made
-    loose: Mapping[str, bool] = field(default_factory=dict)  # its names without our link; whether a file is there
+    younger: Sequence[str] = ()  # files of the current release that changed after its creation
+    loose: Mapping[str, bool] = field(default_factory=dict)  # its names without our link; whether a file exists
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ Data = t.Mapping[str, t.Any]
 Budget = t.Mapping[str, t.Mapping[str, t.Optional[float]]]
 """Seconds by instance and fault, None where nothing ends the outage: what failover_budget returns."""
 
-# How long a fault lasts beyond the longest outage that it may cause, so that its end is seen, in seconds.
+# Seconds that a fault lasts beyond its longest possible outage, so that the end of the outage is seen.
 _MARGIN = 3
 _HEADS = ("fault", "VIP", "struck", "outage", "budget", "lost", "verdict")
 _ROW = "{:15}  {:39}  {:12}  {:>9}  {:>9}  {:>5}  {}"
@@ -56,7 +56,7 @@ def target(
         raise DrillError(f"keepalived_drill_vip: no node holds {address or 'a VIP'}; set one of {held or 'none'}.")
     node = wanted["holders"][0]
     view = next(one for one in views[node]["addresses"] if one["address"] == wanted["address"])
-    # Where no interface is tracked, the servers are behind the one of the VIP.
+    # Without a tracked interface, the servers are behind that of the VIP.
     tracked = [
         line
         for tracker in (cluster[node][view["instance"]], *sync_groups.values())
@@ -83,7 +83,7 @@ def rows(
     found = []
     for vip in vips:
         measured = seen[vip["address"]]
-        # A VIP of another node may not be away at all.
+        # A VIP of another node must not have an outage.
         bound = budget[vip["instances"][0]][fault] if vip["wanted"] == node else 0
         found.append(
             {

@@ -28,7 +28,7 @@ class Expiry:
     def sentence(self) -> str:
         """A readable line."""
         names = f" ({', '.join(self.names)})" if self.names else ""
-        return f"{left(self.days):>16}  {self.name}{names} on {', '.join(self.hosts)}"
+        return f"{remaining(self.days):>16}  {self.name}{names} on {', '.join(self.hosts)}"
 
 
 def unanswered(hosts: t.Mapping[str, Data], statuses: t.Mapping[str, Data]) -> list[str]:
@@ -47,7 +47,7 @@ def unanswered(hosts: t.Mapping[str, Data], statuses: t.Mapping[str, Data]) -> l
     ]
 
 
-def _that_end(result: Data) -> list[Data]:
+def _expiring(result: Data) -> list[Data]:
     """The certificates and revocation lists of a node; the setup host reports other CA files."""
     lists = [file for file in result.get("ca_files", ()) if file["kind"] == "crl"]
     return [*result.get("certificates", ()), *lists]
@@ -61,7 +61,7 @@ def expiries(hosts: t.Mapping[str, Data], authorities: t.Sequence[Data], now: fl
     """
     found: dict[tuple[str, str], tuple[Data, list[str]]] = {}
     for host, result in hosts.items():
-        for certificate in _that_end(result):
+        for certificate in _expiring(result):
             if certificate.get("days_left") is not None:
                 # A revocation list has no serial number.
                 key = (certificate["path"], certificate.get("serial") or str(certificate["not_after"]))
@@ -77,7 +77,7 @@ def expiries(hosts: t.Mapping[str, Data], authorities: t.Sequence[Data], now: fl
     return sorted(listed, key=lambda each: (each.days, each.name, each.hosts))
 
 
-def left(days: int) -> str:
+def remaining(days: int) -> str:
     """Days in words."""
     return f"EXPIRED {-days} d ago" if days < 0 else f"{days} d left"
 

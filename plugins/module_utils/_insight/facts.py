@@ -57,9 +57,9 @@ T = t.TypeVar("T")
 REACH_PATIENCE, REACH_LIMIT = 2.0, 10.0  # seconds for one port and for all of them
 RELOADING = 3.0  # seconds during which the sockets of a reloading HAProxy may refuse
 OPERATIONAL = ("stopped", "starting", "running", "stopping")
-# What HAProxy tells only to sockets of level operator and admin.
+# Commands for sockets of level operator and admin.
 OPERATORS = ("sessions", "certificates", "ca_files", "drift")
-# Files beside a certificate that are no certificates themselves.
+# Files beside a certificate that are not certificates.
 _NO_CERTIFICATES = (".issuer", ".key", ".ocsp", ".sctl")
 
 
@@ -109,7 +109,7 @@ class Facts:
                 found[name] = getattr(self, name)()
             except (LbforgeError, OSError) as error:
                 if isinstance(error, SocketError):
-                    self._patience = 0.0  # to have waited once is enough
+                    self._patience = 0.0  # waiting once is enough
                 what = str(error) if isinstance(error, LbforgeError) else f"Cannot read a file: {error}."
                 problems.append(Problem("gather", shown(name), what, name=name))
         return found, problems
@@ -156,7 +156,7 @@ class Facts:
         """The maps and ACLs that come from files, without their entries."""
         listed = {**patterns.loaded(self._read("show acl")), **patterns.loaded(self._read("show map"))}
         return [
-            # HAProxy's own count is that of entries times uses, and wraps around after a removal.
+            # HAProxy counts entries times uses, and the count wraps around after a removal.
             {
                 "path": file.path,
                 "kind": file.kind,
@@ -235,7 +235,7 @@ class Facts:
         if release is None:
             return Disk(str(store.config_dir), None, store.journal)
         directory = store.releases / release.id
-        # What is hidden beside the files is written last.
+        # The hidden state beside the files is written last.
         made = max((path.stat().st_mtime_ns for path in directory.glob(".*")), default=0)
         younger = [name for name in sorted(release.contents) if made < (directory / name).stat().st_mtime_ns]
         loose = {name: (store.config_dir / name).exists() for name in store.loose(release.contents)}
@@ -283,7 +283,7 @@ class Facts:
         """The SHA-1 of certificates on the disk and of those that are loaded."""
         shown = {path: certificates.shown(session, path) for path in certificates.listing(session).paths if _path(path)}
         loaded = {path: file.leaf.sha1 for path, file in shown.items() if file.leaf.sha1}
-        words = {word.rstrip("/") for section in sections for line in section.those("bind") for word in line}
+        words = {word.rstrip("/") for section in sections for line in section.lines_with("bind") for word in line}
         lying = []
         if str(self._certificate_dir) in words and self._certificate_dir.is_dir():
             lying = [str(path) for path in self._certificate_dir.iterdir() if _is_loaded_with_directory(path)]
@@ -350,7 +350,7 @@ def _certificate(file: certificates.File, ocsp_updates: t.Mapping[str, str], now
 
 def _ca_file(file: certificates.File, kind: str, now: float) -> Data:
     ends = [each.not_after for each in file.certificates] + [each.next_update for each in file.lists]
-    # A list that does not say when the next one comes does not end.
+    # A list without a next update does not expire.
     not_after = min((end for end in ends if end), default=None)
     return {
         "path": file.path,

@@ -17,13 +17,13 @@ def outcome(host: str, applied: Result, keepalived: Result, asked: Result, is_ch
     ``applied`` is the result of haproxy_config in this run and ``keepalived`` that of keepalived_config, ``asked`` the
     drift of haproxy_info; each is empty where there is none.
     """
-    sentences = [in_words(applied, is_check) if "action" in applied else as_found(asked)]
+    sentences = [applied_sentence(applied, is_check) if "action" in applied else found_sentence(asked)]
     if keepalived.get("action", "nothing") != "nothing":
         sentences.append(f"keepalived: {keepalived['action']}.")
     return f"{host} {' '.join(sentences)}"
 
 
-def in_words(applied: Result, is_check: bool) -> str:
+def applied_sentence(applied: Result, is_check: bool) -> str:
     """The action of this run on HAProxy, and its reason."""
     if applied["action"] == "nothing":
         return f"runs release {applied['release']}: nothing to do."
@@ -31,7 +31,7 @@ def in_words(applied: Result, is_check: bool) -> str:
     return f"{runs} release {applied['release']}: {applied['action']}. {applied['reason']}"
 
 
-def as_found(asked: Result) -> str:
+def found_sentence(asked: Result) -> str:
     """The release of a load balancer that this run has not changed."""
     if asked.get("unreachable"):
         return "cannot be reached"

@@ -67,7 +67,7 @@ class Prober:
     def run(self) -> float:
         """Probe until the end, and return its time."""
         self.probes = [[] for _target in self.targets]
-        # A prober that waits for a processor would blame the address for it.
+        # A prober that waits for CPU time would blame the address.
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, _HURRY)
         with self._announced():
@@ -131,5 +131,5 @@ async def _answers(target: Target) -> bool:
         words = (await reader.readline()).split()
         return len(words) > 1 and words[0].startswith(b"HTTP/") and words[1][:1] in (b"1", b"2", b"3", b"4")
     finally:
-        # Closing in good order would wait for the other side.
+        # An orderly close would wait for the other side.
         t.cast("asyncio.Transport", writer.transport).abort()

@@ -11,12 +11,12 @@ import textwrap
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.expiry import days_until, left
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.expiry import days_until, remaining
 
 Data = t.Mapping[str, t.Any]
 
 _LONGEST_REASON = 300
-# What certbot says of a challenge: the first of its domains, with what the ACME server saw there.
+# certbot's report on a challenge: its first domain, with the ACME server's finding.
 _CHALLENGE = re.compile(r"Domain: (?P<domain>\S+) Type: \S+ Detail: (?P<detail>.+?)(?= Hint: | Domain: |$)")
 
 
@@ -35,7 +35,7 @@ class Trouble:
     @property
     def sentence(self) -> str:
         """A readable line, in the form of an expiry's."""
-        days = "" if self.days is None else f", {left(self.days)}"
+        days = "" if self.days is None else f", {remaining(self.days)}"
         tried = f", tried at {self.tried}" if self.tried else ""
         reason = f": {self.reason}" if self.reason else ""
         names = ", ".join(self.names)
@@ -52,7 +52,7 @@ def troubles(hosts: t.Mapping[str, Data], now: float) -> list[Trouble]:
         for name, said in status["certificates"].items():
             answers.setdefault(name, {})[host] = said
     found = [trouble for name, by_host in answers.items() for trouble in _Certificate(name, by_host, now).troubles()]
-    # What nobody has comes before what has few days left.
+    # Missing certificates come before those with few days left.
     return sorted(found, key=lambda each: (each.days is not None, each.days or 0, each.name, each.what, each.hosts))
 
 

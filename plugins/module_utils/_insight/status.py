@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 # From the worst to the best.
 STATUSES = ("ERROR", "DEGRADED", "OFFLINE", "DRAINING", "NO_MONITOR", "ONLINE")
 FRONTENDS = {"OPEN": "ONLINE", "PAUSED": "OFFLINE", "STOP": "OFFLINE"}
-# HAProxy's words begin so; the first that fits counts. Nobody asked for a server whose name cannot be resolved.
+# Prefixes of HAProxy's states; the first match counts. An unresolved name is not an operator's choice.
 SERVERS = (
     ("MAINT (resolution)", "ERROR"),
     ("MAINT", "OFFLINE"),
@@ -34,7 +34,7 @@ SERVERS = (
     ("no check", "NO_MONITOR"),
     ("UP", "ONLINE"),
 )
-# Lines of a backend that answer requests, or lead to who does.
+# Lines of a backend that answer requests, or pass them on.
 ANSWER = re.compile(
     r"(server|server-template|dispatch|redirect|stats|option transparent)\b"
     r"|(http|tcp)-request .*\b(return|redirect|deny|tarpit|use-service)\b"
@@ -49,7 +49,7 @@ class Server:
     name: str
     status: str
     state: str
-    address: str | None  # only told to sockets of level operator and admin
+    address: str | None  # shown only to sockets of level operator and admin
     check: str | None
     last_change_seconds: int | None
     sessions: int
@@ -113,7 +113,7 @@ class Routes:
             if section.kind in ("frontend", "listen"):
                 own = [section.name] if section.kind == "listen" and _servers(section) else []
                 self.frontends[section.name] = list(dict.fromkeys([*(_targets(section) or inherited), *own]))
-                for line in section.those("bind"):
+                for line in section.lines_with("bind"):
                     listeners.update(dict.fromkeys(line[1].split(",") if len(line) > 1 else (), section.name))
             if section.kind in ("backend", "listen"):
                 proxies.append(section)
@@ -145,8 +145,8 @@ def tree(sections: Iterable[Section], rows: Sequence[Row], wanted: Sequence[str]
     routes = Routes(sections)
     fronts = {str(row["pxname"]): row for row in rows if row["type"] == "frontend"}
     named = {name for targets in routes.frontends.values() for name in targets}
-    # A backend may be there for its stick table only.
-    pools = [section for section in sections if section.name in named or not section.those("stick-table")]
+    # A backend may exist only for its stick table.
+    pools = [section for section in sections if section.name in named or not section.lines_with("stick-table")]
     backends = _backends(rows, {section.name for section in pools if _is_empty(section)})
 
     def shown(names: Iterable[str]) -> list[Backend]:
@@ -230,7 +230,7 @@ def _backends(rows: Iterable[Row], empty: Container[str]) -> dict[str, Backend]:
         elif row["type"] == "backend":
             own = servers.get(name, [])
             state = str(row["status"])
-            # HAProxy calls a backend without servers UP, since its lines may answer.
+            # HAProxy shows a backend without servers as UP, because its rules may answer.
             status = "OFFLINE" if name in empty and not own else backend_status(state, (one.status for one in own))
             backends[name] = Backend(
                 name=name,
@@ -263,7 +263,7 @@ def _server(row: Row) -> Server:
 
 def _targets(section: Section) -> list[str]:
     """The backends that a section names. Those of a map or another expression are unknown here."""
-    lines = [*section.those("use_backend"), *section.those("default_backend")]
+    lines = [*section.lines_with("use_backend"), *section.lines_with("default_backend")]
     return [line[1] for line in lines if len(line) > 1 and "%[" not in line[1]]
 
 

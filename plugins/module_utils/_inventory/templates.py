@@ -10,7 +10,7 @@ import re
 import typing as t
 
 NAME = re.compile(r"[A-Za-z_]\w*")
-# What Ansible adds: facts, and the variables of all hosts once more.
+# Ansible adds facts, and the variables of all hosts again.
 NOT_THE_USERS = re.compile(r"ansible_|(hostvars|vars|groups|group_names|environment)$")
 
 

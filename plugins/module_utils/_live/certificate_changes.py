@@ -135,7 +135,7 @@ class FileChange:
         if self.needed:
             self._put(self.after, self.mode)
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Restore the old text, or remove the file."""
         if self.needed:
             self._put(self.before, self.mode_before or self.mode)
@@ -226,7 +226,7 @@ def _action(desired: Desired, found: File | None, file: FileChange | None) -> st
         return "delete" if found else ""
     if found is None:
         return "create"
-    # HAProxy shows only names of the chain: what the file had may be loaded in the place of what it gets.
+    # HAProxy shows only names of the chain: the old content may still be loaded.
     is_other = file is not None and file.before != file.after
     return "swap" if is_other or not certificates.holds(found, desired.content, desired.ssl) else ""
 
@@ -290,7 +290,7 @@ def _entries(session: Session, desired: Desired, list_file: FileChange | None) -
     text = crtlists.as_text(running)
     own = crtlists.entries_of(running, desired.name)
     if desired.present and desired.entry and len(own) == 1 and own[0].serves(desired.entry):
-        # HAProxy does not show all options; then those that it shows have to be among those in the file.
+        # HAProxy does not show all options; those that it shows must be in the file.
         shown, wanted = set(own[0].options.split()), set(desired.entry.options.split())
         if shown == wanted or (shown <= wanted and list_file is not None and not list_file.needed):
             return text, text
@@ -341,7 +341,7 @@ def _listed(desired: Desired, running: str, stored: str) -> str:
     )
 
 
-# Doing it
+# Execution
 
 
 def carry_out(session: Session, change: Change) -> None:
@@ -364,7 +364,7 @@ def _put_in(session: Session, change: Change) -> None:
         if change.action == "create":  # a reload would load a file that nobody uses, if a directory is the list
             certificates.delete(session, desired.name, desired.ssl)
             if change.file:
-                change.file.put_back()
+                change.file.restore()
         raise
 
 
@@ -378,7 +378,7 @@ def _take_out(session: Session, change: Change) -> None:
             where = f"{desired.name} is not in {desired.crt_list} any more, but: " if desired.crt_list else ""
             raise CertificateError(f"{where}{error}") from error
     if change.file:
-        change.file.write()  # last, for a start fails on a list that names a missing file
+        change.file.write()  # last, because a start fails on a list that names a missing file
 
 
 def _change_entries(session: Session, change: Change) -> None:
@@ -398,5 +398,5 @@ def _written(file: FileChange | None) -> Iterator[None]:
     try:
         yield
     except LbforgeError:
-        file.put_back()
+        file.restore()
         raise

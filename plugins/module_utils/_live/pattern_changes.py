@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 # A line of a file and the entry in it, None for comments; or an entry that is loaded.
 Line = tuple[str, t.Optional[Entry]]
 
-FEW = 50  # more changes go in as one new version: HAProxy 2.6 searches the whole list for each
+FEW = 50  # more changes become one new version: HAProxy 2.6 searches the whole list for each
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _PLAIN = re.compile(r"[!\"$-~][!-~]*\n[!-~](?:[ -~]*[!-~])?\Z")
 _SCHEME = re.compile(r"\A(?:opt|file)@")
@@ -81,7 +81,7 @@ class Change:
         }
 
 
-# What the user wants
+# Wanted state
 
 
 def desired_entries(kind: str, given: t.Any, state: str) -> tuple[list[Entry], list[Problem]]:
@@ -167,7 +167,7 @@ def _text_problem(text: str) -> str:
     return ""
 
 
-# What changes
+# Changes
 
 
 def lines_of(kind: str, text: str) -> list[Line]:
@@ -271,7 +271,7 @@ def planned(file: PatternFile, wanted: list[Entry], state: str, live: list[Line]
     return Plan(file, wanted, state, Change(live, merged(live, wanted, state)), after)
 
 
-# Doing it
+# Execution
 
 
 class DiskFile:

@@ -44,7 +44,7 @@ if t.TYPE_CHECKING:
 STATES = ("ready", "drain", "maint", "present", "absent")
 TRAFFIC = ("ready", "drain", "maint")
 POLICIES = ("fail", "force", "leave")
-IDLE_PATIENCE = 5.0  # seconds for the idle connections of a server without sessions to go
+IDLE_PATIENCE = 5.0  # seconds until the idle connections of a server without sessions are closed
 _NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 _PATTERN = re.compile(r"[A-Za-z0-9_.:*?\[\]!-]+")
 _WEIGHT = re.compile(r"(?P<number>\d{1,3})(?P<percent>%?)")
@@ -246,12 +246,12 @@ def _matches(desired: Desired, found: Found) -> list[Key]:
             return keys
         raise LbforgeError("No server has a similar name.")
     if desired.backend not in found.backends:
-        raise LbforgeError(f"There is no such backend.{_meant(desired.backend, found.backends)}")
+        raise LbforgeError(f"There is no such backend.{_suggestion(desired.backend, found.backends)}")
     names = [name for backend, name in found.servers if backend == desired.backend]
-    raise LbforgeError(f"There is no such server.{_meant(desired.name, names)}")
+    raise LbforgeError(f"There is no such server.{_suggestion(desired.name, names)}")
 
 
-def _meant(name: str, names: Iterable[str]) -> str:
+def _suggestion(name: str, names: Iterable[str]) -> str:
     hint = did_you_mean(name, names)
     return f" {hint}" if hint else ""
 
@@ -378,7 +378,7 @@ class Outcome:
     done: list[str] = field(default_factory=list)
     error: str = ""
     warning: str = ""
-    left: bool = False  # not finished when the time was over, as it was told
+    left: bool = False  # not finished in time, as requested
     after: Settings | None = None
     stats: ServerStats | None = None
 

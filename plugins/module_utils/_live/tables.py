@@ -21,7 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session, escaped
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 
-Value = t.Union[int, str]  # HAProxy shows some that are no numbers, such as server_key
+Value = t.Union[int, str]  # HAProxy shows some that are not numbers, such as server_key
 
 _HEADER = re.compile(r"(\w+): ?([^,]+)")
 _ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>(?:\\.|\S)*)(?P<rest>.*)")
@@ -77,7 +77,7 @@ class Change:
     after: dict[str, Value] | None
 
 
-# What HAProxy answers
+# HAProxy's answers
 
 
 def parse_tables(text: str) -> list[Table]:
@@ -112,7 +112,7 @@ def _unword(text: str) -> str:
     return _ESCAPE.sub(byte, text.encode()).decode(errors="replace")
 
 
-# What the user wants
+# Wanted state
 
 
 def key_problem(kind: str, key: str) -> str:
@@ -247,7 +247,7 @@ class _OtherKeyError(LbforgeError):
 def _stores(session: Session, table: Table, name: str) -> str:
     """Why a table does not store data of a type; empty when it does. No value is below 0, so nothing is dumped."""
     if not re.fullmatch(r"\w+", name, re.ASCII):
-        return ""  # told elsewhere
+        return ""  # reported elsewhere
     try:
         session.run(f"show table {escaped(table.name)} data.{name} lt 0")
     except CommandError as error:
@@ -267,5 +267,5 @@ def _prove(session: Session, table: Table, change: Change) -> None:
     try:
         _entry(session, table, change.key)
     except _OtherKeyError:
-        session.run(command(table, replace(change, after=None)))  # it was not there before
+        session.run(command(table, replace(change, after=None)))  # it did not exist before
         raise

@@ -31,7 +31,7 @@ OWNER = 255
 
 def main(what: str, config_path: str = CONFIG, record_path: str = RECORD) -> None:
     config, record = Path(config_path), Path(record_path)
-    # The second one exists while keepalived is being moved from one configuration to the next.
+    # The second one exists while keepalived switches from one configuration to the next.
     configs = (config, config.with_name(f"{config.name}.previous"))
     virtual = {address for path in configs for address in virtual_addresses(path)}
     if what == "adopt" and record.exists():
@@ -68,7 +68,7 @@ def addresses(statement: Statement) -> t.Iterator[str]:
             for entry in block.body:
                 try:
                     yield str(ipaddress.ip_interface(entry.keyword).ip)
-                except ValueError:  # keepalived says so itself
+                except ValueError:  # keepalived reports that itself
                     continue
 
 
@@ -87,7 +87,7 @@ def remove(unwanted: set[str]) -> None:
     if not left:
         return
     for link in {link for link, _cidr in left}:
-        # Otherwise the other addresses of a network go with its first one.
+        # Otherwise Linux removes the other addresses of a network with its first one.
         Path(f"/proc/sys/net/ipv4/conf/{link}/promote_secondaries").write_text("1\n", encoding="ascii")
     sys.stderr.write(f"keepalived left behind: {', '.join(f'{cidr} on {link}' for link, cidr in left)}\n")
     commands = "".join(f"address delete {cidr} dev {link}\n" for link, cidr in left)

@@ -31,7 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.node im
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.peers import identity, trust
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.spool import own_status, receive
-from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import say
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import report
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 
@@ -49,11 +49,11 @@ def run(verb: str, words: t.Sequence[str]) -> None:
         return
     settings = Settings.load()
     if verb in ("identity", "status"):
-        say(json.dumps(identity(settings.node) if verb == "identity" else own_status(settings)))
+        report(json.dumps(identity(settings.node) if verb == "identity" else own_status(settings)))
         return
     if verb == "trust":
         for done in trust(settings, json.load(sys.stdin)):
-            say(done)
+            report(done)
         return
     node = Node(settings)
     with locked_directories([places.STATE], math.inf):

@@ -29,7 +29,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 CONFIG = "/etc/keepalived/keepalived.conf"
 TRACK_FILE = "/run/keepalived-track/haproxy-settled"
 LINKS = Path("/sys/class/net")
-# So often within the same seconds, a return is flapping.
+# Returns within the settle time that count as flapping.
 FLAPS = 3
 PERIOD = 0.25
 PATIENCE = 2.0  # seconds for an answer of HAProxy
@@ -69,7 +69,7 @@ def are_up(stats: str) -> bool:
     """Whether `show stat` (management guide, 9.1) has every checked server up, and not only by default."""
     for server in parse_stats(stats):
         status, check = str(server["status"] or ""), str(server["check_status"] or "").lstrip("* ")
-        # In maintenance it is by the will of somebody, and HAProxy does not check it.
+        # A server in maintenance is there on purpose, and HAProxy does not check it.
         if not status.startswith("MAINT") and (status.startswith("DOWN") or check in ("INI", "UNK")):
             return False
     return True
@@ -144,7 +144,7 @@ def main(path: str, seconds: str, config: str = CONFIG, track_file: str = TRACK_
         now = time.monotonic()
         if configuration.has_changed():
             links = server_links(parse(configuration.read()))
-        # Nothing yet is the 1 that somebody is about to write.
+        # An empty file is a 1 that is just being written.
         if track.has_changed() and track.read().strip() != "0":
             settling.returned(now)
         settling.link(all(map(is_up, links)), now)

@@ -49,7 +49,7 @@ def sources(name: str) -> dict[str, str]:
 def text(main: str, modules: t.Mapping[str, str]) -> str:
     """The text of a program of these modules that runs ``main``."""
     boot = (_DIRECTORY / "_node" / "boot.py").read_text(encoding="utf-8")
-    # Of the node's Python nothing counts but its standard library.
+    # Only the standard library of the node's Python is used.
     return f'#!/usr/bin/python3 -IS\n{boot}\n\nstart("{main}", "{pack(dict(modules))}")\n'
 
 

@@ -44,7 +44,7 @@ def states_to_carry(client: RuntimeClient, store: ReleaseStore) -> str:
     release = Release(current or "", store.read(current))
     if CONFIGURATION not in release.contents:
         raise NoStates(f"{store.pointer / CONFIGURATION} cannot be read: {WITHOUT}")
-    # A port or a maintenance of another configuration would win over the one that is about to be read.
+    # A port or maintenance of another configuration would override the new one.
     running = store.running(int(info["Pid"]), info.get("description", ""))
     if running is None or running.id != release.id or store.is_edited(release.id):
         raise NoStates(f"The configuration changed after HAProxy read it: {WITHOUT}")

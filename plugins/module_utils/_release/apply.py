@@ -54,7 +54,7 @@ Action = t.Literal["nothing", "start", "runtime", "reload"]
 
 UNKNOWN = "the running worker is unknown"
 SHOWN_REASONS = 5
-# A worker learns stick tables from its predecessor, and can teach its successor only when it has learnt all.
+# A worker learns stick tables from its predecessor, and must have learnt all before it can pass them on.
 LESSON = 6  # seconds
 
 
@@ -67,7 +67,7 @@ class Wanted:
     secrets: t.Sequence[str] = ()
     may_use_runtime: bool = True
     is_rollback: bool = False
-    allow_empty: bool = False  # whether HAProxy may be left without anything that serves clients
+    allow_empty: bool = False  # whether HAProxy may end up without frontends
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ class Found:
 
     current: str | None
     worker: Worker | None
-    running: str | None  # the release that the worker runs; None when that is not on the disk
+    running: str | None  # the release that the worker runs; None if it is not on the disk
     contents: t.Mapping[str, bytes]  # what HAProxy would read now
     files: list[str]  # the names that differ
-    certificates: t.Mapping[str, bytes | None]  # what is in the place of those that differ
-    adopted: str | None = None  # the name under which the contents have to be kept first
-    pending: bool = False  # an earlier run was cut off
-    before: t.Sequence[Configuration] = ()  # what the worker may run: more than one when a run was cut off
-    # From what runs to what is wanted. Without a comparison only a reload is safe.
+    certificates: t.Mapping[str, bytes | None]  # the existing content of those that differ
+    adopted: str | None = None  # the name for storing the contents first
+    pending: bool = False  # an earlier run was interrupted
+    before: t.Sequence[Configuration] = ()  # releases that the worker may run: several after an interrupted run
+    # From the running to the wanted release. Without a comparison only a reload is safe.
     difference: Difference = field(default_factory=lambda: Difference(reasons=[UNKNOWN]))
 
 
@@ -133,7 +133,7 @@ def apply(
 ) -> Outcome:
     """Bring a host to a release, or only report the changes. The lock is held while the release is chosen."""
     try:
-        # haproxy-acme and others write certificates, too: nobody does from what is decided here to the proof of it.
+        # haproxy-acme and others also write certificates: the lock keeps them out from the decision to the proof.
         certificates = nullcontext() if check_mode else host.certificates.lock(patience)
         with host.store.lock(patience), certificates:
             wanted = choose()
@@ -168,7 +168,7 @@ def _refuse_to_empty(wanted: Wanted, found: Found) -> None:
         )
 
 
-def way_back(store: ReleaseStore, name: str | None) -> Release:
+def rollback_target(store: ReleaseStore, name: str | None) -> Release:
     """The release that ran before the one in use, or the named one."""
     names, target = store.names(), name or store.journal.before
     kept = f"Stored releases, newest first: {', '.join(names) or 'none'}."
@@ -209,7 +209,7 @@ def look(wanted: Wanted, host: Host) -> Found:
         pending=pending is not None,
     )
     if running:
-        # A run that was cut off may have made some of its changes.
+        # An interrupted run may have made some of its changes.
         half_done = [Release(pending, store.read(pending)).sections] if pending in store.names() else []
         found = replace(found, before=[running.sections, *half_done])
     else:
@@ -230,7 +230,7 @@ def _difference(wanted: Wanted, host: Host, found: Found, running: Release | Non
     if running.id != found.current:
         return Difference(reasons=["the worker does not run the release on the disk"])
     directory = host.certificates.directory
-    # A file that others could read is written again; HAProxy has what is in it.
+    # A file that was readable by others is written again; HAProxy already has its content.
     certificates = {
         directory / name: wanted.certificates[name]
         for name, before in found.certificates.items()
@@ -293,7 +293,7 @@ def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> li
     is_known = found.worker and len(found.before) == 1 and not found.adopted
     running = found.before[0] if is_known else None
     refused = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
-    # In check mode, what makes an address bindable may not have been done yet: the kernel setting, or the VIP.
+    # In check mode, the kernel setting or the VIP that makes an address bindable may be missing.
     hopeless = [one for one in refused if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
     if hopeless:
         heading = "HAProxy could not bind every address; nothing was changed:"
@@ -327,9 +327,9 @@ def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan,
         store.switch(release.id)
         done, worker, runtime = _take(wanted, host, found, plan)
     except (LbforgeError, OSError) as error:
-        state = _go_back(error, wanted, host, found, plan, before)
+        state = _restore(error, wanted, host, found, plan, before)
         if is_new and store.journal.pending is None:
-            store.discard(release.id)  # else failures push the releases that ran out of those that are kept
+            store.discard(release.id)  # otherwise failed releases would displace those that ran
         raise _failure(error, wanted, before, host, state) from error
     store.remove_links()
     store.finish(release.id, back=wanted.is_rollback, runtime=runtime)
@@ -393,39 +393,39 @@ def _misconfigured(sections: Configuration, states: t.Mapping[Key, ServerState])
     return {key: sentences for key, sentences in compared.items() if sentences}
 
 
-def _go_back(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, before: str | None) -> str:
+def _restore(error: Exception, wanted: Wanted, host: Host, found: Found, plan: Plan, before: str | None) -> str:
     """Restore the old release and certificates, and report what runs now."""
     old = f"release {before}" if before else "the state before the first release"
-    # Commands may have changed the old worker, though it was never replaced.
+    # Commands may have changed the old worker, even though it was never replaced.
     is_changed = plan.action == "runtime" or (isinstance(error, ProofError) and error.loaded)
     try:
         host.store.switch(before)
         host.store.remove_links()
-        host.certificates.put_back(found.certificates)
+        host.certificates.restore(found.certificates)
         if before is None and plan.action == "start":
-            host.store.give_up()
+            host.store.abandon()
             return f"The files of {old} were restored; HAProxy does not run, as before."
         if plan.action == "start":
             worker: Worker | None = host.haproxy.start(None)
         elif is_changed:
             worker, _wrong = _reload(host, None, [*found.before, wanted.release.sections], found.before[0], None)
         else:
-            # The old worker was never replaced: another reload could only harm.
+            # The old worker was never replaced: another reload could only do harm.
             worker = host.haproxy.worker()
     except (LbforgeError, OSError) as second:
         return f"Going back to {old} failed too: {second} Fix the cause, then run again."
     if worker is None:
         return f"The files of {old} were restored, but HAProxy no longer runs."
-    host.store.give_up()
+    host.store.abandon()
     return f"The files of {old} were restored, and HAProxy runs with them (worker {worker.pid})."
 
 
 def _failure(error: Exception, wanted: Wanted, before: str | None, host: Host, state: str) -> LbforgeError:
     log = error.log if isinstance(error, ProofError) else ""
     path = str(host.store.config_dir / CONFIGURATION)
-    # Systemd starts a service again that fails, and it says the same again.
+    # systemd restarts a failed service, which repeats its messages.
     said = list(dict.fromkeys(alerts(parse_messages(log, wanted.release.texts[CONFIGURATION], path))))
-    # Without an alert of HAProxy the last lines say most, for example that systemd could not run it.
+    # Without an alert of HAProxy the last lines help most, for example that systemd could not run it.
     words = "".join(f"\n  {line}" for line in said or log.splitlines()[-5:])
     return LbforgeError(
         f"Release {wanted.release.id} does not run. {error}{words}\n{state}",

@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 States = t.Mapping[tuple[str, str], ServerState]
 
 RUNNING = 2  # srv_op_state
-GOODBYE = 3.0  # seconds for the last connections of a server that goes; a reload lets them last longer
+GOODBYE = 3.0  # seconds for the last connections of a removed server; a reload allows more
 
 
 class UnprovedError(LbforgeError):
@@ -212,7 +212,7 @@ class SetServer:
 
 
 OF_SERVERS = (AddServer, SetServer, RemoveServer)
-# What serves comes before what sends requests there, and what stops serving comes last.
+# New targets come before the rules that send requests there, and removals come last.
 _ORDER: tuple[type, ...] = (SwapCertificate, EditCrtList, AddServer, SetServer, ReplacePatterns, RemoveServer)
 
 

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 
-# Root's own, and in memory: private keys do not reach a disk, nor outlive a reboot.
+# Owned by root, and in memory: private keys never reach a disk, and do not outlive a reboot.
 SCRATCH = Path("/run")
 
 
@@ -48,7 +48,7 @@ class Checker:
         self._store = store
         self._certificate_dir = certificate_dir
         self._scratch = scratch if os.access(scratch, os.W_OK) else Path(tempfile.gettempdir())
-        # Who holds the lock of a directory finds the copies of its killed runs, and only those.
+        # The holder of a directory's lock finds the copies of its killed runs, and only those.
         self._prefix = f"haproxy-check-{zlib.crc32(os.fsencode(store.config_dir)):08x}-"
 
     def tidy(self) -> None:

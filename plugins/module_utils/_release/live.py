@@ -43,7 +43,7 @@ class Live:
     def loaded(self, sections: Configuration, pid: int) -> Loaded:
         """Ask the worker for its loaded files and their names."""
         with self._session(sections, pid) as session:
-            # A map is in the list of ACLs too.
+            # A map is also in the list of ACLs.
             kinds: tuple[Kind, ...] = ("acl", "map")
             return Loaded(
                 version=session.version,
@@ -67,7 +67,7 @@ class Live:
             return
         states = ""
         for address in dict.fromkeys(address for sections in before for address in stats_sockets(sections)):
-            # Without an answer the new worker finds out by its checks.
+            # Without an answer the new worker relies on its checks.
             with suppress(LbforgeError):
                 known = RuntimeClient(address, self._timeout).read("show servers state")
                 states = carried(known, before, new, without)

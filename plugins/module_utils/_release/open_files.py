@@ -29,10 +29,10 @@ def needed(sections: Iterable[Section]) -> int:
         int(line[1])
         for section in sections
         if section.kind == "global"
-        for line in section.those("maxconn")
+        for line in section.lines_with("maxconn")
         if len(line) > 1 and line[1].isdecimal()
     ]
-    return 2 * limits[-1] + sum(len(section.those("bind")) for section in sections) if limits else 0
+    return 2 * limits[-1] + sum(len(section.lines_with("bind")) for section in sections) if limits else 0
 
 
 def allowed(pid: int) -> int | None:

@@ -42,7 +42,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 
-# Algorithms that do not depend on the place of a server in its pool, and take weights while they run.
+# Algorithms that do not depend on the order of servers, and accept weights at run time.
 FREE_ALGORITHMS = ("roundrobin", "leastconn", "random")
 DYNAMIC_SERVERS = Version(2, 6)
 DYNAMIC_COOKIES = Version(3, 0)
@@ -76,7 +76,7 @@ def compare(
 ) -> Difference:
     """Find the changes from the old release to the new one, with these certificates."""
     difference = Difference()
-    # In this order: what is referred to comes before what refers to it.
+    # In this order: targets come before references to them.
     for path, content in certificates.items():
         _compare_certificate(path, content, new, loaded, difference)
     for name in sorted({*old.contents, *new.contents} - {CONFIGURATION}):
@@ -174,7 +174,7 @@ def _compare_sections(old: list[Section], new: list[Section], version: Version, 
 
 def _compare_lines(old: Section, new: Section, difference: Difference) -> None:
     before, after = _own_lines(old), _own_lines(new)
-    # As they are written: a backslash or a quote more may mean something else, and no splitting is to hide that.
+    # Unparsed: an extra backslash or quote may change the meaning, and splitting would hide that.
     if [text for _line, text in before] != [text for _line, text in after]:
         # Words of a line may be secret; its keyword is not.
         keywords = sorted({line[0] for line, _text in {*before} ^ {*after}})
@@ -191,7 +191,7 @@ def _compare_pools(
     old: Section, new: Section, defaults: list[Section], version: Version, difference: Difference
 ) -> None:
     before, after = servers(old), servers(new)
-    if _server_lines(old) == _server_lines(new) and not new.those("default-server"):
+    if _server_lines(old) == _server_lines(new) and not new.lines_with("default-server"):
         return
     place = f"in {' '.join(new.heading[:2])}"
     difference.reasons += [f"{place} {reason}" for reason in _pool_reasons(old, new, defaults, version)]
@@ -222,7 +222,7 @@ def _pool_reasons(old: Section, new: Section, defaults: list[Section], version: 
         yield "the order of servers changes"
     if has_server_defaults([new, *defaults]):
         yield "servers change in a section with 'default-server'"
-    if len(after) != len(new.those("server")) or len(before) != len(old.those("server")):
+    if len(after) != len(new.lines_with("server")) or len(before) != len(old.lines_with("server")):
         yield "two servers have the same name"
     if any(_UNPLAIN.search(text) for one in (old, new) for _line, text in _server_lines(one)):
         yield "servers have quotes, backslashes or variables"
@@ -232,7 +232,7 @@ def _pool_reasons(old: Section, new: Section, defaults: list[Section], version: 
         yield f"servers are added, and 'balance {algorithm}' depends on their order"
     if any("backup" in after[name].others for name in added) and _backups(after) > 1:
         yield "a backup is added, and the order of backups matters"
-    if added and any("dynamic" in line for line in new.those("cookie")):
+    if added and any("dynamic" in line for line in new.lines_with("cookie")):
         yield "servers are added, which would get no dynamic cookie"
 
 
@@ -245,8 +245,8 @@ def _backups(pool: t.Mapping[str, Server]) -> int:
 
 
 def _algorithm(section: Section, defaults: list[Section]) -> str:
-    lines = section.those("balance")
-    if not lines and any(one.those("balance") for one in defaults):
+    lines = section.lines_with("balance")
+    if not lines and any(one.lines_with("balance") for one in defaults):
         return "of the defaults"
     return re.sub(r"\(.*", "", lines[-1][1]) if lines and len(lines[-1]) > 1 else "roundrobin"
 

@@ -89,7 +89,7 @@ def endpoints(sections: Iterable[Section], host: str | None = None) -> list[Endp
     """
     sections = _unconditional(sections)
     globals_ = [section for section in sections if section.kind == "global"]
-    named = [line[1] for section in globals_ for line in section.those("localpeer") if line[1:]]
+    named = [line[1] for section in globals_ for line in section.lines_with("localpeer") if line[1:]]
     peer = named[-1] if named else host or socket.gethostname()
     found = [
         endpoint
@@ -126,12 +126,12 @@ def _listening(section: Section, peer: str) -> Iterator[tuple[Words, Words]]:
     """The lines that open sockets, each with its words from the address on."""
     if section.kind in ("frontend", "listen", "peers", "log-forward"):
         for keyword in ("bind", "dgram-bind"):
-            for line in section.those(keyword):
+            for line in section.lines_with(keyword):
                 yield line, line[1:]
     if section.kind == "peers":
         for keyword in ("peer", "server"):
-            for line in section.those(keyword, peer):
-                yield line, line[2:3]  # the options of a server are about connections to it
+            for line in section.lines_with(keyword, peer):
+                yield line, line[2:3]  # options of a server concern connections to it
 
 
 def _endpoints(section: Section, line: Words, words: Words) -> Iterator[Endpoint]:
@@ -202,7 +202,7 @@ class Preflight:
         if holders and not others:
             return ""
         if not others and self._own & table.hidden:
-            return ""  # probably HAProxy itself, which runs as another user than this process may look at
+            return ""  # probably HAProxy itself, as a user whose processes this one may not inspect
         named = sorted({(name, pid) for holder in others for pid, name in holder})
         return " and ".join(f"{name} (process {pid})" for name, pid in named) or "an unknown process"
 
@@ -244,7 +244,7 @@ class _Sockets:
     """The sockets of this node and the processes that hold them, read on first use."""
 
     def __init__(self) -> None:
-        self.hidden: set[int] = set()  # processes whose sockets only a mightier one may see
+        self.hidden: set[int] = set()  # processes whose sockets need more privileges to see
 
     def holders(self, endpoint: Endpoint) -> list[frozenset[tuple[int, str]]]:
         """The holders of the sockets that conflict with an endpoint: process ids and names."""

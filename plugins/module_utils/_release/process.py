@@ -133,7 +133,7 @@ class HAProxy:
         try:
             answer = parse_reload(self._master.ask("reload"))
         except SocketError:
-            answer = parse_reload("")  # cut off by the reload itself: the processes tell
+            answer = parse_reload("")  # closed by the reload itself: the list of processes decides
         if answer.success is False:
             raise ProofError("HAProxy rejected the reload.", log=answer.log)
         for _attempt in self._until_timeout():

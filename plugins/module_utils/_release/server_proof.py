@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import ServerState
 
 Key = tuple[str, str]
-Compared = tuple[str, str, t.Any, t.Any]  # an aspect, the words for it, as it should be, as it is
+Compared = tuple[str, str, t.Any, t.Any]  # an aspect, its words, the wanted value, the actual value
 
 
 @dataclass(frozen=True)

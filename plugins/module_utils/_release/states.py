@@ -19,11 +19,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Configuration
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import Key
 
-NO_STATES = "1\n"  # the version of the format, and nothing; an empty file is one that HAProxy warns of
+NO_STATES = "1\n"  # the version of the format only; HAProxy would warn about an empty file
 
 Origin = t.Literal["key", "hand", "health", "lookup", "configuration"]
-# The columns of a line, and where their values come from. HAProxy wants these; of the optional ones behind them
-# (srv_use_ssl, srv_check_port, srv_check_addr, srv_agent_addr, srv_agent_port) it takes what is in its configuration.
+# The columns of a line, and the origin of their values. HAProxy requires these; for the optional ones after them
+# (srv_use_ssl, srv_check_port, srv_check_addr, srv_agent_addr, srv_agent_port) it uses its configuration.
 COLUMNS: dict[str, Origin] = {
     "be_id": "key",
     "be_name": "key",
@@ -46,7 +46,7 @@ COLUMNS: dict[str, Origin] = {
     "srv_port": "configuration",
     "srvrecord": "lookup",
 }
-# What a server begins with whose health nobody has measured: running, its check initialised, without a result.
+# The initial values of a server with unknown health: running, its check initialised, without a result.
 UNMEASURED = {
     "srv_op_state": "2",
     "srv_time_since_last_change": "0",
@@ -55,7 +55,7 @@ UNMEASURED = {
     "srv_check_health": "1",
 }
 NONE, AS_FOUND = "-", "="
-# Bits of srv_admin_state with which a server is stopped whatever its health: maintenance, that of a server it tracks,
+# Bits of srv_admin_state that stop a server whatever its health: maintenance, that of a server it tracks,
 # that of its configuration, and a name without an address.
 STOPPED_BITS = 1 | 2 | 4 | 32
 
@@ -101,19 +101,19 @@ def _carried(row: Row, was: t.Sequence[Server], will_be: Server) -> t.Iterator[R
         return
     admin = int(row["srv_admin_state"])
     state = {**row, **{name: value for name, value in _configured(will_be).items() if value != AS_FOUND}}
-    is_felt_anew = any(one != will_be and _feels(one) != _feels(will_be) for one in was)
+    is_felt_anew = any(one != will_be and _health_options(one) != _health_options(will_be) for one in was)
     if is_felt_anew and not admin & HAND_BITS and row["srv_uweight"] in {str(one.weight) for one in was}:
         return
     if is_felt_anew or admin & STOPPED_BITS:
         state.update(UNMEASURED)
-    # HAProxy takes a weight set by hand beside the weight of its configuration only. Beside 0 it drops drains.
+    # HAProxy accepts a weight set by hand only with the weight of its configuration. With 0 it drops drains.
     if any(one.weight != will_be.weight for one in was):
         state["srv_iweight"] = "2" if will_be.weight == 1 else "1"
     yield state
 
 
 def _configured(server: Server) -> Row:
-    # Its address is the last resort for its name, or serves until name servers are asked again.
+    # Its address is the fallback for its name, or is used until the next DNS query.
     keeps_address = server.is_resolved_at_run_time or not server.prefers_last_address
     looked_up = AS_FOUND if server.is_srv_record else NONE
     return {
@@ -130,6 +130,6 @@ def _is_same_place(one: Server, other: Server) -> bool:
     return (one.endpoint, one.disabled, one.has_agent) == (other.endpoint, other.disabled, other.has_agent)
 
 
-def _feels(server: Server) -> t.Any:
+def _health_options(server: Server) -> t.Any:
     """The options that decide its health."""
     return [option for option in server.options.all if option[0] not in UNFELT], server.numbers.get("port")

@@ -32,7 +32,7 @@ _NAME = re.compile(rf"{ID.pattern}|{ORIGINAL}|edited-{ID.pattern}")
 _SECRETS = ".secrets"  # what to hide when this release is the old side of a difference
 _JOURNAL = ".journal"
 UNREADABLE = "unreadable"
-_REMEMBERED = 20  # releases; more than anybody keeps
+_REMEMBERED = 20  # releases; more than anybody stores
 
 
 class Runtime(t.TypedDict):
@@ -48,7 +48,7 @@ class Journal:
     """The record of the release that HAProxy should run. It is beside the releases and replaced atomically."""
 
     history: list[str] = field(default_factory=list)  # the releases as they came into use, the last is in use
-    pending: str | None = None  # the release that a run was bringing when it was cut off
+    pending: str | None = None  # the release of an interrupted run
     back: bool = False  # whether that run was going back
     rolled_back: bool = False  # whether the last run that ended was
     runtime: Runtime | None = None
@@ -120,7 +120,7 @@ class ReleaseStore:
         if brought and (brought["worker"], brought["description"]) == (pid, description):
             name = brought["release"]
             return Release(name, self.read(name)) if name in names else None
-        # Only files that were somebody else's may describe themselves as they like.
+        # Only files from elsewhere may have any description.
         named = [name for name in names if name in description] or [name for name in names if not ID.fullmatch(name)]
         releases = (Release(name, self.read(name)) for name in named)
         return next((release for release in releases if release.description == description), None)
@@ -265,7 +265,7 @@ class ReleaseStore:
             raise ValueError(f"{name} is current and cannot be removed")
         shutil.rmtree(self.releases / name, ignore_errors=True)
 
-    # What has happened
+    # History
 
     @property
     def journal(self) -> Journal:
@@ -275,7 +275,7 @@ class ReleaseStore:
             journal = Journal.read(path.read_text())
         except FileNotFoundError:
             journal = Journal(history=names[::-1])
-        except (ValueError, TypeError):  # somebody's hand, or a broken disk: as if a run had been cut off
+        except (ValueError, TypeError):  # a change by hand, or a broken disk: like an interrupted run
             journal = Journal(history=names[::-1], pending=UNREADABLE)
         return replace(journal, history=[name for name in journal.history if name in names])
 
@@ -287,7 +287,7 @@ class ReleaseStore:
         """Record that HAProxy runs this release, and how it came to."""
         self._note(Journal(_with(self.journal.history, name, back), rolled_back=back, runtime=runtime))
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Record that HAProxy runs what it ran before."""
         self._note(replace(self.journal, pending=None, back=False))
 

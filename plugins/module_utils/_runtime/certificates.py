@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
 
-CERTIFICATE, CA_FILE, CRL_FILE = "cert", "ca-file", "crl-file"  # what HAProxy calls the three kinds
+CERTIFICATE, CA_FILE, CRL_FILE = "cert", "ca-file", "crl-file"  # HAProxy's names of the three kinds
 
 _DAY = 86400
 _BLOCK = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----.*?-----END (?P=label)-----", re.DOTALL)
@@ -113,7 +113,7 @@ def parse_file(answer: str) -> File:
     """Read the answer to ``show ssl cert PATH``, ``show ssl ca-file PATH`` or ``show ssl crl-file PATH``."""
     blocks = re.split(r"^Certificate (?:Revocation List )?#\d+:$", answer, flags=re.MULTILINE)
     first = _pairs(blocks[0])
-    shown = [_pairs(block) for block in blocks[1:]] or [first]  # a CA or CRL file numbers what is in it
+    shown = [_pairs(block) for block in blocks[1:]] or [first]  # a CA or CRL file numbers its entries
     return File(
         path=first["Filename"][0],
         status=first["Status"][0],
@@ -245,7 +245,7 @@ def holds(file: File, pem: str, kind: str = CERTIFICATE) -> bool:
     if kind == CRL_FILE:
         lists = [(_seconds(crl.last_update), _seconds(crl.next_update), crl.revoked) for crl in revocation_lists(pem)]
         found_lists = [(crl.last_update, crl.next_update, crl.revoked) for crl in file.lists]
-        return bool(lists) and sorted(lists) == sorted(found_lists)  # OpenSSL keeps them in an order of its own
+        return bool(lists) and sorted(lists) == sorted(found_lists)  # OpenSSL has its own order
     found = [certificate.sha1 for certificate in file.certificates]
     chain = certificates(pem)
     if not chain or kind == CA_FILE:
@@ -295,7 +295,7 @@ def _replace(session: Session, path: str, pem: str, kind: str) -> None:
         answer = session.run(f"set ssl {kind} {name}", first)
         created = _CREATED.fullmatch(answer)
         if created is None or created["path"] != path:
-            # "updated" is the answer when somebody without the lock was faster by an instant.
+            # "updated" is the answer if a client without the lock was faster.
             raise CommandError(f"set ssl {kind} {path}", f"it began no transaction, but answered: {_line(answer)}")
         for piece in more:
             session.run(f"add ssl {kind} {name}", piece)

@@ -28,7 +28,7 @@ T = t.TypeVar("T")
 
 PAUSE = 0.05  # seconds between two attempts
 PROMPT = b"\n> "
-# HAProxy reads a command and its payload into one buffer, and cuts or drops what does not fit without a word.
+# HAProxy reads a command and its payload into one buffer, and silently cuts or drops what does not fit.
 _RESERVE = 1024
 _BUFFER = re.compile(r"Pool buffer \((\d+) bytes\)")
 _PAYLOAD_PROMPTS = re.compile(r"\A(?:\+ )+")
@@ -63,8 +63,8 @@ class RuntimeClient:
         A socket may refuse for a moment while HAProxy reloads; a command that only reads can be repeated for
         ``patience`` seconds.
         """
-        give_up = time.monotonic() + patience
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
             with suppress(SocketRefusedError):
                 return self._ask(command)
             time.sleep(PAUSE)
@@ -177,7 +177,7 @@ class Session:
                 f"it has {len(sent)} bytes and the buffer of this HAProxy takes {self.limit};"
                 " raise tune.bufsize, or reload",
             )
-        answer = self._let_in(sent, shown)
+        answer = self._retried(sent, shown)
         if refused := refusal(answer):
             raise CommandError(shown, refused)
         return re.sub(r"\A\[\d\]: ", "", answer)
@@ -200,10 +200,10 @@ class Session:
         with answer_of(lambda: f"HAProxy {self.version}", command):
             return parse(self.run(command))
 
-    def _let_in(self, sent: bytes, command: str) -> str:
+    def _retried(self, sent: bytes, command: str) -> str:
         """Repeat while HAProxy is busy with another client's certificate."""
-        give_up = time.monotonic() + self._client.timeout
-        while _LOCKED in (answer := self._converse(sent, command)) and refusal(answer) and time.monotonic() < give_up:
+        deadline = time.monotonic() + self._client.timeout
+        while _LOCKED in (answer := self._converse(sent, command)) and refusal(answer) and time.monotonic() < deadline:
             time.sleep(PAUSE)
         return answer
 

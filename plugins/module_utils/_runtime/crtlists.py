@@ -117,7 +117,7 @@ def reload_reason(before: t.Sequence[Entry], after: t.Sequence[Entry]) -> str | 
 
 
 def _is_one(path: str, other: str) -> bool:
-    # A name may go without HAProxy's crt-base.
+    # A name may omit HAProxy's crt-base.
     shorter, longer = sorted((path, other), key=len)
     return path == other or (not shorter.startswith("/") and longer.endswith(f"/{shorter}"))
 
@@ -187,7 +187,7 @@ def _add(session: Session, path: str, entry: Entry) -> None:
 
 def _remove(session: Session, path: str, entry: Entry, among: list[Entry]) -> None:
     candidates = [found for found in among if found.serves(entry)]
-    # Two entries may differ in nothing but their options, and those HAProxy shows in its own words.
+    # Two entries may differ only in their options, which HAProxy shows in its own words.
     found = next((found for found in candidates if _alike(found, entry)), None)
     if found is None and len(candidates) != 1:
         raise CrtListError(f"Cannot tell which entry of the crt-list {path} is '{entry}'. A reload applies it.")

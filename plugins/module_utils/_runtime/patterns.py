@@ -46,7 +46,7 @@ class PatternFile:
     count: int
 
 
-# What files say
+# Files
 
 
 def parse_map(text: str) -> list[tuple[str, str]]:
@@ -87,7 +87,7 @@ def written(entry: Entry) -> str:
     return entry if isinstance(entry, str) else " ".join(entry)
 
 
-# What is loaded
+# Loaded entries
 
 
 def loaded(text: str) -> dict[str, PatternFile]:
@@ -111,7 +111,7 @@ def entries(asked: Session | RuntimeClient, kind: str, path: str) -> list[Entry]
     return [(key, value) for key, _blank, value in (line.partition(" ") for line in lines)]
 
 
-# Loading others
+# Replacement
 
 
 def replace(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) -> None:
@@ -132,7 +132,7 @@ def prepared(session: Session, kind: str, path: str, wanted: t.Sequence[Entry]) 
 
     def commit() -> None:
         nonlocal unused
-        unused = False  # from here on it is in use, or lost to somebody else's
+        unused = False  # from here on it is in use, or another client's version won
         try:
             session.run(f"commit {target}")
         except CommandError as error:

@@ -18,7 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields impor
 Value = t.Union[str, int, float, None]
 Row = Fields[Value]
 
-# A proxy may be called 0815, so these never become numbers. What later versions add is told by its looks.
+# A proxy may be called 0815, so these never become numbers. Fields of later versions are typed by their form.
 TEXTS = (
     *("pxname", "svname", "status", "tracked", "addr", "cookie", "mode", "algo"),
     *("check_status", "check_desc", "last_chk", "agent_status", "agent_desc", "last_agt"),

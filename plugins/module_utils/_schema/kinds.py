@@ -20,13 +20,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_y
 
 JsonSchema = dict[str, t.Any]
 
-# What a value becomes when it is wrong; the mistake is already noted, nobody looks at it again.
+# The result of an invalid value; its mistake is already recorded.
 INVALID: t.Any = object()
 
-# Editors see what stands before Jinja has run, so a template is welcome wherever a value is.
+# Editors see values before Jinja runs, so a template is valid wherever a value is.
 TEMPLATE: JsonSchema = {"title": "a template", "type": "string", "pattern": r"\{[{%]"}
 
-# A key that is set to nothing is not set.
+# An empty key is not set.
 NOTHING: JsonSchema = {"title": "nothing", "type": ["null", "string"], "pattern": r"^\s*$"}
 
 
@@ -102,9 +102,9 @@ class Text(Kind):
     pattern: str = r".+"
     what: str = "text"
     hint: str = "Write a single line of text."
-    #: words that mean something else where this stands, and what that is
+    #: reserved words and their meanings
     reserved: tuple[tuple[str, str], ...] = ()
-    #: characters that fit; 0 is without a limit
+    #: maximum number of characters; 0 means no limit
     longest: int = 0
 
     def read(self, value: t.Any, place: Place) -> t.Any:
@@ -130,7 +130,7 @@ class Text(Kind):
         return f"{self.what}, up to {self.longest} characters" if self.longest else self.what
 
     def json_schema(self) -> JsonSchema:
-        # Numbers are text where digits are.
+        # Numbers count as text if digits do.
         types = ["string", "number"] if re.fullmatch(self.pattern, "10") else "string"
         others = "".join(rf"(?!\s*{re.escape(word)}\s*$)" for word, _meaning in self.reserved)
         others += r"(?![\s\S]*[\x00-\x1f\x7f])"
@@ -214,7 +214,7 @@ class Choice(Kind):
 
     choices: tuple[str, ...]
     synonyms: tuple[tuple[str, str], ...] = ()
-    #: words that were choices once, and what to tell whoever still uses them
+    #: former choices, and the hints for their users
     gone: tuple[tuple[str, str], ...] = ()
 
     def read(self, value: t.Any, place: Place) -> t.Any:

@@ -24,11 +24,11 @@ class Problems:
 
     errors: list[Problem] = dataclasses.field(default_factory=list)
     warnings: list[Problem] = dataclasses.field(default_factory=list)
-    #: texts that no message may show
+    #: secrets that no message may show
     secrets: t.Collection[str] = ()
-    #: what to tell whoever writes a key in a wrong place, by its name
+    #: hints for misplaced keys, by name
     homes: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: names of other things, and where they stand: whether there are such is known when all is read
+    #: references to other objects, and their places; they are resolved when everything is read
     references: list[tuple[Place, str]] = dataclasses.field(default_factory=list)
 
     def add_error(self, problem: Problem) -> None:
@@ -46,7 +46,7 @@ class Place:
 
     problems: Problems
     path: str = ""
-    #: of the item that the path leads into, such as a service
+    #: the item that the path leads into, such as a service
     name: str = ""
     secret: bool = False
 
@@ -86,7 +86,7 @@ class Place:
             return ""
         if self.secret:
             return HIDDEN
-        # Before it is cut or escaped: half a password would not be known for one.
+        # Before it is cut or escaped: half a password would not be recognised.
         hidden = masked_data(value, self.problems.secrets)
         text = repr(str(hidden) if isinstance(hidden, str) else hidden)
         return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"

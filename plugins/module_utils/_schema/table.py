@@ -36,11 +36,11 @@ class Key:
     #: the role variable whose value is the default
     follows: str = ""
     aliases: tuple[str, ...] = ()
-    #: first version of the program that can do it, where somebody may still have an older one
+    #: first version of the program that supports it, if older ones are still in use
     since: str = ""
     required: bool = False
     secret: bool = False
-    #: it decides who may connect or where the service is, so that '' must not stand for "everybody"
+    #: it restricts access or placement, so '' must not mean "everybody"
     restricts: bool = False
 
 
@@ -50,15 +50,15 @@ class Record(Kind):
 
     keys: tuple[Key, ...]
     what: str
-    #: names that other tools or older versions use, and what to tell whoever brings them
+    #: names from other tools or older versions, and the hints for their users
     gone: tuple[tuple[str, str], ...] = ()
-    #: the key that a bare string stands for; empty where only a dictionary will do
+    #: the key that a bare string stands for; empty if only a dictionary is valid
     short_for: str = ""
-    #: keys of which exactly one is needed
+    #: keys of which exactly one is required
     one_of: tuple[str, ...] = ()
-    #: what the names of all keys begin with in the user's data
+    #: the prefix of all keys in the user's data
     prefix: str = ""
-    #: what means that a key is not set
+    #: the values that mean "not set"
     nothing: t.ClassVar[JsonSchema] = NOTHING
 
     def read(self, value: t.Any, place: Place) -> t.Any:
@@ -129,9 +129,9 @@ class Record(Kind):
         place.wrong(value, f"is not {self.what}", "Write a dictionary.")
 
     def refuse_key(self, name: str, place: Place) -> None:
-        place.wrong(None, f"is not a key of {self.what}", self.meant(name, place))
+        place.wrong(None, f"is not a key of {self.what}", self.hint_for(name, place))
 
-    def meant(self, name: str, place: Place) -> str:
+    def hint_for(self, name: str, place: Place) -> str:
         """The hint for an unknown key; empty if there is none."""
         return dict(self.gone).get(name) or place.problems.homes.get(name) or self.nearest(name)
 

@@ -71,7 +71,7 @@ def _bound(entry: t.Mapping[str, t.Any], path: str, variables: Variables) -> Vip
     if public != "*" and not is_ip(public):
         names.insert(0, public)
     if entry["address"] == "*" and not names:
-        # Something must be on the certificate of a wildcard; the node's own name is true at least.
+        # A certificate for a wildcard needs some name; the node's own is at least true.
         names.append(variables["haproxy_host"])
     return dataclasses.replace(
         _of_address(entry["address"], path),

@@ -151,7 +151,7 @@ class Table(Record):
 
     def refuse_key(self, name: str, place: Place) -> None:
         known = ", ".join(key.name for key in self.keys)
-        place.wrong(None, f"{name} is not a key of {self.what}", self.meant(name, place) or f"Its keys are {known}.")
+        place.wrong(None, f"{name} is not a key of {self.what}", self.hint_for(name, place) or f"Its keys are {known}.")
 
 
 NAME = Text(r"\S+", "a name without blanks", "Write one word.")

@@ -43,7 +43,7 @@ TRACK_FILE_SECONDS = 0.2
 # A command that is ended in time, as in `timeout 0.5 COMMAND`.
 _BOUNDED = re.compile(r"(?:\S*/)?timeout\s+([0-9.]+)s?\s")
 _PING = re.compile(r"\b(?:ping6?|fping|arping)\b")
-# Such a check asks whether there is a process, and a hung one is one.
+# Such a check only looks for a process, which a hung HAProxy still has.
 _PROCESS_CHECK = re.compile(r"\b(?:kill(?:all)? -0|pidof|pgrep)\b")
 
 
@@ -188,7 +188,7 @@ class _Failover:
         script = self.settings.scripts[name]
         interval = float(script.get("interval") or 1)
         fall = int(script.get("fall") or 1)
-        # A check that is not over by then is ended and has failed.
+        # A check that takes longer is killed and has failed.
         limits = [float(script.get("timeout") or interval)]
         bounded = _BOUNDED.match(self.command(name))
         if bounded:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which addresses keepalived moves by the variables of an inventory, and which variable says so."""
+"""The addresses that keepalived moves with the variables of an inventory, and the variable of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Addresses = dict[tuple[str, str], list[Address]]
 
 
 def carried(variables: Variables) -> tuple[list[Address], list[Problem]]:
-    """Every address that an instance of keepalived carries, and every text that should be one and cannot.
+    """Every address of a keepalived instance, and every text that should be an address but is not.
 
     ``keepalived_instances`` replaces the VIPs, ``keepalived_instances_overrides`` replaces lists of either, and raw
     lines come on top.

@@ -31,11 +31,11 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def bring_into_service(daemon: Keepalived, path: Path, content: str, scripts: Scripts, check_mode: bool) -> Outcome:
-    """Write the scripts, stage, check, switch, reload and prove; put everything back if the check or the proof fails.
+def deploy(daemon: Keepalived, path: Path, content: str, scripts: Scripts, check_mode: bool) -> Outcome:
+    """Write the scripts, stage, check, switch, reload and prove; restore everything if the check or the proof fails.
 
-    ``PATH.previous`` exists from the switch until the proof. A run that was cut off in between leaves it behind, which
-    tells the next run that the daemon may not know the text yet.
+    ``PATH.previous`` exists from the switch until the proof. An interrupted run leaves it behind, which shows the next
+    run that the daemon may not know the text yet.
     """
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     previous = path.with_name(f"{path.name}.previous")
@@ -44,10 +44,10 @@ def bring_into_service(daemon: Keepalived, path: Path, content: str, scripts: Sc
     is_proven = not previous.exists() and not scripts.are_unproven
     if content == before and pid and not changes and is_proven:
         return Outcome("nothing", before)
-    # A script that was missing was dropped at the last reload, so a new one needs another.
+    # The last reload dropped missing scripts, so a new one needs another reload.
     action: Action = "reload" if pid else "start"
     if check_mode:
-        remarks, warnings = _foreseen(daemon, path, content, scripts)
+        remarks, warnings = _preview(daemon, path, content, scripts)
         return Outcome(action, before, changes, remarks, warnings)
     existed = path.exists()
     remarks = _switch(daemon, path, content, scripts)
@@ -58,19 +58,17 @@ def bring_into_service(daemon: Keepalived, path: Path, content: str, scripts: Sc
         else:
             daemon.start(content)
     except ChangeFailed as error:
-        scripts.put_back()
+        scripts.restore()
         if not existed:
             path.unlink()
-        raise ChangeFailed(f"{error} {_back(daemon, path, previous, content)}", **error.details) from error
+        raise ChangeFailed(f"{error} {_restore(daemon, path, previous, content)}", **error.details) from error
     previous.unlink(missing_ok=True)
     scripts.settle()
     return Outcome(action, before, changes, remarks)
 
 
-def _foreseen(
-    daemon: Keepalived, path: Path, content: str, scripts: Scripts
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the check remarks on a text that is not to be written, and why it could not be made."""
+def _preview(daemon: Keepalived, path: Path, content: str, scripts: Scripts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The remarks of the check on a text in check mode, and the reason if the check was impossible."""
     if not daemon.installed:
         return (), ("keepalived is not installed yet and could not check the text.",)
     if scripts.missing:
@@ -81,7 +79,7 @@ def _foreseen(
 
 
 def _switch(daemon: Keepalived, path: Path, content: str, scripts: Scripts) -> tuple[str, ...]:
-    """Put scripts and text in place, or nothing if keepalived refuses the text."""
+    """Install scripts and text, or nothing if keepalived rejects the text."""
     previous = path.with_name(f"{path.name}.previous")
     try:
         scripts.write()
@@ -94,13 +92,13 @@ def _switch(daemon: Keepalived, path: Path, content: str, scripts: Scripts) -> t
                     os.link(path, previous)
                 staged.replace(path)
     except BaseException:
-        scripts.put_back()
+        scripts.restore()
         raise
     return tuple(remarks)
 
 
-def _back(daemon: Keepalived, path: Path, previous: Path, content: str) -> str:
-    """Return to the text that was in service before; says what became of it."""
+def _restore(daemon: Keepalived, path: Path, previous: Path, content: str) -> str:
+    """Restore the previous text; return the outcome as a sentence."""
     if not previous.exists():
         return f"There is no earlier {path} to restore."
     previous.replace(path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of a keepalived.conf as a tree of statements, whoever wrote it."""
+"""The text of any keepalived.conf as a tree of statements."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Statement:
 
 
 def number(text: str, default: float) -> float:
-    """A number; whether keepalived takes something else is for its own check to say."""
+    """A number; keepalived's own check decides about anything else."""
     try:
         return float(text)
     except ValueError:
@@ -121,7 +121,7 @@ def parse(text: str) -> tuple[Statement, ...]:
 
 
 def is_whole(text: str) -> bool:
-    """Whether all that keepalived will read stands in this text, so that a missing line is really missing."""
+    """Whether the text includes no other files, so that a missing line is really missing."""
     return not _CONDITION.search(text) and not any(_INCLUDE.match(line) for line in text.splitlines())
 
 

@@ -20,18 +20,18 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking impo
 
 Run = t.Callable[[list[str]], tuple[int, str, str]]
 
-# A child that cannot live with its configuration ends within a few hundredths of a second.
+# A child that fails on its configuration exits within a few hundredths of a second.
 _SETTLE = 0.5
-# Without a reload_file nobody tells when the daemon has read the text, so it gets the time of a slow machine.
+# Without a reload_file nothing shows when the daemon has read the text, so allow for a slow machine.
 _SETTLE_UNANNOUNCED = 2.0
 _POLL = 0.02
 
 _LINE = re.compile(r"^\((?:.*: )?Line (?P<number>\d+)\) (?P<message>.*)$")
 _ANNOUNCED = re.compile(r"^\s*(reload_file|reload_check_config)\s+\"?(/[^\s\"]+)", re.MULTILINE)
-# What keepalived has working processes for.
+# The blocks for which keepalived has working processes.
 _WORK = re.compile(r"^\s*(vrrp_instance|virtual_server)\s", re.MULTILINE)
 
-# keepalived does not say what it minds; this is what it looks at. From 2.3 on /bin/ping fails where /bin is a link.
+# keepalived does not give its reason; these are its criteria. From 2.3 on /bin/ping fails where /bin is a link.
 _INSECURE_HINT = (
     " (every part of the script's path must belong to root, be writable by root alone and not be a symbolic link: use"
     " /usr/bin, not /bin)"
@@ -75,13 +75,13 @@ class Keepalived:
             pid = int(self.pid_file.read_text(encoding="ascii"))
         except (OSError, ValueError):
             return None
-        # After a crash the number may have gone to another process, or belong to one that only waits to be buried.
+        # After a crash the number may belong to another process, or to a zombie.
         process = _process(pid)
         return pid if process and process.name.startswith("keepalived") else None
 
     def start(self, text: str) -> None:
         """Start the daemon, which reads ``text``, and prove that it stays."""
-        # A unit that failed too often does not start until that is forgotten.
+        # A unit that failed too often does not start before a reset.
         self.run(["systemctl", "reset-failed", self.service])
         rc, out, err = self.run(["systemctl", "start", self.service])
         if rc:
@@ -97,7 +97,7 @@ class Keepalived:
             raise ChangeFailed(f"{self.service} was started, but its working process ended at once.", lines=[])
 
     def reload(self, pid: int, running_text: str, remarks: t.Sequence[str] = ()) -> None:
-        """Make the daemon read its file and prove that it did and that it lives.
+        """Make the daemon read its file, and prove that it did and still runs.
 
         The proof rests on what the running text asked for: keepalived removes its ``reload_file`` once it has read
         the new text, and writes into the log of ``reload_check_config`` why it keeps the old one. ``remarks`` are what
@@ -147,7 +147,7 @@ def explain(lines: t.Sequence[str], text: str) -> list[str]:
             line = f"line {number} ({quoted}): {found['message']}"
         if line:
             explained.append(line + _INSECURE_HINT if line.endswith("due to insecure") else line)
-    # Each of its processes reads the text and says the same.
+    # Each of its processes reads the text and repeats the message.
     return [*dict.fromkeys(explained)]
 
 

@@ -32,14 +32,14 @@ class Dump:
     daemon: Keepalived
 
     def instances(self, pid: int) -> tuple[Instance, ...]:
-        """What the daemon says of its instances, in JSON if it was built with that."""
+        """The daemon's report on its instances, in JSON if it was built with that."""
         rc, out, _err = self.daemon.run([self.daemon.binary, "--signum=JSON"])
         if rc == 0 and out.strip().isdigit():
             return self._ask(pid, int(out), "keepalived.json", from_json)
         return self._ask(pid, signal.SIGUSR1, "keepalived.data", from_data)
 
     def _ask(self, pid: int, number: int, name: str, parse: Parser) -> tuple[Instance, ...]:
-        """keepalived puts a new file in the place of an old one and writes it in pieces: wait for one new and whole."""
+        """Wait for a new and complete file: keepalived replaces the old one and writes in pieces."""
         path = self._directory(pid) / name
         before = _identity(path)
         os.kill(pid, number)
@@ -79,9 +79,9 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 
 def _read(path: Path) -> str:
-    """The text of a file that root wrote; nothing of what others may have put into its place."""
+    """The text of a file of root's; empty if another user may have replaced it."""
     try:
-        # Without O_NONBLOCK a named pipe would hold us up.
+        # Without O_NONBLOCK a named pipe would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What went wrong with VRRP data or with keepalived, in a form a module can print."""
+"""Errors in VRRP data or of keepalived, for the messages of modules."""
 
 from __future__ import annotations
 

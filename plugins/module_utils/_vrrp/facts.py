@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one node knows of its virtual addresses: from keepalived, from the kernel, and from the network."""
+"""A node's view of its virtual addresses: from keepalived, the kernel and the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.links import
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.probe import who_answers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.state import Instance, from_config, version
 
-# keepalived and the kernel are asked one after the other, so an address on the move looks like a mistake.
+# keepalived and the kernel are read one after the other, so a moving address looks like a mistake.
 _TRIES = 3
 _PAUSE = 0.5
 
@@ -43,7 +43,7 @@ class Seen:
         ]
 
     def contradictions(self) -> list[str]:
-        """Addresses that are not where keepalived believes."""
+        """Addresses whose place contradicts keepalived's state."""
         said = []
         for instance, address, interface, held in self.addresses():
             if held and instance.state is None:
@@ -56,7 +56,7 @@ class Seen:
         return said
 
     def weaknesses(self) -> list[str]:
-        """Instances that would not take over, or only as the last ones."""
+        """Instances that cannot take over, or only after all others."""
         said = []
         for instance in self.instances:
             if instance.state == "FAULT":
@@ -71,7 +71,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """The keepalived of a node, its configuration, and how long to wait for answers of the network (0: do not ask)."""
+    """The keepalived of a node, its configuration, and seconds to wait for answers from the network (0: no probe)."""
 
     daemon: Keepalived
     config: Path

@@ -4,7 +4,7 @@
 
 """The packet filter that lets VRRP in from peers only, in a table and a unit of its own.
 
-keepalived refuses adverts of strangers itself; here the kernel drops them first, so that nobody keeps it busy.
+keepalived rejects foreign adverts itself; here the kernel drops them first, so that nobody can keep it busy.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ _MATCHES = {
 
 
 class FirewallFailed(LbforgeError):
-    """There is no packet filter, or not the one that was wanted."""
+    """The packet filter is missing, or differs from the wanted one."""
 
 
 def ruleset(instances: t.Iterable[Instance], own: t.Iterable[Interface]) -> str:
-    """What nft reads: adverts come from peers, and those in a network of this node over no router (RFC 5082).
+    """The input of nft: adverts come only from peers, and from a network of this node without a router (RFC 5082).
 
     The first two lines make the file replace what an earlier one has loaded, in one step.
     """
@@ -82,7 +82,7 @@ def ruleset(instances: t.Iterable[Instance], own: t.Iterable[Interface]) -> str:
 
 @dataclass(frozen=True)
 class Firewall:
-    """The files and the unit; without ``rules`` there are to be none."""
+    """The files and the unit; without ``rules`` they are removed."""
 
     rules: str
     run: Run
@@ -106,7 +106,7 @@ class Firewall:
             self._do("nft", "-c", "-f", staged.name)
 
     def write(self, changes: t.Container[str]) -> None:
-        """Bring the rules into service, or take them out of it; raises FirewallFailed."""
+        """Load the rules, or remove them; raises FirewallFailed."""
         if not changes:
             return
         if not self.rules:

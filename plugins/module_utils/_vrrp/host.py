@@ -61,7 +61,7 @@ class HostFacts:
         return tuple(int(part) for part in (version(out + err) or "").split(".") if part)
 
     def _links(self) -> dict[str, tuple[Interface, ...]]:
-        """Nothing on a host without the program that tells."""
+        """The links; empty on a host without the program ip."""
         if not shutil.which("ip"):
             return {}
         rc, out, _err = self.daemon.run(["ip", "-json", "address"])
@@ -79,7 +79,7 @@ class HostFacts:
         return {path: file for path, file in found.items() if file.is_found or self.is_ready}
 
     def _virtual(self) -> frozenset[Address]:
-        """All addresses that the text in service, or what it includes, names as virtual."""
+        """All virtual addresses of the text in service and its includes."""
         texts = [_read(self.path), _read(self.path.with_name(f"{self.path.name}.previous"))]
         for text in texts[:]:
             patterns = [statement.name for statement in _root(text).walk() if statement.keyword.startswith("include")]
@@ -92,18 +92,18 @@ class HostFacts:
 
 
 def look_at(path: str) -> File:
-    """What is at a path, with every directory above it."""
+    """The facts of a path and of every directory above it."""
     link = next((str(part) for part in reversed(Path(path).parents) if part.is_symlink()), "")
     try:
         real = Path(path).resolve(strict=True)
-    except (OSError, RuntimeError):  # the latter is a circle of links
+    except (OSError, RuntimeError):  # the latter is a loop of links
         return File(is_found=False, link=link)
     flaws = (_flaw(part) for part in [*reversed(real.parents), real])
     return File(is_executable=os.access(real, os.X_OK), flaw=next(filter(None, flaws), ""), link=link)
 
 
 def _flaw(path: Path) -> str:
-    """Why others than root may change what is here. In a sticky directory they cannot replace what is root's."""
+    """Why users other than root can change the path. In a sticky directory they cannot replace root's files."""
     found = path.stat()
     if found.st_uid:
         return f"{path} belongs to user {found.st_uid}"

@@ -76,7 +76,7 @@ class Trackers:
 
 
 def _weight(entry: t.Mapping[str, t.Any]) -> int:
-    """What a tracker moves; a track file without a weight holds the number itself, which nobody knows before."""
+    """The weight of a tracker; a track file without one contains the number, which is unknown here."""
     number, *reverse = str(entry.get("weight") or 0).split()
     try:
         return -int(number) if reverse else int(number)
@@ -89,9 +89,9 @@ class Cluster:
     """VIPs and the nodes that share them.
 
     The order of the nodes is the order of preference. With ``spread`` it is so for the first VIP; others prefer other
-    nodes, in a way that shares them evenly whoever is gone. What a VIP says itself goes before either.
+    nodes, so that they are shared evenly whichever node is down. A VIP's own hosts take precedence.
 
-    ``servers`` are the addresses to which the VIPs lead. A node that loses the link to them ranks behind the others.
+    ``servers`` are the addresses to which the VIPs lead. A node without a link to them ranks behind the others.
     """
 
     vips: t.Sequence[Vip]
@@ -108,10 +108,10 @@ class Cluster:
         return self._instances([node for node in self.nodes if node.name == this])[this]
 
     def all_instances(self) -> dict[str, Instances]:
-        """The instances of each node, as far as this one can know them.
+        """The instances of each node, as far as this node knows them.
 
-        Interfaces may have other names than where the VIPs were written down. Addresses are left out where a node
-        would find them by facts that are not here.
+        Interfaces may have different names on each node. Addresses are left out if they come from facts that are
+        missing here.
         """
         return self._instances(self.nodes, from_afar=True)
 
@@ -138,7 +138,7 @@ class Cluster:
         return {address for vip in self.vips for address in vip.plain}
 
     def _groups(self) -> dict[str, list[Vip]]:
-        """The members by group. keepalived refuses a group of a single instance, and nobody misses it."""
+        """The members by group. keepalived rejects a group with a single instance, which is useless anyway."""
         groups: dict[str, list[Vip]] = {}
         for vip in self.vips:
             if vip.sync_group:
@@ -201,8 +201,7 @@ class Cluster:
     ) -> Instances:
         """One instance for each address family.
 
-        Every instance starts as BACKUP: the priorities decide, and a node that boots takes nothing before it has
-        listened.
+        Every instance starts as BACKUP: the priorities decide, and a booting node takes nothing before it has listened.
         """
         interface = interface_of(vip, node, self.nodes) if from_afar else vip.interface
         found: Instances = {}

@@ -26,7 +26,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import 
 
 MOST = 2**31 - 1
 _WEIGHT = re.compile(r"(-?\d+)( reverse)?")
-# Anything that str() makes a line of; a pattern is for text alone.
+# Any type that str() turns into a line; a pattern applies only to text.
 _SCALAR = ["string", "number", "boolean"]
 
 
@@ -62,14 +62,14 @@ def line_schema(forbidden: str) -> JsonSchema:
 
 
 class Setting(Kind):
-    """A value that stands on one line, behind its keyword."""
+    """A value on one line, after its keyword."""
 
     def written(self, value: t.Any) -> str | None:
-        """What follows the keyword, perhaps nothing; None where there is no line at all."""
+        """The text after the keyword, perhaps empty; None if no line is written."""
         return str(value)
 
     def line(self, keyword: str, value: t.Any) -> str:
-        """The line with the keyword, empty where there is none."""
+        """The line with the keyword, empty if there is none."""
         text = self.written(value)
         return "" if text is None else f"{keyword} {text}".strip()
 
@@ -170,7 +170,7 @@ class Address(Setting):
 
 @dataclasses.dataclass(frozen=True)
 class Words(Setting):
-    """Words without quotes around them; ``choices`` is what the first one may be."""
+    """Words without quotes; ``choices`` are the valid first words."""
 
     choices: tuple[str, ...] = ()
     is_single: bool = False
@@ -280,14 +280,14 @@ class FlagOrWords(Words):
 
 
 class Unwritten(Anything):
-    """What means something to the role and nothing to keepalived."""
+    """A value for the role, not for keepalived."""
 
     def words(self) -> str:
         return "text"
 
 
 class FileOfScript(Unwritten):
-    """What is said of the file that goes with a script."""
+    """A key about the file of a script."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -365,7 +365,7 @@ class Numbered(Kind):
         return INVALID if any(INVALID in pair for pair in result.items()) else result
 
     def written(self, value: t.Mapping[float, str]) -> t.Iterator[str]:
-        """What follows the keyword, line by line."""
+        """The text after the keyword, line by line."""
         yield from (f"{self.numbers.written(number)} {text}" for number, text in value.items())
 
     def words(self) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the kernel knows: links with their hardware addresses and the addresses on them."""
+"""The kernel's links with their hardware addresses and the addresses on them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Link:
 
 
 def links(text: str, *, loopback: bool = False) -> tuple[Link, ...]:
-    """The links of ``ip -json address``; without lo, since what is there cannot be reached from outside."""
+    """The links of ``ip -json address``; without lo, whose addresses are unreachable from outside."""
     with answer_of(lambda: "iproute2", "ip -json address"):
         shown: list[Fields[t.Any]] = [Fields(link) for link in json.loads(text or "[]") if link]
         return tuple(

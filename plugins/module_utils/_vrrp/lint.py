@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The linter: what ``keepalived -t`` does not say about a text, before it says anything.
+"""The linter: mistakes that ``keepalived -t`` does not find, before it runs.
 
-The rules are tables in ``rules/``, from which the page about them is written. The linter looks at the text, because
-that is what will run, whoever wrote it; at the host; and at the instances of the other nodes, where they are known.
+The rules are tables in ``rules/``, from which the page about them is written. The linter reads the final text, whatever
+its origin, the host, and the instances of the other nodes, if known.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = tuple(rule for chapter in CHAPTERS.values() for rule i
 
 
 def incompatible(before: str, after: str) -> list[str]:
-    """The instances whose adverts a node with the text before does not take: it serves beside their sender."""
+    """The instances whose adverts a node with the previous text rejects, so that both serve."""
 
     def adverts(text: str) -> dict[str, tuple[t.Any, ...]]:
         return {
@@ -66,7 +66,7 @@ def incompatible(before: str, after: str) -> list[str]:
 
 
 def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
-    """What the rules look at, still without a host."""
+    """The subject of the rules, still without a host."""
     peers = {name: instances for name, instances in (nodes or {}).items() if name != node}
     return Subject(Statement((), 0, parse(text)), is_whole(text), peers=peers)
 
@@ -103,7 +103,7 @@ def unknown_rules(names: t.Iterable[str]) -> list[str]:
 
 
 def errors(findings: t.Iterable[Finding]) -> list[Finding]:
-    """Those that keep a text from being written."""
+    """The findings that prevent a text from being written."""
     return [finding for finding in findings if finding.severity == "error"]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the services of LVS ask of the node that distributes their packets. Pure."""
+"""The requirements of LVS services for their director. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Passwords out of a configuration text before anyone sees it."""
+"""Remove passwords from a configuration text before it is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET_KEYWORDS = re.compile(r"(?m)^((?:.*[\s{])?(?:auth_pass|password|key\s+\d
 
 
 def secrets_of(instances: t.Mapping[str, t.Mapping[str, t.Any]], ssl: t.Mapping[str, t.Any]) -> list[str]:
-    """The passwords in ``keepalived_instances`` and ``keepalived_ssl``, whatever else is wrong with these."""
+    """The passwords in ``keepalived_instances`` and ``keepalived_ssl``, even if these have other mistakes."""
     found = [ssl.get("password")]
     for instance in map(_mapping, instances.values()):
         keys = _mapping(_mapping(instance.get("auth_hmac")).get("key"))
@@ -29,7 +29,7 @@ def _mapping(value: t.Any) -> t.Mapping[str, t.Any]:
 
 
 def masked(text: str, secrets: t.Iterable[str] = ()) -> str:
-    """The text without the given secrets, and without passwords that others may have written into it."""
+    """The text without the given secrets, and without any other passwords in it."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return _SECRET_KEYWORDS.sub(rf"\g<1>{_MASK}", text)

@@ -37,7 +37,7 @@ def keepalived_model(variables: t.Mapping[str, t.Any]) -> tuple[Block, ...]:
     lines = RAW.kind.read(variables.get(GLOBAL_DEFS) or [], place.key(f"{FILE.prefix}{GLOBAL_DEFS}"))
     read, _is_whole = FILE.read_keys(_without_idle_scripts(given), place)
     lines = () if lines is INVALID else lines
-    for problem in _vanishing_passwords(given, lines):
+    for problem in _ignored_passwords(given, lines):
         problems.add_error(problem)
     if problems.errors:
         raise VrrpError(problems.errors)
@@ -48,15 +48,15 @@ def keepalived_model(variables: t.Mapping[str, t.Any]) -> tuple[Block, ...]:
 
 
 def _global_defs(lines: t.Sequence[str], given: t.Any, blocks: t.Iterable[Block]) -> Block:
-    """What is set by name takes the place of a line with the same keyword."""
+    """Named settings replace lines with the same keyword."""
     named = next((block for block in blocks if block.title == GLOBAL_DEFS), Block(GLOBAL_DEFS))
     keywords = given if isinstance(given, t.Mapping) else ()
     kept = tuple(line for line in lines if line and line.split()[0] not in keywords)
     return replace(named, settings=kept + named.settings)
 
 
-def _vanishing_passwords(variables: t.Mapping[str, t.Any], global_defs: t.Sequence[str]) -> t.Iterator[Problem]:
-    """keepalived would leave the password out and run all the same."""
+def _ignored_passwords(variables: t.Mapping[str, t.Any], global_defs: t.Sequence[str]) -> t.Iterator[Problem]:
+    """The passwords that keepalived would silently ignore."""
     settings, instances = variables.get("global_settings"), variables.get("instances")
     named = settings.get("vrrp_version") if isinstance(settings, t.Mapping) else None
     lines = [*global_defs, *([f"vrrp_version {named}"] if named else [])]
@@ -76,7 +76,7 @@ def _vanishing_passwords(variables: t.Mapping[str, t.Any], global_defs: t.Sequen
 
 
 def _without_idle_scripts(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """keepalived 2.2 calls a text with an unused script valid, and then ends with an error when it meets it."""
+    """Drop unused scripts: keepalived 2.2 accepts them in its check, but exits at its start."""
     scripts = variables.get("scripts")
     if not isinstance(scripts, t.Mapping):
         return dict(variables)

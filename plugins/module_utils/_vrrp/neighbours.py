@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The frames that ask who has an address, by ARP (RFC 826) or Neighbour Discovery (RFC 4861), and that answer."""
+"""The requests and answers for an address by ARP (RFC 826) or Neighbour Discovery (RFC 4861)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def answer(frame: bytes) -> tuple[str, str] | None:
 
 
 def _arp_probe(mac: bytes, target: IPv4Address) -> bytes:
-    """Without a sender, as RFC 5227 probes: it changes nobody's cache."""
+    """An ARP probe without a sender (RFC 5227), which changes no cache."""
     request = _ARP_FORMAT.pack(1, 0x0800, 6, 4, 1, mac, bytes(4), bytes(6), target.packed)
     return b"\xff" * 6 + mac + _ARP.to_bytes(2, "big") + request
 

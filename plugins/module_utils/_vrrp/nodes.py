@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The nodes that share virtual addresses, and the addresses at which they talk to each other."""
+"""The nodes that share virtual addresses, and the addresses of their adverts."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Node:
     """Interface name to its addresses, oldest first; empty as long as the node's facts are not known."""
 
     def addresses(self, version: int, taken: set[str], interface: str | None = None) -> list[Interface]:
-        """What may be the node's own address, the likeliest first.
+        """The candidates for the node's own address, the likeliest first.
 
-        Facts also hold the virtual addresses that a change is about to remove, which no list names any more.
+        Facts also contain virtual addresses that a change is about to remove, which are in no list.
         keepalived adds them to an interface that has its own address already, and often without a network.
         """
         links = self.links.values() if interface is None else [self.links.get(interface, ())]
@@ -75,8 +75,7 @@ def _link_addresses(fact: t.Mapping[str, t.Any]) -> t.Iterator[Interface]:
 def interface_of(vip: Vip, node: Node, nodes: t.Sequence[Node]) -> str:
     """The interface of ``node`` that carries the VIP.
 
-    It may be called something else than on the node for which the VIP was written down: then it is the one in the
-    same network.
+    Its name may differ from the one in the VIP: then it is the interface in the same network.
     """
     if not node.links or vip.interface in node.links:
         return vip.interface
@@ -137,11 +136,11 @@ def unicast(nodes: t.Sequence[Node], own: Node, interface: str, version: int, ta
 
 
 def _hops(network: Interface | None, peers: t.Sequence[str], version: int) -> dict[str, int]:
-    """The hop limit that adverts of the peers have to have.
+    """The required hop limit of adverts from the peers.
 
-    Each router takes one from it, so what still has all of it comes from this network (RFC 5082). In IPv6 nodes used to
-    send what the kernel has, mostly 64 (measured): to refuse that would make a node deaf to those that are still to be
-    changed, and both would take the address.
+    Each router lowers it by one, so an advert with the full limit comes from this network (RFC 5082). In IPv6, nodes
+    with an older configuration send the kernel's default, mostly 64 (measured): rejecting that would make a node deaf
+    to them, and both would take the address.
     """
     is_near = network is not None and all(ip_address(peer) in network.network for peer in peers)
     return {"unicast_min_ttl": HIGHEST_TTL} if is_near and version == 4 else {}
@@ -150,8 +149,8 @@ def _hops(network: Interface | None, peers: t.Sequence[str], version: int) -> di
 def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[str, Interface | None]:
     """This node's address on ``interface`` and, where known, with its network.
 
-    keepalived binds its sockets to the interface of the instance: an address of another interface would be sent
-    from but never answered.
+    keepalived binds its sockets to the interface of the instance: an address of another interface could send, but would
+    never get answers.
     """
     chosen = _of_version(node.chosen_addresses, version)
     if node.links and interface not in node.links:
@@ -170,7 +169,7 @@ def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[
 
 
 def _peer(node: Node, near: Interface | None, version: int, taken: set[str]) -> str:
-    """A peer's address in this node's network: who shares a virtual address shares its link."""
+    """A peer's address in this node's network: nodes that share a virtual address share its link."""
     chosen = _of_version(node.chosen_addresses, version)
     if chosen:
         return chosen[0]

@@ -5,8 +5,8 @@
 """Priorities that stay legal and ordered whatever the trackers report.
 
 A tracker with a weight moves the priority of its node: a negative weight while it fails, a positive one while it
-succeeds. Every sum of weights must stay within 1..254, because keepalived cuts what lies outside and two nodes that
-are cut to the same number tie. 255 means "owner of the address" and cannot be lowered, so it is never used.
+succeeds. Every sum of weights must stay within 1..254, because keepalived clips values outside, and two nodes with the
+same clipped number tie. 255 means "owner of the address" and cannot be lowered, so it is never used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Ranking:
 
 
 def spread_limit(weights: t.Sequence[int]) -> int:
-    """The distance that first and last node may have, so that one failing tracker outweighs any rank."""
+    """The maximum distance between first and last node, so that one failing tracker outweighs any rank."""
     moving = [abs(weight) for weight in weights if weight]
     return min(moving) - 1 if moving else HIGHEST - LOWEST
 
@@ -62,10 +62,10 @@ def priorities(count: int, weights: t.Sequence[int] = ()) -> list[int]:
 
 
 def ranking(count: int, weights: t.Sequence[int], soft: int) -> Ranking:
-    """The same with as many soft trackers: each weighs as little as puts its node behind all others.
+    """The same with as many soft trackers, each with the smallest weight that ranks its node behind all others.
 
-    Nodes move closer together to make room for them. Where that is not enough they are left out, so what was legal
-    without them stays so.
+    Nodes move closer together to make room for them. If that is not enough they are left out, so a legal set stays
+    legal.
     """
     levels = priorities(count, weights)
     if not soft or count < 2:

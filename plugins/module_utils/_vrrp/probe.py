@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask a network who answers for an address, past what the kernel believes."""
+"""Probe a network for the owner of an address, independently of the kernel's state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.neighbours i
 
 _ROUNDS = 3
 
-# Linux has it, the socket module has no name for it.
+# The constant is missing in the socket module.
 _SO_ATTACH_FILTER = 26
 # A load balancer has too much traffic to look through here: the kernel lets ARP replies and neighbour advertisements
 # pass. The program is of the classic BPF: operation, jump if true, jump if false, operand.

@@ -12,7 +12,7 @@ from pathlib import Path
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Run
 
-# One that reloads goes on serving (systemctl(1), is-active).
+# A reloading unit still serves (systemctl(1), is-active).
 READY = ("active", "reloading")
 
 
@@ -24,7 +24,7 @@ class TrackFiles:
         self._run = run
 
     def changes(self) -> dict[str, tuple[str, str]]:
-        """The text before and after of each file that is not as its unit is."""
+        """The text before and after of each file that differs from the state of its unit."""
         found = {}
         for path, unit in self._units.items():
             before = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""

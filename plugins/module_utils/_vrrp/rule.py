@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a rule of the linter is: a row of the table in the documentation, and the function that finds it broken."""
+"""A rule of the linter: a row of the table in the documentation, and the function that finds breaches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Severity = t.Literal["error", "warning"]
 
 
 class Hit(t.NamedTuple):
-    """One place where a rule is broken, and what stands there."""
+    """One breach of a rule, and its description."""
 
     statement: Statement
     found: str
@@ -28,7 +28,7 @@ Find = t.Callable[[Subject], t.Iterator[Hit]]
 
 @dataclass(frozen=True)
 class Rule:
-    """An error surely breaks something or surely surprises; a warning may."""
+    """A rule: an error certainly breaks something, a warning may."""
 
     name: str
     severity: Severity

@@ -58,7 +58,7 @@ SMTP_ALERT = Row("smtp_alert", SWITCH, "Whether changes of state are mailed.")
 
 
 def _process(name: str, what: str) -> tuple[Row, ...]:
-    """How one of keepalived's processes is scheduled."""
+    """The scheduling of one of keepalived's processes."""
     return (
         Row(f"{name}_priority", Number(-20, 19), f"Nice value of the {what} process."),
         Row(f"{name}_rt_priority", Number(1, 99), f"Realtime priority of the {what} process."),
@@ -171,7 +171,7 @@ GLOBAL = section(
 )
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What is tracked
+# Trackers
 # ---------------------------------------------------------------------------------------------------------------------
 
 TRACKED_WEIGHT = "Number added to the priority; with 0, a failure puts the instance in FAULT."
@@ -195,7 +195,7 @@ BFD_INSTANCE = section(
     Row("checker", FLAG, "Checkers track the session."),
 )
 
-# Of a tracker of any kind.
+# Keys of every kind of tracker.
 _ROLE = (
     Row("instance", Unwritten(), "The instance that tracks it, by the role; without it, all of them."),
     Row("soft", Unwritten(), "Whether the role sets a weight that only ranks a node behind the others."),
@@ -327,7 +327,7 @@ INSTANCE = section(
     Row("use_vmac_addr", FLAG, "Addresses on other interfaces have a virtual MAC too."),
     Row("vmac_xmit_base", FLAG, "Adverts are sent on the interface itself, not on that of the virtual MAC."),
     Row("use_ipvlan", FLAG_OR_WORDS, "The addresses are on an ipvlan; the value is its name, address and mode."),
-    # Who takes over
+    # Takeover
     Row("nopreempt", FLAG, "A node with a higher priority does not take over from one that works."),
     Row("preempt_delay", TIMES, "Seconds before a node with a higher priority takes over."),
     Row(
@@ -351,7 +351,7 @@ INSTANCE = section(
     Row("no_accept", FLAG, "A holder that does not own the addresses accepts no packets to them."),
     Row("native_ipv6", FLAG, "The instance is for IPv6, even if its first address is not."),
     Row("strict_mode", SWITCH, "Whether features outside RFC 5798 are rejected."),
-    # Who talks to whom
+    # Addresses of adverts
     Row(
         "authentication_type",
         word("PASS", "AH"),
@@ -374,7 +374,7 @@ INSTANCE = section(
     # keepalived's own default in IPv4; in IPv6 it would be the kernel's.
     Row("unicast_ttl", Number(0, 255), "Hop limit of unicast adverts.", 255, default_beside=("unicast_peers",)),
     Row("unicast_fault_no_peer", FLAG, "It is a fault when no peer is reachable.", since="2.2.5"),
-    # Adverts of others than the peers, which anybody can send, are not heard.
+    # Only adverts of peers are accepted: anybody can send others.
     Row(
         "check_unicast_src",
         FLAG,
@@ -417,7 +417,7 @@ INSTANCE = section(
         WORDS,
         "Interval of gratuitous ARP on other interfaces; `all` in front includes all interfaces.",
     ),
-    # What moves
+    # Addresses and routes that move
     Row("vips", ADDRESSES, "Addresses that move, as `ip address add` takes them.", keyword="virtual_ipaddress"),
     Row(
         "vips_excluded",
@@ -598,7 +598,7 @@ _SERVICE = (
         "rr",
     ),
     Row("lvs_method", METHOD, "Forwarding method to the servers.", "DR"),
-    # keepalived means UDP when it is not told, and wants no word about it where packets are chosen by a mark.
+    # keepalived defaults to UDP, and accepts no protocol with a firewall mark.
     Row("protocol", word("TCP", "UDP", "SCTP"), "Protocol.", "TCP", default_beside=("ip", "vips")),
     Row("ip_family", word("inet", "inet6"), "Address family, if a firewall mark selects packets."),
     # Details of schedulers
@@ -611,7 +611,7 @@ _SERVICE = (
     Row("persistence_engine", WORD, "Persistence engine; `sip` is the only one."),
     Row("persistence_timeout", FLAG_OR_WORDS, "Seconds for which a client keeps its server."),
     Row("persistence_granularity", WORD, "Netmask, or prefix length for IPv6, of addresses that count as one client."),
-    # When it is up, and what happens when it is not
+    # Availability
     Row("quorum", AT_LEAST_ONE, "Total weight of working servers that the virtual server needs to be up."),
     Row("hysteresis", COUNT, "Margin below the quorum before it is lost, and above it before it is regained."),
     Row("quorum_up", SCRIPT, "Runs when the quorum is gained."),
@@ -652,7 +652,7 @@ _GROUP = (
     Row("fwmark", AT_LEAST_ONE, "Firewall mark of the packets."),
 )
 
-# A group is two blocks: its addresses, and what is served at all of them.
+# A group is two blocks: its addresses, and the service at all of them.
 VIRTUAL_SERVER_GROUP = section("a group of virtual servers", *_GROUP, *_SERVICE)
 VIRTUAL_SERVER_GROUP = replace(
     VIRTUAL_SERVER_GROUP,
@@ -682,7 +682,7 @@ FILE = section(
         keyword="interface_up_down_delays",
     ),
     Row("garp_groups", Many(GARP_GROUP), "Interfaces that share the pauses of gratuitous ARP.", keyword="garp_group"),
-    # What is tracked before who tracks it
+    # Trackers before the blocks that use them
     Row("bfd_instances", Named(BFD_INSTANCE), "BFD sessions by name.", keyword="bfd_instance"),
     Row("scripts", Named(TRACK_SCRIPT), "Check scripts by name.", keyword="vrrp_script"),
     Row("track_files", Named(TRACK_FILE), "Files to track by name.", keyword="track_file"),
@@ -700,5 +700,5 @@ FILE = section(
 )
 
 _TABLES = {f"{FILE.prefix}{row.name}": record_of(row.kind) for row in FILE.keys}
-#: what to tell whoever writes a key in a wrong place
+#: hints for misplaced keys
 HOMES = homes({variable: table for variable, table in _TABLES.items() if table})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check and notify scripts that come with a text."""
+"""The check and notify scripts of a text."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MODE = 0o755
 
 
 class Scripts:
-    """Files that root owns and may execute, in place before the text is checked, and back when it is refused.
+    """Executable files of root's, installed before the check of the text, and restored if it is rejected.
 
-    As with the text itself, ``PATH.previous`` exists from the switch until the proof, so a run that was cut off in
-    between tells the next one what to return to.
+    As with the text itself, ``PATH.previous`` exists from the switch until the proof, so the run after an interrupted
+    one knows what to restore.
     """
 
     def __init__(self, contents: t.Mapping[str, str]) -> None:
@@ -36,7 +36,7 @@ class Scripts:
         return any(_previous(path).exists() for path in self._contents)
 
     def changes(self) -> dict[str, tuple[str, str]]:
-        """The text before and after of every file that is not as it should be."""
+        """The text before and after of every file that differs."""
         found = {}
         for path, content in self._contents.items():
             before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -54,7 +54,7 @@ class Scripts:
             disk.make_directories(path.parent)
             disk.replace(path, content.encode(), _MODE, (0, 0))
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         for path in self._new:
             path.unlink(missing_ok=True)
         for path in self._contents:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a row and a table of keepalived.conf have beside those of others: how they become lines and blocks."""
+"""Rows and tables of keepalived.conf, and their output as lines and blocks."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _NAME = r"[A-Za-z0-9_.:-]+"
 
 @dataclasses.dataclass(frozen=True)
 class Row(Key):
-    """A key of a section, and what is written for it.
+    """A key of a section, and its output.
 
-    ``default`` is written where nothing is set, in the normal form of its kind.
+    ``default`` is written if the key is not set, in the normal form of its kind.
     """
 
-    #: keepalived's word, where it is another one
+    #: keepalived's keyword, if it differs
     keyword: str = ""
-    #: the default is only written beside one of these keys
+    #: the default is written only with one of these keys
     default_beside: tuple[str, ...] = ()
     #: the block that a single setting is written into
     block: str = ""
-    #: stands in the title of the block
+    #: written into the title of the block
     title: bool = False
-    #: the keys whose every line this is written behind
+    #: the keys whose lines end with this value
     behind: tuple[str, ...] = ()
     #: the keepalived that introduced parts of a second
     fractions_since: str = ""
@@ -51,7 +51,7 @@ class Row(Key):
 
 @dataclasses.dataclass(frozen=True)
 class Section(Record):
-    """What a block holds."""
+    """The keys of a block."""
 
     keys: tuple[Row, ...]
     #: blocks that one dictionary is written into, one after the other; without any it is the one of its row
@@ -60,11 +60,11 @@ class Section(Record):
 
     @property
     def scripts(self) -> tuple[Row, ...]:
-        """The commands, each of which may come with a file: ``src_KEY``, and ``dest_KEY`` where it goes to."""
+        """The commands, each with an optional file: ``src_KEY``, and its destination ``dest_KEY``."""
         return tuple(row for row in self.keys if row.kind == SCRIPT)
 
     def is_given(self, item: t.Any) -> bool:
-        """Anything empty is how a key is left out, which is needed to take it away by an override."""
+        """Whether a key is set. Any empty value means that it is not, so that an override can remove it."""
         return item is not None and not (isinstance(item, (str, list, tuple, dict)) and not item)
 
     def refuse(self, value: t.Any, place: Place) -> None:
@@ -72,14 +72,14 @@ class Section(Record):
 
     def refuse_key(self, name: str, place: Place) -> None:
         known = ", ".join(key.name for key in self.keys)
-        place.wrong(None, "unknown key", self.meant(name, place) or f"Known keys: {known}.")
+        place.wrong(None, "unknown key", self.hint_for(name, place) or f"Known keys: {known}.")
 
     def refuse_missing(self, key: Key, place: Place) -> None:  # noqa: ARG002 - the path has its name
         place.wrong(None, "is missing")
 
 
 def section(what: str, *rows: Row, **more: t.Any) -> Section:
-    """A section with what every one has: files that go with its scripts, and raw lines at its end."""
+    """A section with the keys of every section: files of its scripts, and raw lines at its end."""
     files = [
         Row(f"{prefix}_{row.name}", FileOfScript(), f"{meaning} `{row.name}`.")
         for row in rows

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In which order the nodes take each VIP, so that all nodes share the load, whoever of them is gone."""
+"""The order of nodes for each VIP, so that all share the load whichever node is down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Node = t.TypeVar("Node")
 
 
 def spread(count: int, nodes: t.Sequence[Node]) -> list[list[Node]]:
-    """For each of ``count`` VIPs the nodes, the preferred one first.
+    """The nodes of each of ``count`` VIPs, the preferred one first.
 
     - Every node is the first choice of as many VIPs as any other, give or take one.
     - So is every node that is left the next choice of the VIPs of a node that is gone: not all go to one neighbour.
@@ -40,7 +40,7 @@ def _shares(count: int, nodes: int) -> tuple[int, ...]:
     Every row of as many VIPs as there are nodes has each node once, so any number of VIPs is shared evenly. The rows
     of N nodes come from those of N - 1: who stands in a row twice gives the second place to a node that is missing.
     """
-    # The last row is whole for every number of nodes, or VIPs that are not there yet would have a say.
+    # The last row is complete for every number of nodes, so that later VIPs change nothing.
     shares = [0] * (count + nodes * nodes)
     for size in range(2, nodes + 1):
         for start in range(0, len(shares) - size + 1, size):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What keepalived tells of its VRRP instances, in whichever form it tells it."""
+"""keepalived's report on its VRRP instances, in any of its forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ipaddress import ip_interface
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import Fields
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement
 
-# The numbers that keepalived has for its states.
+# keepalived's numbers of states.
 _STATES = {0: "INIT", 1: "BACKUP", 2: "MASTER", 3: "FAULT"}
 
 _VERSION = re.compile(r"Keepalived v(\d+(?:\.\d+)*)")
@@ -58,7 +58,7 @@ def version(text: str) -> str | None:
 
 
 def from_json(text: str) -> tuple[Instance, ...]:
-    """The instances of ``keepalived.json``; ValueError as long as it is not whole."""
+    """The instances of ``keepalived.json``; ValueError while it is incomplete."""
     return tuple(_from_json(Fields(Fields(entry)["data"])) for entry in json.loads(text))
 
 
@@ -76,7 +76,7 @@ def _from_json(data: Fields[t.Any]) -> Instance:
 
 
 def from_data(text: str) -> tuple[Instance, ...]:
-    """The instances of ``keepalived.data``, which builds without JSON write; ValueError if it is not whole."""
+    """The instances of ``keepalived.data``, which builds without JSON write; ValueError if it is incomplete."""
     if "------< Interfaces >------" not in text:
         raise ValueError("The end of the text is missing.")
     topology = text.partition("------< VRRP Topology >------\n")[2]

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the rules of the linter look at: the text in VRRP's words, the host that will run it, and its peers.
+"""The subject of the linter's rules: the text in VRRP's terms, its host, and its peers.
 
-What is not known (a host without facts, a file that is still to be written) is empty, and rules are silent about it.
+Unknown parts (a host without facts, a file still to be written) are empty, and rules ignore them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config impor
 Address = t.Union[IPv4Address, IPv6Address]
 Interface = t.Union[IPv4Interface, IPv6Interface]
 
-# What keepalived takes when the text does not say.
+# keepalived's defaults.
 DEFAULT_PRIORITY = 100
 DEFAULT_ADVERT = 1.0
 DEFAULT_VERSION = 2
@@ -83,7 +83,7 @@ class Tracker:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line that keepalived will run, and as whom if the text says so."""
+    """A command line of keepalived's, and its user if the text sets one."""
 
     statement: Statement
     words: tuple[str, ...]
@@ -92,7 +92,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Instance:
-    """A VRRP instance of this node, by its text, or of another, by its data."""
+    """A VRRP instance: of this node, from its text, or of another, from its data."""
 
     name: str
     interface: str
@@ -159,7 +159,7 @@ def from_dict(name: str, data: t.Mapping[str, t.Any], default_version: int) -> I
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a rule may look at."""
+    """Everything that a rule may inspect."""
 
     root: Statement
     is_whole: bool = True
@@ -209,7 +209,7 @@ class Subject:
         return next(found, None)
 
     def trackers(self, holder: Statement) -> list[Tracker]:
-        """What an instance or a group tracks itself."""
+        """The trackers of an instance or a group."""
         return [
             Tracker(kind, entry.keyword, self._weight(kind, entry), entry)
             for kind in (*TRACKERS, "track_interface")
@@ -217,7 +217,7 @@ class Subject:
         ]
 
     def moving(self, instance: Instance) -> list[Tracker]:
-        """What moves the priority of an instance: in a group, only the trackers of the group do."""
+        """The trackers that move the priority of an instance: in a group, only those of the group."""
         groups = [group for group in self.groups if instance.name in members(group)]
         holders = groups or [instance.statement]
         return [tracker for holder in holders for tracker in self.trackers(holder) if tracker.weight]
@@ -256,7 +256,7 @@ def _interfaces(texts: t.Iterable[str]) -> tuple[Interface, ...]:
         try:
             found.append(ip_interface((text.split() or [""])[0]))
         except ValueError:
-            continue  # keepalived says so itself
+            continue  # keepalived reports that itself
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files of the controller go with the scripts of a configuration."""
+"""The files on the controller for the scripts of a configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 def uploads(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
     """Path on the node to file on the controller, from ``src_KEY`` beside each script ``KEY``.
 
-    The file goes to ``dest_KEY``, which is only needed where the command does not begin with its path.
+    The destination is ``dest_KEY``, or the path that the command begins with.
     """
     found: dict[str, str] = {}
     errors: list[Problem] = []

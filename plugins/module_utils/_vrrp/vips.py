@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""VIPs as keepalived moves them: their router ids, and what must not be said of two of them."""
+"""VIPs as keepalived moves them: their router ids, and contradictions between two of them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ROUTER_IDS = range(1, 256)
 def with_router_ids(vips: t.Sequence[Vip]) -> list[Vip]:
     """Every VIP with a router id.
 
-    One that is not given follows from the name, so it stays when VIPs come and go, and it is seldom one that a router
-    or another cluster in this network has, as 1 and 10 are. Only where it is taken is the next free one used, on
-    whichever interface: nodes may have other interfaces, and all must come to the same number.
+    An id that is not set follows from the name, so it stays the same when VIPs come and go, and rarely collides with a
+    router or another cluster, as 1 and 10 do. If it is taken on any interface, the next free one is used: nodes may
+    have different interfaces, but must agree on the number.
     """
     taken = {
         each for vip in vips if vip.virtual_router_id is not None for each in vip.router_ids(vip.virtual_router_id)
@@ -47,7 +47,7 @@ def with_router_ids(vips: t.Sequence[Vip]) -> list[Vip]:
 
 
 def mistakes(vips: t.Sequence[Vip], hosts: t.Sequence[str]) -> list[Problem]:
-    """What is wrong with one VIP, or with two of them together."""
+    """The mistakes in one VIP, or in two of them together."""
     errors = list(duplicates(vips))
     groups: dict[str, Vip] = {}
     for index, vip in enumerate(vips):
@@ -81,7 +81,7 @@ def _clashes(one: Vip, other: Vip) -> t.Iterator[Problem]:
 
 
 def moved(variables: Variables | t.Sequence[t.Any]) -> list[Vip]:
-    """The VIPs that keepalived moves by these variables, or by a list of VIPs; raises VrrpError with every mistake."""
+    """The VIPs that keepalived moves with these variables or a list of VIPs; raises VrrpError with every mistake."""
     given = variables if isinstance(variables, t.Mapping) else {"keepalived_vips": variables}
     vips, problems = read(given)
     vips = [vip for vip in vips if vip.is_moved]

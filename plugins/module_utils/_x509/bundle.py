@@ -54,12 +54,12 @@ def bundle_problems(pem: str, hostnames: t.Iterable[str], now: datetime.datetime
     if wrong := _key_problem(pem):
         found.append(wrong)
     elif len(chain) > 1 and not found and (wrong := _signature_problem(pem, chain)):
-        found.append(wrong)  # an expired certificate or a wrong order has been told already
+        found.append(wrong)  # an expired certificate or a wrong order is already reported
     return found
 
 
 def ca_problems(pem: str) -> list[str]:
-    """All mistakes of a file of authorities. Old ones in it do no harm."""
+    """All mistakes of a CA file. Expired authorities in it do no harm."""
     try:
         found = [] if certificates(pem) else ["It contains no certificate in PEM format."]
     except PemError as error:
@@ -68,7 +68,7 @@ def ca_problems(pem: str) -> list[str]:
 
 
 def crl_problems(pem: str, now: datetime.datetime) -> list[str]:
-    """All mistakes of a file of CRLs. With an old one HAProxy refuses every client."""
+    """All mistakes of a CRL file. With an expired one HAProxy rejects every client."""
     try:
         lists = revocation_lists(pem)
     except PemError as error:
@@ -181,7 +181,7 @@ def _context(*, serving: bool) -> ssl.SSLContext:
 
 @contextmanager
 def _in_memory(text: str) -> Iterator[str]:
-    """A file that no disk has ever seen; OpenSSL's interface knows only names of files."""
+    """A file in memory only, because OpenSSL's interface accepts only file names."""
     handle = os.memfd_create("pem")
     try:
         os.write(handle, text.encode())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One certificate and its key: parse, compare with what is wanted, sign.
+"""One certificate and its key: parse, compare with the wanted one, sign.
 
 All of C(cryptography) is behind this file and the one of revocation lists.
 """
@@ -24,7 +24,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:
-    pass  # The module says so before it calls anything here.
+    pass  # The module reports that before it calls anything here.
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import (
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 
     PrivateKey = CertificateIssuerPrivateKeyTypes
 
-# Clocks of nodes and clients differ a little: a new certificate is valid for those behind, too.
+# Clocks differ a little: a new certificate is also valid for slow ones.
 BACKDATE = datetime.timedelta(minutes=5)
 
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
@@ -50,7 +50,7 @@ _KEY_USAGE_FLAGS = {
 
 
 class Unreadable(Exception):
-    """A file that should hold a key or certificates, and does not."""
+    """A file without the expected key or certificates."""
 
 
 def load_certificates(pem: bytes) -> list[x509.Certificate]:
@@ -80,12 +80,12 @@ def load_key(pem: bytes, passphrase: bytes = b"") -> PrivateKey:
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         flaw = "that its passphrase does not open" if encrypted else "that is damaged"
         raise Unreadable(f"holds a private key {flaw}") from error
-    if isinstance(key, rsa.RSAPrivateKey) and not _fits_together(key.private_numbers()):
+    if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
         raise Unreadable("holds a private key that is damaged")
     return t.cast("PrivateKey", key)
 
 
-def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
+def _is_consistent(key: rsa.RSAPrivateNumbers) -> bool:
     """Whether the numbers of an RSA key belong to each other (RFC 8017, 3.2)."""
     public, below_p, below_q = key.public_numbers, key.p - 1, key.q - 1
     return (
@@ -186,7 +186,7 @@ def differences(
     now: datetime.datetime,
     renew_before: datetime.timedelta | None = None,
 ) -> list[str]:
-    """The reason, by meaning, why a certificate is not, or no longer, the one that is wanted."""
+    """The reason, by meaning, why a certificate is not, or no longer, the wanted one."""
     reasons = []
     subject = _subject(wanted)
     if certificate.subject != subject:
@@ -207,7 +207,7 @@ def key_spec(key: PrivateKey) -> KeySpec:
 
 
 def facts(certificate: x509.Certificate) -> dict[str, t.Any]:
-    """Return what is worth telling about a certificate, none of it secret."""
+    """Return the public facts of a certificate."""
     sha256 = certificate.fingerprint(hashes.SHA256())
     return {
         "serial": f"{certificate.serial_number:x}",
@@ -245,7 +245,7 @@ def _due(
         return [problem]
     end = certificate.not_valid_after_utc
     lifetime = end - certificate.not_valid_before_utc - BACKDATE
-    # One that its authority's end cut short would be due at once, and again in every run.
+    # One shortened by its authority's end would be due at once, in every run.
     early = renew_before if renew_before and renew_before < lifetime else lifetime / 3
     if end - now < early:
         return [f"due for renewal: expires on {end:%Y-%m-%d %H:%M:%S} UTC"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The list of certificates that an authority takes back (RFC 5280, section 5): parse, compare, sign."""
+"""The list of revoked certificates of an authority (RFC 5280, section 5): parse, compare, sign."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 except ImportError:
-    pass  # The module says so before it calls anything here.
+    pass  # The module reports that before it calls anything here.
 
 if t.TYPE_CHECKING:
     import datetime
@@ -45,9 +45,9 @@ def sign_crl(
     now: datetime.datetime,
     old: x509.CertificateRevocationList | None,
 ) -> x509.CertificateRevocationList:
-    """Make the list that follows the old one, on which who was on it stays since when he was.
+    """Sign the successor of the old list, with the original revocation dates.
 
-    Its number is the time: RFC 5280, 5.2.3, wants numbers that grow, also after a list was lost.
+    Its number is the time: RFC 5280, 5.2.3, requires increasing numbers, even after the loss of a list.
     """
     since = {entry.serial_number: entry.revocation_date_utc for entry in old or ()}
     last = 0 if old is None else number(old)
@@ -75,7 +75,7 @@ def sign_crl(
 def differences(
     wanted: Revocations, crl: x509.CertificateRevocationList, issuer: x509.Certificate, now: datetime.datetime
 ) -> list[str]:
-    """The reason why a list is not, or no longer, the one that is wanted."""
+    """The reason why a list is not, or no longer, the wanted one."""
     reasons = []
     if crl.issuer != issuer.subject or not crl.is_signature_valid(t.cast("t.Any", issuer.public_key())):
         reasons.append("not signed by its authority")
@@ -90,7 +90,7 @@ def differences(
 
 
 def facts(crl: x509.CertificateRevocationList) -> dict[str, t.Any]:
-    """Return what is worth telling about a list; nothing of it is secret."""
+    """Return the public facts of a list."""
     return {
         "number": number(crl),
         "next_update": f"{crl.next_update_utc:%Y-%m-%dT%H:%M:%SZ}",

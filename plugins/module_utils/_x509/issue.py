@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what is wanted and what is there to what has to be written: the whole plan, made in memory.
+"""From wanted and existing certificates to the files to write: the whole plan, in memory.
 
 Certificates are really signed here, so that check mode is the same path without the writing.
 """
@@ -70,7 +70,7 @@ class Holding:
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """What is done to one certificate or revocation list, and why."""
+    """An action on one certificate or revocation list, and its reason."""
 
     type: str
     name: str
@@ -85,7 +85,7 @@ class Action:
 
 @dataclasses.dataclass
 class Outcome:
-    """Everything that one call does and holds."""
+    """All actions and certificates of one call."""
 
     actions: list[Action] = dataclasses.field(default_factory=list)
     changes: list[Change] = dataclasses.field(default_factory=list)
@@ -95,7 +95,7 @@ class Outcome:
 
 
 def issue(request: Request, present: t.Mapping[str, File], now: datetime.datetime) -> Outcome:
-    """Plan a whole call; raise PkiError with all that only a person can put right."""
+    """Plan a whole call; raise PkiError with every problem that needs a person."""
     planner = _Planner(request, present, now)
     problems: list[Problem] = []
     for wanted in (*request.authorities, *request.certificates):
@@ -125,7 +125,7 @@ class _Planner:
         self._now = now
 
     def take(self, wanted: Wanted) -> None:
-        """Hold what is wanted: the one that is there, or a new one."""
+        """Provide the wanted certificate: the existing one, or a new one."""
         issuer = self.authority(wanted.signed_by, f"{wanted.path}.signed_by") if wanted.signed_by else None
         if wanted.authority and issuer and crypto.path_length(issuer.certificate) == 0:
             why = f"{wanted.signed_by!r} has pathlen:0 and allows no further authority"
@@ -154,7 +154,7 @@ class _Planner:
         if certificate and key and not reasons:
             holding = Holding(key, certificate, above)
         else:
-            # A new leaf gets a new key; an authority keeps its own, or all below it would be worthless.
+            # A new leaf gets a new key; an authority keeps its own, or everything below it would be invalid.
             key = key if key and wanted.authority else crypto.new_key(wanted.key)
             signed = crypto.sign(wanted, key, issuer_certificate, issuer.key if issuer else None, self._now)
             holding = Holding(key, signed, above)
@@ -170,7 +170,7 @@ class _Planner:
         if name in self.outcome.authorities:
             return self.outcome.authorities[name]
         if name in self._listed:
-            raise PkiError([])  # What is wrong with it has been said.
+            raise PkiError([])  # Its mistakes are already reported.
         place = authority_place(name)
         try:
             key = crypto.load_key(self._content(place.key))
@@ -247,7 +247,7 @@ class _Planner:
             return None, f"the certificate file {error}"
 
     def _keep_old(self, place: Place) -> None:
-        """Move a replaced authority aside: the certificate first, so that a run cut off here is mended by the next."""
+        """Move a replaced authority aside: the certificate first, so that the next run can finish it."""
         suffix = f"{self._now:%Y%m%dT%H%M%SZ}"
         for path in (place.certificate, place.key, place.crl):
             if path in self._present:
@@ -262,7 +262,7 @@ class _Planner:
         reasons: list[str],
         old: x509.Certificate | None,
     ) -> None:
-        """Write the files that are not as they should be; the key before its certificate."""
+        """Write the files that differ; the key before its certificate."""
         files = [
             (place.key, self._kept_key(place, holding, wanted.passphrase), KEY_MODE),
             (place.certificate, crypto.certificates_pem([holding.certificate]), CERTIFICATE_MODE),
@@ -300,7 +300,7 @@ class _Planner:
             )
 
     def _put_crl(self, wanted: Wanted, asked: Revocations, place: Place, holding: Holding) -> None:
-        """Sign a revocation list that is missing, damaged or due, or that should have other entries."""
+        """Sign a revocation list that is missing, damaged, due or outdated."""
         old, reasons = None, ["does not exist yet"]
         if place.crl in self._present:
             try:

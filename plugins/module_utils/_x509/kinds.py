@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of value that are asked of the authority, beside those that belong to nobody."""
+"""The kinds of value in certificate requests, besides the shared ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SAN_HINTS = {
 
 
 def parse_duration(text: str) -> datetime.timedelta | None:
-    """Return the duration that a text such as C(+3650d) or C(1w2d) means, None if it means none."""
+    """Return the duration of a text such as C(+3650d) or C(1w2d), None if it is invalid."""
     found = _DURATION.fullmatch(text.strip())
     if not found or not any(found.groups()):
         return None
@@ -55,7 +55,7 @@ class FileName(Text):
     pattern: str = r"[A-Za-z0-9_*][A-Za-z0-9_.:@%+*-]*"
     what: str = "a file name"
     longest: int = 200
-    #: a name that ends so would be the name of another certificate's chain file
+    #: suffixes of other certificates' chain files
     taken: t.ClassVar[tuple[str, ...]] = ("-chain", "-ca_bundle")
 
     def read(self, value: t.Any, place: Place) -> t.Any:
@@ -96,7 +96,7 @@ class Capitals(Text):
 class OneOf(Choice):
     """One of a few words, each with one spelling."""
 
-    #: why others are none of them
+    #: why other values are invalid
     why: str = ""
 
     def refuse(self, value: t.Any, text: str, place: Place) -> None:  # noqa: ARG002 - no word is near another
@@ -141,7 +141,7 @@ class Lifetime(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Listed(ListOf):
-    """A list of words, whose mistakes name the word."""
+    """A list of words; mistakes name the word."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:
         items = tuple(dict.fromkeys(self.of.read(item, place) for item in listed(value)))
@@ -181,7 +181,7 @@ class PathLength(Kind):
 class Constraint(Kind):
     """Names such as C(DNS:example.org) and C(IP:192.0.2.0/24), as openssl and RFC 5280, 4.2.1.10, have them."""
 
-    #: whether an empty list would allow all
+    #: whether an empty list would allow everything
     restricts: bool = False
 
     def read(self, value: t.Any, place: Place) -> t.Any:
@@ -275,7 +275,7 @@ def _list_or_text(pattern: str) -> JsonSchema:
 
 
 def alternative_name(kind: str, value: str) -> str | None:
-    """Return the one way to write an alternative name, None if it is none."""
+    """Return the normal form of an alternative name, None if it is invalid."""
     if kind == "ip":
         try:
             return None if "%" in value else str(ipaddress.ip_address(value))
@@ -289,7 +289,7 @@ def alternative_name(kind: str, value: str) -> str | None:
 
 
 def _constraint(kind: str, value: str) -> str | None:
-    """Return the one way to write a name constraint, None if it is none."""
+    """Return the normal form of a name constraint, None if it is invalid."""
     if kind == "ip":
         try:
             return str(ipaddress.ip_network(value))

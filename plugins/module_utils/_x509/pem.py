@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What PEM texts say, with the standard library alone: a node has no library for certificates, and maybe no openssl.
+"""Read PEM texts with the standard library alone: a node has no library for certificates, and maybe no openssl.
 
 The module ssl decodes only what it has verified, so the few fields that matter are read from DER here (RFC 5280,
 sections 4.1 and 5.1). Signatures and keys are judged elsewhere, by OpenSSL (bundle.py).
@@ -51,7 +51,7 @@ class Certificate:
 
     @property
     def sha1(self) -> str:
-        """The fingerprint that HAProxy shows, which nobody has to trust."""
+        """The fingerprint that HAProxy shows; not for security."""
         return hashlib.sha1(self.der, usedforsecurity=False).hexdigest().upper()
 
     @property
@@ -61,7 +61,7 @@ class Certificate:
 
     @property
     def label(self) -> str:
-        """The certificate in a message."""
+        """The name of the certificate in messages."""
         return f"'{', '.join(self.subject)}'"
 
     def covers(self, hostname: str) -> bool:
@@ -95,7 +95,7 @@ def revocation_lists(pem: str) -> list[RevocationList]:
 
 
 def labels(pem: str) -> list[str]:
-    """What kinds of blocks a PEM text has."""
+    """The labels of the blocks in a PEM text."""
     return [block["label"] for block in _BLOCK.finditer(pem)]
 
 
@@ -117,7 +117,7 @@ def fingerprint(content: bytes | None) -> str:
 
 
 def facts(certificate: Certificate, now: datetime.datetime) -> dict[str, t.Any]:
-    """What is worth telling about a certificate, none of it secret."""
+    """The public facts of a certificate."""
     return {
         "serial": certificate.serial,
         "not_before": instant(certificate.not_before.timestamp()),

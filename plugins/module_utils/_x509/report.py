@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a call tells of what it did, and what it hands over."""
+"""The report of a call, and the files that it returns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Data = dict[str, t.Any]
 
 
 class Retired:
-    """What authorities were before they were regenerated, as long as it is valid."""
+    """The earlier certificates of regenerated authorities, while they are valid."""
 
     def __init__(self, store: Store, names: t.Iterable[str], now: datetime.datetime) -> None:
         self._now = now
@@ -53,14 +53,14 @@ class Retired:
 
 
 def anchors(request: Request, outcome: Outcome, retired: Retired) -> list[Data]:
-    """What to trust: the authorities, and what they were before."""
+    """The trust anchors: the authorities, and their earlier certificates."""
     found = [(name, outcome.authorities[name].certificate) for name in request.anchors]
     found += [earlier for name in request.anchors for earlier in retired.certificates(name)]
     return [{"name": name, "content": crypto.certificates_pem([certificate]).decode()} for name, certificate in found]
 
 
 def ca_files(request: Request, outcome: Outcome, retired: Retired) -> t.Iterator[Data]:
-    """What a server needs to know the clients of an authority by, also those from before its regeneration."""
+    """The CA files that verify the clients of an authority, including those from before its regeneration."""
     for name in request.ca_files:
         trusted = [outcome.authorities[name].certificate, *(each for _name, each in retired.certificates(name))]
         yield {"name": f"{name}.ca.pem", "content": crypto.certificates_pem(trusted).decode()}
@@ -98,7 +98,7 @@ def crls(outcome: Outcome, directory: pathlib.Path) -> list[Data]:
 
 
 class Facts:
-    """What is told of certificates; what check mode only made in memory has neither serial nor fingerprint yet."""
+    """The facts of certificates; those made in memory by check mode have no serial or fingerprint yet."""
 
     def __init__(self, outcome: Outcome, directory: pathlib.Path, check_mode: bool) -> None:
         self._outcome = outcome

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is asked for: the user's lists of dicts become typed values, or a list of every mistake in them."""
+"""The request: the user's lists of dictionaries become typed values, or a list of all mistakes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Constraints:
 
 @dataclasses.dataclass(frozen=True)
 class Revocation:
-    """A certificate that an authority takes back."""
+    """A certificate that an authority revokes."""
 
     serial: int
     reason: str
@@ -71,7 +71,7 @@ class Revocation:
 
 @dataclasses.dataclass(frozen=True)
 class Revocations:
-    """The list that an authority publishes, whether or not there is anything on it."""
+    """The revocation list of an authority, which may be empty."""
 
     entries: tuple[Revocation, ...]
     lifetime: datetime.timedelta
@@ -102,14 +102,14 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class UserCertificate:
-    """A certificate that the user brings: paths of its files on the setup host."""
+    """A certificate of the user's: paths of its files on the setup host."""
 
     path: str
     name: str
     cert: str
     key: str
     ca_cert: str
-    # Those by which clients ask for it; none where nobody knows them.
+    # The names that clients use; empty if unknown.
     names: tuple[str, ...] = ()
 
 
@@ -139,12 +139,12 @@ class Request:
     anchors: tuple[str, ...]
     ca_files: tuple[str, ...]
     regen: frozenset[tuple[bool, str]]
-    # How long before its end a certificate is due; None for a third of its lifetime.
+    # The time before its end at which a certificate is due; None for a third of its lifetime.
     renew_before: datetime.timedelta | None
 
 
 def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()) -> Request:
-    """Check what a user asks for; ``present`` are authorities that the directory already has."""
+    """Check a user's request; ``present`` are the authorities in the directory."""
     problems = Problems(homes=HOMES)
 
     def entries(option: str, table: Record) -> list[_Entry]:
@@ -212,7 +212,7 @@ def parse_request(params: t.Mapping[str, t.Any], present: t.Collection[str] = ()
 
 
 class _Entry:
-    """One dict of the user's, read by its table: what is right of it, and what its keys mean together."""
+    """One dictionary of the user's, read with its table: its valid keys, and their combined meaning."""
 
     def __init__(self, table: Record, values: t.Mapping[str, t.Any], place: Place) -> None:
         self.place = place
@@ -234,7 +234,7 @@ class _Entry:
         return str(self._read.get(key, default))
 
     def is_unset(self, key: str) -> bool:
-        """Whether nothing is known of a key, not even a mistake."""
+        """Whether a key is neither set nor invalid."""
         return not self._read.get(key) and key not in self._wrong
 
     def wrong(self, key: str, value: t.Any, why: str) -> None:
@@ -244,7 +244,7 @@ class _Entry:
         return tuple((attribute, self._read[key]) for key, attribute in SUBJECT.items() if key in self._read)
 
     def lifetime(self, default: str, key: str = "ttl") -> datetime.timedelta:
-        """The lifetime; nothing where it is wrong."""
+        """The lifetime; zero if it is invalid."""
         if key in self._wrong:
             return datetime.timedelta()
         return self._read.get(key) or parse_duration(default) or datetime.timedelta()
@@ -258,7 +258,7 @@ class _Entry:
         return KeySpec(kind, size)
 
     def revocations(self) -> Revocations | None:
-        """Read the list of what is revoked; an authority without one publishes no list."""
+        """Read the revoked certificates; an authority without the key publishes no list."""
         if self.get("revoked") is None:
             return None
         entries = {
@@ -386,7 +386,7 @@ def _broken_chains(authorities: t.Sequence[Wanted], known: t.Collection[str]) ->
             problems.append(_unknown(path, signer, known, "authority"))
         while signer in by_name:
             if signer in seen:
-                if signer == authority.name == min(seen):  # Once for the whole circle.
+                if signer == authority.name == min(seen):  # Once per circle.
                     circle = " → ".join([*seen, signer])
                     why = f"authorities sign each other in a circle: {circle}"
                     problems.append(Problem(path, shown(authority.signed_by), why))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables of what is asked of the authority: one row a key.
+"""The tables of certificate requests: one row per key.
 
 The module's options, docs/pki-keys.md and docs/pki.schema.json are made of them. Meanings may use Markdown's backticks.
 """
@@ -38,9 +38,9 @@ KEY_USAGES = (
     "cRLSign",
 )
 EXTENDED_KEY_USAGES = ("serverAuth", "clientAuth")
-# What a node may get of a certificate.
+# The parts of a certificate for nodes.
 PARTS = ("certificate", "certificate_chain", "ca_bundle", "private_key")
-# An Ed25519 key (RFC 8410) has one size, which nobody gives.
+# An Ed25519 key (RFC 8410) has one size, which is never set.
 KEY_SIZES: dict[str, tuple[int, ...]] = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096, 8192), "Ed25519": ()}
 # RFC 5280, 5.3.1, without those that mean nothing outside of a large authority.
 REVOCATION_REASONS = (
@@ -52,7 +52,7 @@ REVOCATION_REASONS = (
     "cessationOfOperation",
 )
 
-# Clients take 398 days, also of private CAs, and Mozilla's guidelines less than 366.
+# Clients accept 398 days, even from private CAs; Mozilla's guidelines recommend less than 366.
 LEAF_LIFETIME = "365d"
 AUTHORITY_LIFETIME = "3650d"
 CRL_LIFETIME = LEAF_LIFETIME
@@ -60,7 +60,7 @@ CRL_LIFETIME = LEAF_LIFETIME
 
 @dataclasses.dataclass(frozen=True)
 class Table(Record):
-    """What one thing may have that is asked for."""
+    """The keys of one entry of a request."""
 
     def refuse_missing(self, key: Key, place: Place) -> None:
         place.wrong(None, "is missing", f"Add {key.meaning[0].lower()}{key.meaning[1:]}")
@@ -144,7 +144,7 @@ AUTHORITY = Table(
         Key("name_constraints_excluded", Constraint(), "Names that it may not sign for."),
         Key(
             "key_passphrase",
-            # OpenSSL takes no more, and an empty one would mean none.
+            # OpenSSL accepts no more, and an empty one would mean none.
             Text(longest=1023),
             "Passphrase of the key file. A key that has none yet is encrypted with it.",
             secret=True,
@@ -256,7 +256,7 @@ TABLES = {
     "files": FILE,
     "anchors": ANCHOR,
 }
-#: what to tell whoever writes a key in a wrong place
+#: hints for misplaced keys
 HOMES = homes(TABLES)
 RENEW_BEFORE = Lifetime("a time", "30d", longest=None)
 
@@ -264,7 +264,7 @@ RENEW_BEFORE = Lifetime("a time", "30d", longest=None)
 def module_options(table: Record) -> dict[str, t.Any]:
     """The suboptions of a module for entries of a table.
 
-    None is required or has choices: what is read by the table is told at once, AnsibleModule tells the first mistake.
+    None is required or has choices: the table reports all mistakes at once, AnsibleModule only the first.
     """
     return {key.name: {**_module_type(key.kind), **_module_rest(key)} for key in table.keys}
 
@@ -281,5 +281,5 @@ def _module_type(kind: Kind) -> dict[str, t.Any]:
 
 def _module_rest(key: Key) -> dict[str, t.Any]:
     aliases = {"aliases": list(key.aliases)} if key.aliases else {}
-    # AnsibleModule wonders about names like these.
+    # AnsibleModule warns about names like these.
     return {**aliases, **({"no_log": key.secret} if "key" in key.name else {})}

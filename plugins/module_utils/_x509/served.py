@@ -27,7 +27,7 @@ class CertificateStore:
         self.directory = directory
 
     def lock(self, timeout: float) -> t.ContextManager[None]:
-        """Be the only one that changes certificates here; wait ``timeout`` seconds for others."""
+        """Lock the directory against other writers; wait up to ``timeout`` seconds for them."""
         return locked_directories([self.directory], timeout)
 
     def read(self, names: t.Iterable[str]) -> dict[str, bytes]:
@@ -36,11 +36,11 @@ class CertificateStore:
         return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
     def holds(self, name: str) -> bool:
-        """Whether the file is there, whatever is in it."""
+        """Whether the file exists, whatever its content."""
         return (self.directory / name).is_file()
 
     def differing(self, wanted: t.Mapping[str, bytes]) -> dict[str, bytes | None]:
-        """What is in the place of the files to write (other content, or open to others); None: nothing."""
+        """The existing content of the files to write (different, or readable by others); None if missing."""
         found = self.read(wanted)
         return {
             name: found.get(name) for name in sorted(wanted) if found.get(name) != wanted[name] or self._is_open(name)
@@ -56,8 +56,8 @@ class CertificateStore:
             disk.replace(self.directory / name, content, 0o600)
         disk.sync(self.directory)
 
-    def put_back(self, before: t.Mapping[str, bytes | None]) -> None:
-        """Undo a write: what was not there before goes, for a directory of certificates is loaded whole."""
+    def restore(self, before: t.Mapping[str, bytes | None]) -> None:
+        """Undo a write: new files are removed, because HAProxy loads every file of a directory."""
         for name, content in before.items():
             if content is None:
                 (self.directory / name).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.disk import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _LOCK_TIMEOUT = 120
-# How the files of an authority are called that regen_ca put another in the place of.
+# The names of an authority's files that regen_ca replaced.
 RETIRED = re.compile(r"(?P<name>.+)-\d{8}T\d{6}Z")
 
 
@@ -57,7 +57,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """What is there; a directory has no content."""
+    """An existing file; a directory has no content."""
 
     content: bytes
     mode: int
@@ -94,14 +94,14 @@ def certificate_place(name: str) -> Place:
 
 
 class Store:
-    """A directory that several runs may use at once, and any of them may be cut off in."""
+    """A directory that several runs may use at once, and in which any may be interrupted."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
 
     @contextlib.contextmanager
     def lock(self, read_only: bool) -> t.Iterator[None]:
-        """Keep every other call out; a read-only call makes no lock file where there is none."""
+        """Lock the directory against other calls; a read-only call creates no lock file."""
         path = self.directory / ".lock"
         if read_only and not path.exists():
             yield
@@ -127,7 +127,7 @@ class Store:
         return sorted(path.stem for path in found if path.stem == path.parent.parent.name)
 
     def retired(self, place: Place, path: str) -> dict[str, bytes]:
-        """Return what a file of an authority was before it was regenerated, by the name that it has since."""
+        """Return the earlier files of a regenerated authority by their new names."""
         file = self.directory / path
         extension = file.name[len(place.name) :]
         found = {old.name[: -len(extension)]: old for old in sorted(file.parent.glob(f"*{extension}"))}
@@ -153,7 +153,7 @@ class Store:
         return files
 
     def apply(self, changes: t.Sequence[Change]) -> None:
-        """Carry changes out in their order, each of them whole or not at all."""
+        """Apply changes in their order, each atomically."""
         if not changes:
             return
         for leftover in self.directory.rglob(f"{NEW}*"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node's trust store: a directory of anchors, and the bundle that the system makes of them."""
+"""A node's trust store: a directory of anchors, and the system's bundle of them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TrustStore:
         return [anchor for anchor in anchors if not is_in(anchor, bundle)]
 
     def retired(self, anchors: t.Sequence[Anchor]) -> list[pathlib.Path]:
-        """Return files of what anchors were before a regeneration, NAME-DATE, that are not listed any more."""
+        """Return the files NAME-DATE of anchors from before a regeneration that are no longer listed."""
         listed = {anchor.name for anchor in anchors}
         return sorted(
             path

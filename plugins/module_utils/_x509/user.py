@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates that the user brings: checked before HAProxy, and every client, would stumble over them."""
+"""Certificates of the user's, checked before HAProxy or any client would fail on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load_user_certificates(
 ) -> dict[str, Holding]:
     """Read and check every user certificate; raise PkiError with all that is wrong with any of them."""
     problems: list[Problem] = []
-    # One for several addresses is read, and complained of, once.
+    # One for several addresses is read, and reported, once.
     loaded: dict[tuple[t.Any, ...], Holding | None] = {}
     holdings = {}
     for user in wanted:
@@ -73,7 +73,7 @@ def _flaws(
     chain: t.Sequence[tuple[str, str, x509.Certificate]],
     now: datetime.datetime,
 ) -> t.Iterator[tuple[str, str]]:
-    """Yield what is wrong: the option, and why."""
+    """Yield the mistakes: the option, and the reason."""
     if why := _key_problem(user, key, own):
         yield "key", why
     if why := _name_problem(user, own[0]):
@@ -110,7 +110,7 @@ def _name_problem(user: UserCertificate, leaf: x509.Certificate) -> str:
     (certificate,) = pem.certificates(crypto.certificates_pem([leaf]).decode())
     if not user.names or any(map(certificate.covers, user.names)):
         return ""
-    # Who comes to an address may ask for any name.
+    # Clients that connect to an address may use any name.
     if certificate.names and all(map(is_ip, user.names)):
         return ""
     hosts = ", ".join([*certificate.names, *certificate.addresses]) or "no host"

@@ -243,7 +243,7 @@ def test_a_failed_order_leaves_what_is_here(node: t.Any, leaf: Made) -> None:
 def test_a_failure_is_over_when_nothing_is_due(node: t.Any, leaf: Made) -> None:
     node.links = {}
     node.accept(site(node), leaf.pem, "lb2")
-    node.store.tell_result(site(node), "no route")
+    node.store.publish_result(site(node), "no route")
     before = node.store.status("site")
     node.renew(site(node), {}, 0)
     assert node.store.status("site") == {**before, "last_result": "ok", "last_error": ""}
@@ -389,7 +389,7 @@ def test_the_newest_is_asked_for(node: t.Any, root: Made, monkeypatch: pytest.Mo
 def test_a_peer_that_got_it_elsewhere_is_not_missing_any_more(node: t.Any, leaf: Made) -> None:
     node.accept(site(node), leaf.pem, "lb2")
     bundle = node.store.bundle("site")
-    node.store.tell(site(node), undelivered={"lb1": "down", "lb3": "down", "gone": "down"})
+    node.store.publish(site(node), undelivered={"lb1": "down", "lb3": "down", "gone": "down"})
     node.forget_delivered(site(node), bundle, {"lb3": {"certificates": {"site": node.store.status("site")}}})
     assert node.store.status("site")["undelivered"] == {"lb1": "down"}
 

@@ -16,7 +16,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import PemError, certificates
 
-CLOCKS = 300.0  # seconds that clocks may differ
+CLOCKS = 300.0  # seconds of clock difference
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
 
@@ -27,7 +27,7 @@ class Bundle:
 
     pem: str
     serial: str
-    sha1: str  # by which HAProxy shows it
+    sha1: str  # the fingerprint in HAProxy's answers
     not_before: int
     not_after: int
     names: frozenset[str]

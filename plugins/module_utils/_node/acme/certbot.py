@@ -14,7 +14,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings, Wanted
 
-# What certbot keeps of an account: its server, the path there, a number, and one of three files.
+# certbot's files of an account: its server, the path there, a number, and one of three files.
 _ACCOUNT = re.compile(r"[A-Za-z0-9][\w.:-]*(/[A-Za-z0-9][\w.~-]*)+/(meta|private_key|regr)\.json")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE = 900.0  # seconds for an order
@@ -34,7 +34,7 @@ class Certbot:
     def order(self, wanted: Wanted) -> str:
         """Order a certificate; return the reason for a failure."""
         words = ["--cert-name", wanted.name, "--domains", ",".join(wanted.domains), "--key-type", wanted.key_type]
-        # What is ordered is decided here, on one node; certbot's own timer must not order on another.
+        # One node decides about orders here; certbot's own timer must not order on another.
         only = ["--force-renewal", "--renew-with-new-domains", "--no-autorenew", "--no-directory-hooks"]
         command = [self.command[0], "certonly", *only, *words, *self.command[1:]]
         try:

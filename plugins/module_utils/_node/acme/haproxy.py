@@ -21,7 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Lbfo
 
 ANSWER = 10.0  # seconds until HAProxy answers
 RELOAD = 20.0  # seconds until HAProxy has reloaded
-# Seconds until others have changed certificates: haproxy_config holds the lock while it checks and proves a release.
+# Seconds to wait for other writers: haproxy_config holds the lock while it checks and proves a release.
 TURN = 600.0
 
 

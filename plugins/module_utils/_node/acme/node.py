@@ -23,7 +23,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.peers i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings, Wanted
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.spool import LARGEST_MESSAGE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.store import Store
-from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed, say, warn
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed, report, warn
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import instant
 
 CERTIFICATES_PER_MESSAGE = 50
@@ -47,7 +47,7 @@ class Node:
         if problem := bundle.problem(wanted.domains, time.time()):
             raise Refused(problem)
         own = self.store.bundle(wanted.name)
-        # What is not for these names, or from another server, gives way to anything that is.
+        # A certificate for other names, or from another server, is replaced by any matching one.
         if own and own.names == bundle.names and self._server(wanted) == wanted.server and own.age >= bundle.age:
             return False
         self.store.keep(wanted, bundle, source)
@@ -64,7 +64,7 @@ class Node:
         if bundle and bundle.not_after > time.time():
             for file in wanted.files:
                 if done := self.haproxy.give(file, bundle):
-                    say(done)
+                    report(done)
 
     def take(self, lineage: str) -> None:
         """Take over certbot's certificates; ignore lineages that are not ours."""
@@ -112,18 +112,18 @@ class Node:
         why = due(own, wanted, self._server(wanted), now)
         if not why:
             if self.store.status(wanted.name).get("last_result") == "failed":
-                # Nobody wants any more what failed.
-                self.store.tell(wanted, last_result="ok", last_error="")
+                # The failed certificate is no longer wanted.
+                self.store.publish(wanted, last_result="ok", last_error="")
             return
         if self.is_orderer(peers, patience):
             self.order(wanted, why)
         elif is_overdue(own, now):
-            # Whoever orders may have done so meanwhile.
+            # The ordering node may have finished meanwhile.
             self.pull(self.ask_peers())
             own = self.store.bundle(wanted.name)
             if is_overdue(own, now) and not patience:
                 error = f"no node has renewed it, though {why}; asked {listed(peers)} of {listed(self.links)}"
-                self.store.tell_result(wanted, error)
+                self.store.publish_result(wanted, error)
                 raise Refused(error)
 
     def forget_delivered(self, wanted: Wanted, own: Bundle, peers: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
@@ -133,7 +133,7 @@ class Node:
         mine = instant(own.not_before), own.serial
         left = {name: why for name, why in before.items() if name in self.links and ages.get(name, ("", "")) < mine}
         if left != before:
-            self.store.tell(wanted, undelivered=left)
+            self.store.publish(wanted, undelivered=left)
 
     def ask_peers(self) -> dict[str, dict[str, t.Any]]:
         """The answers of the reachable peers."""
@@ -189,7 +189,7 @@ class Node:
     def order(self, wanted: Wanted, why: str) -> None:
         live = self.certbot.live(wanted.name)
         if self.store.bundle(wanted.name) is None and live.is_dir():
-            # From a time before this program; if it is of use, nothing need be ordered.
+            # From before this program; if it is usable, no order is needed.
             with contextlib.suppress(Refused):
                 self._take(wanted)
                 why = due(self.store.bundle(wanted.name), wanted, "", time.time())
@@ -198,14 +198,14 @@ class Node:
             try:
                 self._take(wanted)
             except Refused as refusal:
-                self.store.tell_result(wanted, str(refusal))
+                self.store.publish_result(wanted, str(refusal))
                 raise
         self.give(wanted)
         self.send([wanted], self.links)
 
     def call_certbot(self, wanted: Wanted, why: str) -> None:
         if said := self.certbot.order(wanted):
-            self.store.tell_result(wanted, said)
+            self.store.publish_result(wanted, said)
             raise Refused(f"cannot be ordered ({why}); the current certificate stays in use. {said}")
 
     # Sharing
@@ -242,7 +242,7 @@ class Node:
         for wanted, peers in missing.items():
             before = self.store.status(wanted.name).get("undelivered", {})
             others = {name: why for name, why in before.items() if name not in links}
-            self.store.tell(wanted, undelivered={**others, **peers})
+            self.store.publish(wanted, undelivered={**others, **peers})
 
     def inbox(self) -> bool:
         """Process the messages of peers: store certificates, answer requests. Every message is removed."""

@@ -17,7 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Peer, Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, listed
 
-DELIVERY = 30.0  # seconds until a peer has taken what it was sent
+DELIVERY = 30.0  # seconds until a peer has processed a message
 _PUBLIC_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+")
 
 

@@ -41,7 +41,7 @@ class Peer:
 class Settings:
     node: str
     peers: tuple[Peer, ...]
-    vip: str  # whoever holds it orders; without one it is the first node that answers
+    vip: str  # its holder orders; without one, the first reachable node
     certbot: tuple[str, ...]
     certbot_directory: pathlib.Path
     store: pathlib.Path

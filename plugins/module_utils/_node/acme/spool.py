@@ -19,7 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.peers import DELIVERY
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.settings import Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.store import Store
-from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, say
+from ansible_collections.lbforge.haproxy.plugins.module_utils._node.acme.words import Refused, report
 
 LARGEST_MESSAGE = 1 << 20
 MOST_MESSAGES = 100
@@ -34,10 +34,10 @@ def receive(peer: str) -> None:
     if verb != "status":
         message = leave(peer, verb)
         deadline = time.monotonic() + DELIVERY
-        # Who requests must not wait: what it gets comes through its own spool.
+        # The requester must not wait: the answer arrives in its own spool.
         while verb == "put" and message.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-    say(json.dumps(own_status(Settings.load())))
+    report(json.dumps(own_status(Settings.load())))
 
 
 def own_status(settings: Settings) -> dict[str, t.Any]:

@@ -30,7 +30,7 @@ class Store:
     def keep(self, wanted: Wanted, bundle: Bundle, source: str) -> None:
         disk.replace(places.STATE / "certificates" / f"{wanted.name}.pem", bundle.pem.encode(), 0o600)
         disk.sync(places.STATE / "certificates")
-        self.tell(
+        self.publish(
             wanted,
             domains=sorted(bundle.names),
             serial=bundle.serial,
@@ -40,7 +40,7 @@ class Store:
             source=source,
             files=[f"{file}.pem" for file in wanted.files],
         )
-        self.tell_result(wanted, "")
+        self.publish_result(wanted, "")
 
     def status(self, name: str) -> dict[str, t.Any]:
         try:
@@ -49,7 +49,7 @@ class Store:
             return {}
         return said
 
-    def tell(self, wanted: Wanted, **news: t.Any) -> None:
+    def publish(self, wanted: Wanted, **news: t.Any) -> None:
         said = {"name": wanted.name, **self.status(wanted.name), **news}
         text = f"{json.dumps(said, indent=2, sort_keys=True)}\n"
         disk.replace(places.STATE / "status" / f"{wanted.name}.json", text.encode(), 0o644)
@@ -61,8 +61,8 @@ class Store:
         }:
             path.unlink()
 
-    def tell_result(self, wanted: Wanted, error: str) -> None:
-        self.tell(
+    def publish_result(self, wanted: Wanted, error: str) -> None:
+        self.publish(
             wanted,
             last_attempt=instant(time.time()),
             last_result="failed" if error else "ok",

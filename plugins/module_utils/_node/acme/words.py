@@ -16,7 +16,7 @@ class Refused(LbforgeError):
     """A step was refused, with the reason."""
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules about the addresses of an instance: those it moves, and those it talks from and to."""
+"""Rules about the addresses of an instance: virtual, source and peer addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject impo
     to_address,
 )
 
-# Interfaces with these words are made by keepalived, so the addresses of their base are not theirs.
+# keepalived creates interfaces with these words, so they do not have the addresses of their base.
 _MADE = ("use_vmac", "use_ipvlan")
 
 
@@ -297,7 +297,7 @@ def address_reserved(subject: Subject) -> t.Iterator[Hit]:
             try:
                 why = reserved(ip_interface(entry.keyword))
             except ValueError:
-                continue  # keepalived says so itself
+                continue  # keepalived reports that itself
             if why:
                 yield Hit(entry, f"{entry.keyword} {why}.")
 
@@ -333,7 +333,7 @@ def address_outside_networks(subject: Subject) -> t.Iterator[Hit]:
 )
 def router_id_twice(subject: Subject) -> t.Iterator[Hit]:
     for first, second in combinations(subject.instances, 2):
-        if first.router_id and _same_router(first, second) and _hear_each_other(first, second):
+        if first.router_id and _same_router(first, second) and _have_other_peers(first, second):
             found = f"Instances {first.name} and {second.name} both have router id {second.router_id}"
             yield Hit(second.at("virtual_router_id"), f"{found} on {second.interface}.")
 
@@ -342,8 +342,8 @@ def _same_router(first: Instance, second: Instance) -> bool:
     return (first.interface, first.router_id, first.family) == (second.interface, second.router_id, second.family)
 
 
-def _hear_each_other(first: Instance, second: Instance) -> bool:
-    """Unicast instances whose peers are different nodes may share a router id."""
+def _have_other_peers(first: Instance, second: Instance) -> bool:
+    """Whether unicast instances have different peers, so that they may share a router id."""
     return not (first.peers or second.peers) or bool({*first.peers} & {*second.peers})
 
 

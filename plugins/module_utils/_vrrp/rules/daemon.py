@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules about the daemon: what it can read, and how it takes a new text."""
+"""Rules about the daemon: its input, and its reload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.section import Row, Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject
 
-# What gives keepalived something to do.
+# The blocks that give keepalived something to do.
 _WORK = ("vrrp_instance", "virtual_server", "bfd_instance")
 _WILD = "*?[{"
 
@@ -89,7 +89,7 @@ Known = dict[tuple[str, str], tuple[int, ...]]
 
 @lru_cache
 def _introduced() -> Known:
-    """Since which version each keyword is known, by the keyword of its block."""
+    """The first version of each keyword, by the keyword of its block."""
     return {(block, row.keyword or row.name): _version(row.since) for block, row in _rows(FILE) if row.since}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules about who becomes the master, and how fast."""
+"""Rules about the election of the master, and its speed."""
 
 from __future__ import annotations
 

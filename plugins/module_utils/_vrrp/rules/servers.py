@@ -12,7 +12,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config impor
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Hit, rule
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Subject, to_address
 
-# These hand packets on as they are; only NAT can change a port.
+# These forward packets unchanged; only NAT can change a port.
 _UNCHANGED = ("DR", "TUN")
 
 

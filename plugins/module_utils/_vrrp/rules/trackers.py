@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules about what moves an address: scripts, files, processes and their weights."""
+"""Rules about trackers, which move addresses: scripts, files, processes and their weights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _lower(subject: Subject, instance: Instance) -> list[float]:
 
 
 def _weighing(subject: Subject, instance: Instance) -> list[Tracker]:
-    """Trackers whose weight is all that they do; that of a file is multiplied by what the file holds."""
+    """Trackers that only add a fixed weight; that of a file is multiplied by the number in it."""
     return [tracker for tracker in subject.moving(instance) if tracker.kind != "track_file"]
 
 
@@ -220,7 +220,7 @@ def _script_of(subject: Subject, command: Command) -> Statement | None:
 
 
 def _least_seconds(words: tuple[str, ...]) -> float:
-    """How long a command takes at least when all is well."""
+    """The minimum time of a successful command in seconds."""
     name = words[0].rpartition("/")[2] if words else ""
     if name == "ping":
         text = " ".join(words)

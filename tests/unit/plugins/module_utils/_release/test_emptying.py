@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Wanted, way_back
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Wanted, rollback_target
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import CONFIGURATION, Machine
@@ -59,7 +59,7 @@ def test_the_way_back_to_an_empty_haproxy_is_refused_too(machine: Machine) -> No
     bare = CONFIGURATION.partition("frontend")[0].format(home=machine.home).replace("    description @release@\n", "")
     (machine.home / "etc" / "haproxy.cfg").write_text(bare)
     machine.apply(machine.wanted("one"))
-    wanted = Wanted(way_back(machine.host().store, "original"), is_rollback=True)
+    wanted = Wanted(rollback_target(machine.host().store, "original"), is_rollback=True)
     with pytest.raises(LbforgeError, match="Release original serves no client"):
         machine.apply(wanted)
     assert machine.answer() == "one x"

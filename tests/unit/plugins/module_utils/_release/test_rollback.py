@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Outcome, Wanted, way_back
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Outcome, Wanted, rollback_target
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
@@ -23,7 +23,7 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._releas
 
 
 def back(machine: Machine, name: str | None = None) -> Wanted:
-    return Wanted(way_back(machine.host().store, name), is_rollback=True)
+    return Wanted(rollback_target(machine.host().store, name), is_rollback=True)
 
 
 def roll_back(machine: Machine, name: str | None = None) -> Outcome:

@@ -219,7 +219,7 @@ class TestCertificates:
         before = store.differing({"a.pem": b"one", "b.pem": b"2", "c.pem": b"4"})
         assert before == {"a.pem": b"1", "c.pem": None}
         store.write({"a.pem": b"one", "c.pem": b"4"})
-        store.put_back(before)
+        store.restore(before)
         assert seen(directory) == {"a.pem": b"1", "b.pem": b"2", "letsencrypt.pem": b"3"}
 
     def test_a_key_open_to_others_is_written_again(self, tmp_path: Path) -> None:

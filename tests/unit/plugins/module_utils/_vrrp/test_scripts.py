@@ -32,7 +32,7 @@ def test_a_new_script(tmp_path: Path) -> None:
 def test_a_new_script_leaves_when_it_is_refused(tmp_path: Path) -> None:
     scripts = Scripts({str(tmp_path / "check.sh"): "new"})
     scripts.write()
-    scripts.put_back()
+    scripts.restore()
 
     assert names(tmp_path) == []
 
@@ -44,7 +44,7 @@ def test_a_changed_script_comes_back_when_it_is_refused(tmp_path: Path) -> None:
     scripts = Scripts({str(path): "new"})
     scripts.write()
     assert (path.read_text(), scripts.are_unproven) == ("new", True)
-    scripts.put_back()
+    scripts.restore()
 
     assert (path.read_text(), path.stat().st_mode & 0o777, names(tmp_path)) == ("old", 0o700, ["check.sh"])
 
@@ -67,7 +67,7 @@ def test_a_run_that_was_cut_off_is_finished_or_undone_by_the_next(tmp_path: Path
     assert again.are_unproven
     again.write()
     assert path.read_text() == "newer"
-    again.put_back()
+    again.restore()
 
     assert (path.read_text(), names(tmp_path)) == ("old", ["check.sh"])
 
