@@ -60,7 +60,7 @@ PLAY = f"""
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """keepalived.conf of the first of three nodes for every recipe: one play with a host for each."""
     directory = tmp_path_factory.mktemp("recipes")
-    for name in ("told.sh", "storage.sh"):
+    for name in ("notify.sh", "storage.sh"):
         path = directory / "files" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n# {name}\n", encoding="ascii")

@@ -174,14 +174,14 @@ VIP = Table(
         Key(
             "name",
             NAME,
-            "Name of the VIP, and of its VRRP instance; that for IPv6 has `_ipv6` behind it.",
+            "Name of the VIP, and of its VRRP instance; the one for IPv6 has the suffix `_ipv6`.",
             required=True,
         ),
         Key(
             "address",
             Many(MovingAddress()),
-            "What clients connect to, such as `203.0.113.10/24`. Several addresses, also of both families, move"
-            " together. Where keepalived is not used, the prefix length may be left out.",
+            "Address for clients, such as `203.0.113.10/24`. Several addresses, even of both families, move together."
+            " Without keepalived, the prefix length is optional.",
             aliases=("cidr",),
             required=True,
         ),
@@ -193,14 +193,14 @@ VIP = Table(
         Key(
             "type",
             OneOf(TYPES),
-            "Whose clients it is for. ACME certificates are for external VIPs, and the first VIP of each type gives"
-            " `external_lb_vip_address` and `internal_lb_vip_address`.",
+            "Whether its clients are external or internal. ACME certificates are for external VIPs, and the first VIP"
+            " of each type gives `external_lb_vip_address` and `internal_lb_vip_address`.",
             TYPES[0],
         ),
         Key(
             "names",
             Words(Text(r"\S+", "a name", "Write one word.")),
-            "By which clients know it, the first one first; they are on its certificate.",
+            "Names for clients, the main one first; they are on its certificate.",
         ),
         Key(
             "tls",
@@ -211,22 +211,22 @@ VIP = Table(
         Key(
             "certificate",
             CERTIFICATE,
-            "A certificate of the user's: `cert`, `key` and, if there is a chain, `ca_cert`, on the setup host. Without"
-            " it the authority issues one.",
+            "The user's own certificate: `cert`, `key` and, with a chain, `ca_cert`, on the setup host. Without it the"
+            " authority issues one.",
         ),
         Key(
             "letsencrypt",
             NAME,
             "Another certificate of `haproxy_ssl_letsencrypt_certificates` than the first, by its name.",
         ),
-        Key("bind_address", BindAddress(), "What frontends bind in place of the addresses, such as `*`."),
+        Key("bind_address", BindAddress(), "Address that frontends bind instead, such as `*`."),
         Key("bind_interface", INTERFACE, "Interface that frontends bind."),
-        Key("hosts", Words(HOST), "Nodes that are to hold it before all others, the preferred one first."),
-        Key("sync_group", NAME, "VIPs with the same one move together."),
+        Key("hosts", Words(HOST), "Preferred nodes, the first choice first."),
+        Key("sync_group", NAME, "VIPs with the same group move together."),
         Key(
             "virtual_router_id",
             Number("1 to 255"),
-            "VRRP router id, the same on all nodes and nobody else's on that network. If missing, it follows from the"
+            "VRRP router id, the same on all nodes and unique in the network. If missing, it follows from the"
             " name; for the first VIP of each type it is `haproxy_keepalived_external_virtual_router_id` or"
             " `haproxy_keepalived_internal_virtual_router_id`.",
         ),

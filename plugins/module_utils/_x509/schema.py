@@ -110,10 +110,10 @@ REVOKED = Table(
         Key(
             "serial",
             Serial(),
-            "Serial number in hexadecimal, as openssl tells it.",
+            "Serial number in hexadecimal, as openssl prints it.",
             required=True,
         ),
-        Key("reason", OneOf(REVOCATION_REASONS), "Why it is revoked.", "unspecified"),
+        Key("reason", OneOf(REVOCATION_REASONS), "Reason of the revocation.", "unspecified"),
     ),
 )
 
@@ -139,7 +139,7 @@ AUTHORITY = Table(
         Key(
             "name_constraints_permitted",
             Constraint(restricts=True),
-            "Names that the authority, and all below it, may sign for. What is not of these kinds stays allowed.",
+            "Names that the authority, and all below it, may sign for. Names of other kinds stay allowed.",
         ),
         Key("name_constraints_excluded", Constraint(), "Names that it may not sign for."),
         Key(
@@ -152,8 +152,7 @@ AUTHORITY = Table(
         Key(
             "revoked",
             ListOf(REVOKED),
-            "Certificates of the authority that are valid no more. With this, even as an empty list, it has a"
-            " revocation list.",
+            "Revoked certificates of the authority. With this, even as an empty list, it has a revocation list.",
         ),
         Key("crl_ttl", Lifetime(), "Lifetime of the revocation list.", CRL_LIFETIME),
         Key("key_type", KEY_TYPE, "Kind of key. Without it an authority keeps the key that it has.", "ECDSA"),
@@ -193,7 +192,7 @@ CERTIFICATE = Table(
         Key(
             "extended_key_usage",
             Listed(OneOf(EXTENDED_KEY_USAGES)),
-            "What it is for.",
+            "Purposes of the certificate.",
             ["serverAuth"],
         ),
         Key(
@@ -203,7 +202,7 @@ CERTIFICATE = Table(
             LEAF_LIFETIME,
             aliases=("not_after",),
         ),
-        Key("key_type", KEY_TYPE, "Kind of key; browsers do not take `Ed25519`.", "ECDSA"),
+        Key("key_type", KEY_TYPE, "Kind of key; browsers do not support `Ed25519`.", "ECDSA"),
         Key(
             "key_size",
             KEY_SIZE,
@@ -217,14 +216,13 @@ USER_CERTIFICATE = Table(
     keys=(
         Key("name", FILE_NAME, "Name of the certificate.", required=True),
         CONDITION,
-        Key("cert", ANY, "Path of the certificate on the setup host, which its chain may follow.", required=True),
+        Key("cert", ANY, "Path of the certificate on the setup host, optionally followed by its chain.", required=True),
         Key("key", ANY, "Path of the private key on the setup host, without a passphrase.", required=True),
         Key("ca_cert", ANY, "Path of the chain, or the rest of it; a root in it is not sent to clients."),
         Key(
             "names",
             Listed(Text()),
-            "Names and addresses by which clients ask for it, for one of which it has to be; by default nobody knows"
-            " them.",
+            "Names and addresses that clients use, one of which it must cover; unknown by default.",
         ),
     ),
 )
@@ -232,10 +230,10 @@ USER_CERTIFICATE = Table(
 FILE = Table(
     what="a file",
     keys=(
-        Key("name", ANY, "Name of a certificate, unless there is `src`."),
+        Key("name", ANY, "Name of a certificate; required without `src`."),
         CONDITION,
-        Key("type", OneOf(PARTS), "The part of the certificate; needed unless there is `src`."),
-        Key("src", ANY, "A file of the setup host, instead."),
+        Key("type", OneOf(PARTS), "The part of the certificate; required without `src`."),
+        Key("src", ANY, "A file of the setup host instead."),
         Key("dest", ANY, "Its path on the node.", required=True),
         Key("owner", ANY, "Its user on the node.", "root"),
         Key("group", ANY, "Its group on the node.", "root"),
