@@ -72,7 +72,7 @@ class Place:
     def wrong(self, value: t.Any, why: str, hint: str = "") -> None:
         self.problems.add_error(self.problem(value, why, hint))
 
-    def doubtful(self, value: t.Any, why: str, hint: str = "") -> None:
+    def warn(self, value: t.Any, why: str, hint: str = "") -> None:
         self.problems.add_warning(self.problem(value, why, hint))
 
     def problem(self, value: t.Any, why: str, hint: str) -> Problem:

@@ -177,7 +177,7 @@ def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -
     if are_wildcards and not loser.says("v4v6"):
         return
     connections = "IPv4 connections" if are_wildcards else f"connections to {winner.address}"
-    place.doubtful(
+    place.warn(
         str(bind),
         f"{how.format(connections)}, since Linux prefers the more exact address",
         "If that is not meant, choose another port or haproxy_bind.",
@@ -202,7 +202,7 @@ def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> N
         and is_http
         and not any(binds.is_certbot(item.service, settings) for item in items)
     ):
-        Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").doubtful(
+        Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").warn(
             settings["haproxy_ssl_letsencrypt_certbot_backend_port"],
             "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
             "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
@@ -222,7 +222,7 @@ def shared_tables(items: t.Sequence[Item], settings: Data, problems: Problems) -
             "Add its address, or set it to {}.",
         )
     if unknown:
-        place.doubtful(
+        place.warn(
             None,
             f"has no IP address of {', '.join(unknown)}, so stick tables are not shared with it",
             "Gather the facts of all load balancers, or list their addresses in haproxy_peers.",
@@ -297,7 +297,7 @@ def in_raw_lines(lines: t.Iterable[tuple[str, Place]], wanted: t.Sequence[Item],
                 backends.refer(section[1], place, "tcp")
         for name in dict.fromkeys(name for word in words for name in MAP_FILE.findall(word)):
             if name not in maps and (hint := did_you_mean(name, maps)):
-                place.doubtful(name, "is not a map of haproxy_map_entries", hint)
+                place.warn(name, "is not a map of haproxy_map_entries", hint)
 
 
 def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
@@ -308,7 +308,7 @@ def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
     for item in items:
         for index, name in enumerate(item.service["haproxy_limit_hosts"] or ()):
             if name not in known:
-                item.place.key("haproxy_limit_hosts").item(index).doubtful(
+                item.place.key("haproxy_limit_hosts").item(index).warn(
                     name, "is not one of the load balancers", did_you_mean(name, known)
                 )
 
@@ -321,7 +321,7 @@ def map_entries(entries: Data, place: Place, use: MapUse, backends: Backends) ->
             continue
         if len(words) < 2:
             why = f"has no value, and {use.line!r} looks one up"
-            say = place.item(index).wrong if use.names else place.item(index).doubtful
+            say = place.item(index).wrong if use.names else place.item(index).warn
             say(line, why, f"Write a key, a blank and a {'backend' if use.names else 'value'}.")
         else:
             for before, after in use.names:

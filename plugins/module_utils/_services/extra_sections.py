@@ -170,7 +170,7 @@ def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data,
     for index, section in enumerate(settings[VARIABLE]):
         named = (section["type"], section.get("name", ""))
         if section["type"] in USELESS_ALONE and named not in used and named != ("resolvers", OWN_RESOLVERS):
-            place.key(VARIABLE).item(index).doubtful(section.get("name"), "is a section that no line refers to")
+            place.key(VARIABLE).item(index).warn(section.get("name"), "is a section that no line refers to")
     parents(settings, place.key(VARIABLE))
 
 

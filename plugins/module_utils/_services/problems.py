@@ -109,4 +109,4 @@ class Place(place.Place):
     def idle(self, value: t.Any, feature: str) -> None:
         """A value that does nothing without a feature; whoever switches that off knows."""
         if feature not in self.switched_off:
-            self.doubtful(value, f"does nothing without {feature}")
+            self.warn(value, f"does nothing without {feature}")

@@ -84,7 +84,7 @@ def cut_off_word(text: str, end: int, place: Place) -> None:
 def unset_variables(text: str, line: Line, place: Place) -> None:
     for name in line.variables:
         shown = "a $ with a name" if place.hides_part_of(text) else f"${name}"
-        place.doubtful(
+        place.warn(
             text,
             f"contains {shown} in double quotes, an environment variable that is empty unless HAProxy's unit sets it",
             "Use single quotes if the dollar sign is meant, or ${NAME} if the variable is.",

@@ -116,12 +116,12 @@ def sections(service: Data, place: Place) -> None:
         )
     elif service["haproxy_frontend_only"]:
         if has_nodes(service):
-            nodes.doubtful(None, "are not used with haproxy_frontend_only")
+            nodes.warn(None, "are not used with haproxy_frontend_only")
     elif not has_backend(service):
         nodes.wrong(None, "is missing", "List the servers, or set haproxy_frontend_only.")
     elif not has_nodes(service) and not service["haproxy_backend_arguments"]:
         answer = "get status 503" if service["haproxy_balance_type"] == "http" else "are disconnected"
-        nodes.doubtful(
+        nodes.warn(
             None,
             f"is empty, so clients {answer} until it has servers",
             "Set haproxy_service_enabled to false to leave the service out.",
@@ -130,7 +130,7 @@ def sections(service: Data, place: Place) -> None:
 
 def limit_hosts(service: Data, place: Place) -> None:
     if service["haproxy_limit_hosts"] == []:
-        place.key("haproxy_limit_hosts").doubtful(None, "is empty, so no load balancer has the service")
+        place.key("haproxy_limit_hosts").warn(None, "is empty, so no load balancer has the service")
 
 
 def binds(service: Data, place: Place) -> None:
@@ -139,7 +139,7 @@ def binds(service: Data, place: Place) -> None:
             True, "and haproxy_accept_both_protocols exclude each other", "Keep one: the latter needs three frontends."
         )
     if service["haproxy_bind"] == []:
-        place.key("haproxy_bind").doubtful(
+        place.key("haproxy_bind").warn(
             None, "is empty, so the service listens nowhere, and only other services can send requests to it"
         )
 
@@ -150,7 +150,7 @@ def raw_lines(service: Data, place: Place) -> None:
     for key in ("haproxy_frontend_raw", "haproxy_maps", "haproxy_backend_arguments"):
         for index, line in enumerate(service[key] or ()):
             if lines.is_http_only(line):
-                place.key(key).item(index).doubtful(line, "does nothing in tcp mode", "HAProxy warns and ignores it.")
+                place.key(key).item(index).warn(line, "does nothing in tcp mode", "HAProxy warns and ignores it.")
 
 
 def map_entries(service: Data, place: Place) -> None:
@@ -171,9 +171,7 @@ def allow_list(service: Data, place: Place, settings: Data) -> None:
     allowed = service["haproxy_allowlist_networks"]
     if allowed is not None and all(lists.get(entry) == "" for entry in allowed):
         nothing = "is empty" if allowed == [] else "has empty lists only"
-        place.key("haproxy_allowlist_networks").doubtful(
-            None, f"{nothing}, so only the load balancer itself may connect"
-        )
+        place.key("haproxy_allowlist_networks").warn(None, f"{nothing}, so only the load balancer itself may connect")
     for name in clients.reserved_acls(service):
         for key in ("haproxy_acls", "haproxy_frontend_acls"):
             if name in (service[key] or {}):
@@ -218,7 +216,7 @@ def tls(service: Data, place: Place, settings: Data) -> None:
         )
     client_authority(service, place, settings)
     if service["haproxy_ssl"] and not settings["haproxy_ssl"] and not service["haproxy_ssl_path"]:
-        place.key("haproxy_ssl").doubtful(
+        place.key("haproxy_ssl").warn(
             True,
             "needs a certificate, but the variable haproxy_ssl is false, so none is issued",
             "Set the variable, or name a certificate in haproxy_ssl_path.",
@@ -297,9 +295,9 @@ def redirect(service: Data, place: Place) -> None:
     redirect_port, scheme = service["haproxy_redirect_http_port"], service["haproxy_redirect_scheme"]
     if not redirect_port:
         if scheme:
-            place.key("haproxy_redirect_scheme").doubtful(None, "does nothing without haproxy_redirect_http_port")
+            place.key("haproxy_redirect_scheme").warn(None, "does nothing without haproxy_redirect_http_port")
         if service["haproxy_frontend_acls"]:
-            place.key("haproxy_frontend_acls").doubtful(
+            place.key("haproxy_frontend_acls").warn(
                 None,
                 "belongs to the redirect frontend, and there is none",
                 "Use haproxy_acls, or haproxy_redirect_http_port.",
@@ -316,7 +314,7 @@ def redirect(service: Data, place: Place) -> None:
     # HAProxy keeps the port in the Host header, which clients leave out for port 80 only.
     elif not scheme and (redirect_port, service["haproxy_port"]) != (80, 443):
         target = "the port that the client named" if redirect_port != 80 else "port 443"
-        here.doubtful(
+        here.warn(
             redirect_port,
             f"redirects to {target}, not to {service['haproxy_port']}",
             "Use ports 80 and 443, or redirect by haproxy_frontend_raw of a service of its own.",
@@ -333,16 +331,14 @@ def tcp_acls(service: Data, place: Place) -> None:
         return
     for name, acl in (service["haproxy_acls"] or {}).items():
         if HTTP_CRITERION.match(acl["rule"]):
-            place.key(f"haproxy_acls.{name}.rule").doubtful(acl["rule"], "needs HTTP, and the service is tcp")
+            place.key(f"haproxy_acls.{name}.rule").warn(acl["rule"], "needs HTTP, and the service is tcp")
 
 
 def default_backend(service: Data, place: Place) -> None:
     for key in ("haproxy_maps", "haproxy_frontend_raw"):
         for index, line in enumerate(service[key] or ()):
             if service["haproxy_default_backend"] and checks.first_word(line) == "default_backend":
-                place.key(key).item(index).doubtful(
-                    line, "takes the place of haproxy_default_backend", "Keep one of them."
-                )
+                place.key(key).item(index).warn(line, "takes the place of haproxy_default_backend", "Keep one of them.")
 
 
 def forwarded_for(service: Data, place: Place, settings: Data) -> None:
@@ -377,7 +373,7 @@ def limits(service: Data, place: Place, settings: Data) -> None:
 
 def room_for_others(limit: int | None, place: Place, settings: Data) -> None:
     if limit and limit >= settings["haproxy_maxconn"]:
-        place.key("haproxy_frontend_maxconn").doubtful(
+        place.key("haproxy_frontend_maxconn").warn(
             limit,
             f"is not below haproxy_maxconn ({settings['haproxy_maxconn']}), so clients of one frontend can take all"
             " connections of the process",
@@ -433,7 +429,7 @@ def server_tls(service: Data, place: Place) -> None:
         return
     if not service["haproxy_backend_ca"]:
         unverified_name(service, place)
-        place.key("haproxy_backend_ca").doubtful(
+        place.key("haproxy_backend_ca").warn(
             None,
             "is not set, so anybody can pose as a server",
             "Set it to true or to a CA file, and set haproxy_backend_verifyhost.",
@@ -450,7 +446,7 @@ def check_tls(service: Data, place: Place) -> None:
         nodes = [*(service["haproxy_backend_nodes"] or ()), *(service["haproxy_backup_nodes"] or ())]
         has_port = service["haproxy_check_port"] or any("check_port" in node for node in nodes)
         if service["haproxy_balance_type"] == "http" and not has_port:
-            place.key("haproxy_backend_ssl_check").doubtful(
+            place.key("haproxy_backend_ssl_check").warn(
                 True,
                 "checks by TLS the port that requests go to without it",
                 "Set haproxy_backend_ssl: true, or the haproxy_check_port that speaks TLS.",
@@ -472,9 +468,9 @@ def backend_options(service: Data, place: Place) -> None:
     for index, option in enumerate(service["haproxy_backend_options"] or ()):
         here = place.key("haproxy_backend_options").item(index)
         if lines.is_frontend_option(option):
-            here.doubtful(option, "belongs to frontends, so it is left out of the backend")
+            here.warn(option, "belongs to frontends, so it is left out of the backend")
         elif is_tcp and lines.is_http_only(f"option {option}"):
-            here.doubtful(option, "needs http, and the service is tcp, so it is left out")
+            here.warn(option, "needs http, and the service is tcp, so it is left out")
     if is_tcp and HTTP_BALANCE.match(service["haproxy_balance_alg"]):
         place.key("haproxy_balance_alg").wrong(
             service["haproxy_balance_alg"], "needs http, and the service is tcp", "Use source, leastconn or roundrobin."
@@ -489,7 +485,7 @@ def backend_options(service: Data, place: Place) -> None:
 
 def health_checks(service: Data, place: Place, settings: Data) -> None:
     if milliseconds(service["interval"]) < SHORTEST_SANE_INTERVAL_MS:
-        place.key("interval").doubtful(
+        place.key("interval").warn(
             service["interval"], "is very short for a health check", "A bare number is milliseconds."
         )
     kind = checks.kind(service, settings)
@@ -500,7 +496,7 @@ def health_checks(service: Data, place: Place, settings: Data) -> None:
         needed = checks.RULES[checks.first_word(rule)]
         if kind != needed:
             why = f"does nothing with option {kind}" if kind else f"does nothing without option {needed}"
-            place.key(key).item(index).doubtful(rule, why, f"Keep one kind of check; this rule needs option {needed}.")
+            place.key(key).item(index).warn(rule, why, f"Keep one kind of check; this rule needs option {needed}.")
 
 
 def check_settings(settings: Data, place: Place) -> None:
@@ -514,7 +510,7 @@ def check_settings(settings: Data, place: Place) -> None:
             None, "is missing, and haproxy_stats_enabled is true", "Set one from a vault; there is no default."
         )
     if settings["haproxy_stats_prometheus_enabled"] and not settings["haproxy_stats_enabled"]:
-        place.key("haproxy_stats_prometheus_enabled").doubtful(
+        place.key("haproxy_stats_prometheus_enabled").warn(
             True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
     if settings["haproxy_hatop_download_url"] and not settings["haproxy_hatop_download_checksum"]:
@@ -550,7 +546,7 @@ def error_files(settings: Data, place: Place) -> None:
     static = [file["dest"] for file in settings["haproxy_static_files"]]
     for index, page in enumerate(settings["haproxy_errorfiles"]):
         if page["path"] not in static and (hint := did_you_mean(page["path"], static)):
-            place.item(index).key("path").doubtful(page["path"], "is not a file of haproxy_static_files", hint)
+            place.item(index).key("path").warn(page["path"], "is not a file of haproxy_static_files", hint)
 
 
 def network_list_files(settings: Data, place: Place) -> None:
@@ -577,7 +573,7 @@ def worker_life(timeout: str | None, place: Place, settings: Data) -> None:
     """A reload ends what goes on for longer than the old worker lives."""
     life = settings["haproxy_hard_stop_after"]
     if timeout and milliseconds(timeout) > milliseconds(life):
-        place.doubtful(
+        place.warn(
             timeout,
             f"is longer than haproxy_hard_stop_after ({life}), so a reload may cut off what takes that long",
             "Raise haproxy_hard_stop_after.",

@@ -108,7 +108,7 @@ def check(
     vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
-        Place(problems, "haproxy_service_configs").doubtful(
+        Place(problems, "haproxy_service_configs").warn(
             None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
         )
     problems.sort()
@@ -211,7 +211,7 @@ def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> lis
             place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
             address = "0.0.0.0"
         if not is_ip(address):
-            place.item(index).doubtful(
+            place.item(index).warn(
                 address,
                 "is a DNS name, which HAProxy resolves only when it starts or reloads",
                 "Use an address if you can.",

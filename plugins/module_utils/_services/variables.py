@@ -105,7 +105,7 @@ def check(names: t.Iterable[str], known: t.Collection[str], problems: Problems) 
             shown = theirs if len(theirs) <= MOST_NAMES_SHOWN + 1 else theirs[:MOST_NAMES_SHOWN]
             others = f" and {len(theirs) - len(shown)} more" if len(theirs) > len(shown) else ""
             verb = "belongs" if len(theirs) == 1 else "belong"
-            Place(problems, f"{', '.join(shown)}{others}").doubtful(
+            Place(problems, f"{', '.join(shown)}{others}").warn(
                 None,
                 f"{verb} to the role {role.name} and set nothing here",
                 f"Describe the services in haproxy_service_configs. {role.remark}".strip(),
@@ -115,9 +115,9 @@ def check(names: t.Iterable[str], known: t.Collection[str], problems: Problems) 
         if name in gone:
             place.wrong(None, "is not used any more", gone[name])
         elif name in UNUSED:
-            place.doubtful(None, "is a variable that nothing reads here", UNUSED[name])
+            place.warn(None, "is a variable that nothing reads here", UNUSED[name])
         else:
             # Users have variables of their own that look like ours.
             near = nearest(name, known, alike=0.85)
             if near:
-                place.doubtful(None, "is a variable that nothing reads", f"Did you mean {near}?")
+                place.warn(None, "is a variable that nothing reads", f"Did you mean {near}?")

@@ -74,7 +74,7 @@ def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, pr
                 "Write one address in both places, or list it in keepalived_static_addresses if every node has it.",
             )
         else:
-            one.place.doubtful(
+            one.place.warn(
                 one.address,
                 "is bound by several load balancers, and keepalived moves no address",
                 "List it in haproxy_vips, or set haproxy_use_keepalived: false where something else moves it.",
@@ -94,7 +94,7 @@ def check_idle(bound: t.Sequence[Bound], movement: Movement, problems: Problems)
             continue
         place = Place(problems, moved.path)
         # Others may be for something beside HAProxy.
-        tell = place.wrong if moved.path.startswith("haproxy_keepalived_") else place.doubtful
+        tell = place.wrong if moved.path.startswith("haproxy_keepalived_") else place.warn
         named = [one for one in bound if one.is_vip] or list(bound)
         tell(
             moved.text,

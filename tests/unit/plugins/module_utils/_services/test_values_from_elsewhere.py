@@ -126,7 +126,7 @@ def test_the_statistics_page_does_not_tell_the_version(render: Render, haproxy: 
 def test_a_redirect_keeps_the_port_that_a_client_names(
     host: str, location: str, render: Render, haproxy: t.Callable[..., t.Any]
 ) -> None:
-    """The reason why a redirect from another port than 80 is doubtful."""
+    """The reason why a redirect from another port than 80 gives a warning."""
     service = {**WEB, "haproxy_port": 443, "haproxy_ssl": True, "haproxy_redirect_http_port": 8080}
     rendered = render(service)
     assert any("redirects to the port that the client named, not to 443" in why for why in rendered.warnings)
