@@ -108,7 +108,8 @@ def _edited(release: str, name: str) -> Difference:
 def _without_link(directory: str, name: str, is_there: bool) -> Difference:
     path, target = f"{directory}/{name}", f"current/{name}"
     lies = "a file from elsewhere" if is_there else "nothing"
-    why = f"{path} is not a link to {target}, but {lies}; the next run restores the link."
+    what = "is a file from elsewhere instead of a link" if is_there else "lacks its link"
+    why = f"{path} {what} to {target}; the next run restores the link."
     return Difference("link", path, target, lies, why)
 
 

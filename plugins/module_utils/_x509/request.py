@@ -253,8 +253,9 @@ class _Entry:
         kind = self.text("key_type", "ECDSA")
         size = self.get("key_size") or {"RSA": rsa_size, "ECDSA": 256, "Ed25519": 0}[kind]
         if size and size not in KEY_SIZES[kind] and "key_type" not in self._wrong:
-            sizes = ", ".join(map(str, KEY_SIZES[kind])) or "leave it out"
-            self.wrong("key_size", size, f"is not a valid size of {kind} keys; {sizes}")
+            sizes = tuple(map(str, KEY_SIZES[kind]))
+            remedy = f"use {either(sizes)}" if sizes else "remove it"
+            self.wrong("key_size", size, f"is not a valid size of {kind} keys; {remedy}")
         return KeySpec(kind, size)
 
     def revocations(self) -> Revocations | None:

@@ -92,9 +92,9 @@ MISTAKES: list[tuple[dict[str, t.Any], str, str]] = [
     (root(ttl="40000d"), "authorities[0].ttl", "longer than 36525 days"),
     (root(ttl="9" * 30 + "w"), "authorities[0].ttl", "not a lifetime"),
     (root(key_type="DSA"), "authorities[0].key_type", "ECDSA, RSA"),
-    (root(key_type="RSA", key_size=1024), "authorities[0].key_size", "2048, 3072, 4096, 8192"),
-    (root(key_size=2048), "authorities[0].key_size", "256, 384, 521"),
-    (root(key_type="Ed25519", key_size=256), "authorities[0].key_size", "leave it out"),
+    (root(key_type="RSA", key_size=1024), "authorities[0].key_size", "use 2048, 3072, 4096 or 8192"),
+    (root(key_size=2048), "authorities[0].key_size", "use 256, 384 or 521"),
+    (root(key_type="Ed25519", key_size=256), "authorities[0].key_size", "remove it"),
     (root(name_constraints_permitted=["example.org"]), "authorities[0].name_constraints_permitted", "'example.org' is"),
     (
         root(name_constraints_permitted=[]),
