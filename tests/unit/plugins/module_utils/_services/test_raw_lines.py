@@ -30,8 +30,8 @@ S0 = "haproxy_service_configs[0]"
 
 # A line of a frontend, and words of what is said of it.
 UNREADABLE = [
-    ('http-request set-header X-A "abc', "double quote without its other half"),
-    ("http-request set-header X-A 'abc", "single quote without its other half"),
+    ('http-request set-header X-A "abc', "unmatched double quote"),
+    ("http-request set-header X-A 'abc", "unmatched single quote"),
     ('acl a path_reg "^/x$"', "is not followed by the name of an environment variable"),
     ('http-request set-header X-A "${HOME"', "is not followed by the name of an environment variable"),
     (r"http-request set-header X-A a\x4", "two hexadecimal digits"),
