@@ -62,9 +62,9 @@ _value:
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import errors, lint, subject_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import errors, lint
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.model import Block, keepalived_model
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, subject_of
 
 
 def keepalived_mistakes_filter(

@@ -213,13 +213,13 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import 
     incompatible,
     lint,
     refuse,
-    subject_of,
     unknown_rules,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.readiness import TrackFiles
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.scripts import Scripts
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
 
 ARGUMENTS = {

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Variables = t.Mapping[str, t.Any]

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host import disk
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.advert import PROTOCOL, TTL
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Run
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import HIGHEST_TTL
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Instance, Interface
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -49,12 +49,12 @@ ProtectSystem=strict
 WantedBy=multi-user.target nftables.service
 """
 
-# IPv4 or IPv6, and whether a way over routers is refused; 112 is VRRP (RFC 9568, section 5.1.1.4).
+# IPv4 or IPv6, and whether a way over routers is refused.
 _MATCHES = {
-    (4, True): f"ip protocol 112 ip ttl {HIGHEST_TTL} ip saddr",
-    (4, False): "ip protocol 112 ip saddr",
-    (6, True): f"meta l4proto 112 ip6 hoplimit {HIGHEST_TTL} ip6 saddr",
-    (6, False): "meta l4proto 112 ip6 saddr",
+    (4, True): f"ip protocol {PROTOCOL} ip ttl {TTL} ip saddr",
+    (4, False): f"ip protocol {PROTOCOL} ip saddr",
+    (6, True): f"meta l4proto {PROTOCOL} ip6 hoplimit {TTL} ip6 saddr",
+    (6, False): f"meta l4proto {PROTOCOL} ip6 saddr",
 }
 
 
@@ -73,7 +73,7 @@ def ruleset(instances: t.Iterable[Instance], own: t.Iterable[Interface]) -> str:
     for peer in sorted(peers, key=lambda peer: (peer.version, int(peer))):
         sets.setdefault((peer.version, any(peer in network for network in networks)), []).append(str(peer))
     rules = [f"{_MATCHES[kind]} {{ {', '.join(addresses)} }} accept" for kind, addresses in sets.items()]
-    lines = "".join(f"        {rule}\n" for rule in [*rules, "meta l4proto 112 counter drop"])
+    lines = "".join(f"        {rule}\n" for rule in [*rules, f"meta l4proto {PROTOCOL} counter drop"])
     return (
         f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n    chain input {{\n"
         f"        type filter hook input priority filter - 10; policy accept;\n{lines}    }}\n}}\n"

@@ -14,7 +14,6 @@ import typing as t
 from dataclasses import replace
 from types import ModuleType
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, is_whole, parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.masking import masked
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rule import Finding, Rule
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rules import (
@@ -25,7 +24,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.rules import
     servers,
     trackers,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, Subject
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, Subject, subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
 
 CHAPTERS: dict[str, ModuleType] = {
@@ -36,8 +35,6 @@ CHAPTERS: dict[str, ModuleType] = {
     "The daemon": daemon,
     "Virtual servers": servers,
 }
-
-Nodes = t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]
 
 
 def rules_of(chapter: ModuleType) -> list[Rule]:
@@ -58,17 +55,11 @@ def incompatible(before: str, after: str) -> list[str]:
                 frozenset(address.ip for address in one.addresses),
                 tuple(entry.words for entry in one.statement.entries("authentication")) if one.statement else (),
             )
-            for one in subject_of(text, {}, "").instances
+            for one in subject_of(text).instances
         }
 
     old, new = adverts(before), adverts(after)
     return [name for name in new if name in old and new[name] != old[name]]
-
-
-def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
-    """The subject of the rules, still without a host."""
-    peers = {name: instances for name, instances in (nodes or {}).items() if name != node}
-    return Subject(Statement((), 0, parse(text)), is_whole(text), peers=peers)
 
 
 def lint(

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Interface, Vip
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.advert import TTL
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.errors import VrrpError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
-
-HIGHEST_TTL = 255
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _hops(network: Interface | None, peers: t.Sequence[str], version: int) -> di
     to them, and both would take the address.
     """
     is_near = network is not None and all(ip_address(peer) in network.network for peer in peers)
-    return {"unicast_min_ttl": HIGHEST_TTL} if is_near and version == 4 else {}
+    return {"unicast_min_ttl": TTL} if is_near and version == 4 else {}
 
 
 def _source(node: Node, interface: str, version: int, taken: set[str]) -> tuple[str, Interface | None]:

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, number
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.config import Statement, is_whole, number, parse
 
 Address = t.Union[IPv4Address, IPv6Address]
 Interface = t.Union[IPv4Interface, IPv6Interface]
+# The instances of each node by their names, in the form of keepalived_instances.
+Nodes = t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]
 
 # keepalived's defaults.
 DEFAULT_PRIORITY = 100
@@ -165,8 +167,8 @@ class Subject:
     is_whole: bool = True
     """Whether a line that is not in the text is nowhere else either."""
     host: Host = field(default_factory=Host)
-    peers: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]] = field(default_factory=dict)
-    """The instances of the other nodes by node and name."""
+    peers: Nodes = field(default_factory=dict)
+    """The instances of the other nodes."""
 
     @cached_property
     def settings(self) -> Statement:
@@ -232,6 +234,12 @@ class Subject:
         position = words.index("weight") + 1
         value = int(number(words[position] if position < len(words) else "", 0))
         return -value if "reverse" in words else value
+
+
+def subject_of(text: str, nodes: Nodes | None = None, node: str = "") -> Subject:
+    """The subject of the rules, still without a host."""
+    peers = {name: instances for name, instances in (nodes or {}).items() if name != node}
+    return Subject(Statement((), 0, parse(text)), is_whole(text), peers=peers)
 
 
 def members(group: Statement) -> tuple[str, ...]:

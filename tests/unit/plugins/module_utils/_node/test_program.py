@@ -37,6 +37,7 @@ ASKED = {
         1,
         "No such file or directory: '/nowhere/settled'\n",
     ),
+    "last_adverts": (["/dev/null"], 0, ""),
 }
 PYTHONS = ["/usr/bin/python3", *filter(None, (shutil.which(f"python3.{minor}") for minor in (9, 10, 11, 12, 13)))]
 MAIN = f"{PROGRAMS}.example"

@@ -44,7 +44,7 @@ ROLE = Path(__file__).parents[5] / "roles" / "keepalived" / "defaults" / "main.y
 def global_defs() -> list[str]:
     """Those of the role, without the files outside of the test."""
     lines: list[str] = yaml.safe_load(ROLE.read_text(encoding="utf-8"))["keepalived_global_defs"]
-    return [line for line in lines if not line.startswith("reload_")]
+    return [line for line in lines if not line.startswith(("reload_", "notify_fifo"))]
 
 
 def run(command: str) -> str:

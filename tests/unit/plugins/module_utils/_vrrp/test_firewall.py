@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp import firewall
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import Firewall, FirewallFailed, ruleset
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import subject_of
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.namespaces import network_namespace
 
 TEXT = """\

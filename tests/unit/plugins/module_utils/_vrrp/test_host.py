@@ -12,8 +12,7 @@ import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.daemon import Keepalived
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.host import HostFacts, look_at
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import File
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import File, subject_of
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which owns the files")
 

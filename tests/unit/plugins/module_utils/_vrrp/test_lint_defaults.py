@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint, subject_of
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import File, Host
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import File, Host, subject_of
 
 ROLE = Path(__file__).parents[5] / "roles" / "keepalived"
 VERSIONS = {"bookworm": (2, 2, 7), "trixie": (2, 3, 3)}

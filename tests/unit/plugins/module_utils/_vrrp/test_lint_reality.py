@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint, subject_of
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import lint
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import Host, subject_of
 
 KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
 ADDRESSES = ("192.0.2.1", "192.0.2.2")

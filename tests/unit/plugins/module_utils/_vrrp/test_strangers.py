@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -21,28 +20,22 @@ import time
 import typing as t
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface
-from pathlib import Path
+from ipaddress import ip_address
 
 import pytest
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.firewall import ruleset
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.instances import Cluster
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.lint import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.nodes import Node
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.subject import subject_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.vips import moved
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._vrrp.lan import Lan, address, links, needed
 
-KEEPALIVED = os.environ.get("KEEPALIVED", "keepalived")
 ROUTER_ID = 77
-PREFIX = {4: "192.0.2", 6: "2001:db8:"}
 PROBES = 300
 GLOBAL_DEFS = ["vrrp_version 3", "vrrp_garp_master_refresh 30"]
 # What an instance had before it told peers from others.
 CREDULOUS = {"check_unicast_src": False, "unicast_min_ttl": None}
-
-
-def address(family: int, number: int) -> str:
-    return f"{PREFIX[family]}{':' if family == 6 else '.'}{number}"
 
 
 @dataclass(frozen=True)
@@ -96,86 +89,27 @@ def forge(family: int, forger: Forger, seconds: float) -> None:
             time.sleep(0.02)
 
 
-@dataclass
-class Lan:
-    """A bridge with two nodes; who stands at the bridge is the client, and the stranger."""
-
-    prefix: str
-    home: Path
-    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def run(self, name: str, command: str) -> str:
-        inside = ["ip", "netns", "exec", f"{self.prefix}{name}", *command.split()]
-        return subprocess.run(inside, check=True, capture_output=True, text=True).stdout
-
-    def __enter__(self) -> Lan:
-        return self
-
-    def build(self) -> None:
-        for name in ("lan", "lb1", "lb2"):
-            subprocess.run(["ip", "netns", "add", f"{self.prefix}{name}"], check=True)
-            self.run(name, "ip link set lo up")
-        self.run("lan", "ip link add br0 type bridge")
-        for number in (1, 2):
-            self.run("lan", f"ip link add lb{number} type veth peer name eth0 netns {self.prefix}lb{number}")
-            self.run("lan", f"ip link set lb{number} master br0 up")
-            self.attach(f"lb{number}", "eth0", number)
-        self.attach("lan", "br0", 9)
-        for number in (1, 2):
-            self.run("lan", f"ping -n -q -c 1 -i 0.1 -w 30 {address(4, number)}")
-
-    def attach(self, name: str, interface: str, number: int) -> None:
-        self.run(name, f"ip link set {interface} up")
-        self.run(name, f"ip address add {address(4, number)}/24 dev {interface}")
-        self.run(name, f"ip address add {address(6, number)}/64 dev {interface} nodad")
-
-    def __exit__(self, *_exception: object) -> None:
-        for daemon in self.daemons:
-            daemon.terminate()
-        for daemon in self.daemons:
-            daemon.wait(20)
-        for name in ("lan", "lb1", "lb2"):
-            subprocess.run(["ip", "netns", "delete", self.prefix + name], check=False, capture_output=True)
-
-    def start(self, name: str, text: str) -> None:
-        (self.home / f"{name}.conf").write_text(text, encoding="utf-8")
-        pids = [f"--{kind}={self.home}/{name}.{kind}" for kind in ("pid", "vrrp_pid", "checkers_pid", "bfd_pid")]
-        command = [KEEPALIVED, "--dont-fork", "--vrrp", "--log-console", f"--use-file={self.home}/{name}.conf", *pids]
-        with (self.home / f"{name}.log").open("wb") as log:
-            inside = ["ip", "netns", "exec", f"{self.prefix}{name}", *command]
-            self.daemons.append(subprocess.Popen(inside, stdout=log, stderr=log))
-
-    def wait_for(self, name: str, vip: str) -> None:
-        deadline = time.monotonic() + 60
-        while f" {vip}/" not in self.run(name, "ip -o address"):
-            assert time.monotonic() < deadline, (self.home / f"{name}.log").read_text()
-            time.sleep(0.05)
-
-    def moves(self) -> int:
-        """How often a node has taken or left the address."""
-        logs = [(self.home / f"{name}.log").read_text() for name in ("lb1", "lb2")]
-        return sum(len(re.findall(r"Entering (?:MASTER|BACKUP) STATE", log)) for log in logs)
-
-    def harm(self, family: int, forger: Forger) -> Harm:
-        before = self.moves()
-        inside = ["ip", "netns", "exec", f"{self.prefix}lan"]
-        words = [sys.executable, __file__, str(family), str(forger.source), str(forger.hops)]
-        ping = f"ping -n -q -i 0.02 -W 1 -c {PROBES} {address(family, 100)}"
-        with (
-            subprocess.Popen([*inside, *ping.split()], stdout=subprocess.PIPE, text=True) as probing,
-            subprocess.Popen([*inside, *words], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as forging,
-        ):
-            said = probing.communicate()[0]
-            assert forging.poll() is None, "nothing was forged"
-            forging.terminate()
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
-        assert found, said
-        return Harm(int(found[1]) - int(found[2]), self.moves() - before)
+def moves(lan: Lan) -> int:
+    """How often a node has taken or left the address."""
+    logs = [(lan.home / f"{name}.log").read_text() for name in ("lb1", "lb2")]
+    return sum(len(re.findall(r"Entering (?:MASTER|BACKUP) STATE", log)) for log in logs)
 
 
-def links(number: int) -> dict[str, tuple[t.Any, ...]]:
-    """The facts of a node."""
-    return {"eth0": (ip_interface(f"{address(4, number)}/24"), ip_interface(f"{address(6, number)}/64"))}
+def harm(lan: Lan, family: int, forger: Forger) -> Harm:
+    before = moves(lan)
+    inside = ["ip", "netns", "exec", f"{lan.prefix}lan"]
+    words = [sys.executable, __file__, str(family), str(forger.source), str(forger.hops)]
+    ping = f"ping -n -q -i 0.02 -W 1 -c {PROBES} {address(family, 100)}"
+    with (
+        subprocess.Popen([*inside, *ping.split()], stdout=subprocess.PIPE, text=True) as probing,
+        subprocess.Popen([*inside, *words], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as forging,
+    ):
+        said = probing.communicate()[0]
+        assert forging.poll() is None, "nothing was forged"
+        forging.terminate()
+    found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
+    assert found, said
+    return Harm(int(found[1]) - int(found[2]), moves(lan) - before)
 
 
 @dataclass(frozen=True)
@@ -222,7 +156,7 @@ def measure(attack: Attack, family: int, lan: Lan, rendered: t.Callable[..., str
                 lan.run(node.name, f"nft -f {lan.home}/{node.name}.nft")
             lan.start(node.name, text)
         lan.wait_for("lb1", address(family, 100))
-        return lan.harm(family, attack.forger)
+        return harm(lan, family, attack.forger)
 
 
 @pytest.fixture(scope="module")
@@ -230,18 +164,11 @@ def measured(
     rendered: t.Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> t.Iterator[dict[tuple[str, int], Future[Harm]]]:
     """All cases, several at once."""
-    if os.geteuid() or not all(map(shutil.which, (KEEPALIVED, "ip", "nft", "ping"))):
-        pytest.skip("needs root, keepalived, ip, nft and ping")
-    prefix = f"lbv{os.getpid()}"
-    if subprocess.run(["ip", "netns", "add", prefix], check=False, capture_output=True).returncode:
-        pytest.skip("this machine does not let us make network namespaces")
-    subprocess.run(["ip", "netns", "delete", prefix], check=True)
+    needed("nft")
     with ThreadPoolExecutor(5) as pool:
         yield {
-            (name, family): pool.submit(
-                measure, attack, family, Lan(f"{prefix}-{n}-", tmp_path_factory.mktemp("strangers")), rendered
-            )
-            for n, ((name, family), attack) in enumerate(CASES.items())
+            (name, family): pool.submit(measure, attack, family, Lan(tmp_path_factory.mktemp("strangers")), rendered)
+            for (name, family), attack in CASES.items()
         }
 
 
