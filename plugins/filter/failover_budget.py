@@ -16,6 +16,8 @@ description:
   - The faults are C(planned_stop), C(daemon_killed), C(vrrp_killed) (the VRRP child of keepalived), C(node_dead),
     C(node_frozen), C(link_down), C(server_link_down) (the cable to the servers), C(haproxy_stopped), C(haproxy_killed),
     C(haproxy_hung) and C(ping_lost).
+  - The other options of P(lbforge.haproxy.keepalived_model#filter) may be there and do not matter, so that all that
+    P(lbforge.haproxy.keepalived_variables#filter) finds can be handed over.
 positional: _input
 options:
   _input:
@@ -93,6 +95,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.budget impor
     table,
     vrrp_version,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.variables import OF_FILE
 
 Entries = dict[str, dict[str, t.Any]]
 
@@ -107,9 +110,12 @@ def failover_budget_filter(
     global_defs: t.Sequence[str] = (),
     global_settings: t.Mapping[str, t.Any] | None = None,
     show: str = "seconds",
+    **others: t.Any,
 ) -> t.Any:
     if show not in ("seconds", "reasons", "table"):
         raise AnsibleFilterError(f"failover_budget: show must be seconds, reasons or table, not {show!r}.")
+    if unknown := others.keys() - OF_FILE.keys():
+        raise AnsibleFilterError(f"failover_budget: {', '.join(sorted(unknown))} is not an option.")
     version = vrrp_version(global_defs, global_settings or {})
     settings = Settings(
         scripts or {}, track_files or {}, track_processs or {}, sync_groups or {}, tuple(haproxy), version

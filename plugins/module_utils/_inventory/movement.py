@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import holds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked, without_marks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.vips import Movement
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.carried import carried
 
 _WITH_ADDRESSES = ("", "address", "cidr", "vips", "vips_excluded", "raw")
 _OF_ROLES = ("haproxy_", "keepalived_")
+_OF_LVS = ("keepalived_virtual_servers", "keepalived_virtual_server_groups")
 _WITHOUT_ADDRESSES = ("_interface", "_virtual_router_id")
 
 
@@ -36,7 +38,7 @@ def movement(
         frozenset(own_addresses),
         has_facts,
         frozenset(map(str, others)),
-        not variables.get("keepalived_track_haproxy", True) or bool(variables.get("keepalived_virtual_servers")),
+        not holds(variables.get("keepalived_track_haproxy", True)) or any(map(variables.get, _OF_LVS)),
         is_whole=not hides_addresses(variables),
     )
 

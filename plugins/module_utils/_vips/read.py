@@ -15,6 +15,9 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 Variables = t.Mapping[str, t.Any]
 
+#: the variables that say which addresses keepalived moves
+MOVED = ("haproxy_vips", "keepalived_vips", *(name for kind in TYPES for name in older.of_keepalived(kind).values()))
+
 
 def read(variables: Variables, *, needs_prefix: bool = True) -> tuple[list[Vip], list[Problem]]:
     """Every VIP, and every mistake.

@@ -91,3 +91,5 @@ def test_failover_budget() -> None:
 def test_failover_budget_mistake() -> None:
     with pytest.raises(AnsibleFilterError, match="show must be seconds, reasons or table, not 'minutes'"):
         failover_budget_filter({}, show="minutes")
+    with pytest.raises(AnsibleFilterError, match="script is not an option"):
+        failover_budget_filter({}, script={}, ssl={})

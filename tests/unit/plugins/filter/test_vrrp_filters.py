@@ -6,8 +6,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import typing as t
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -15,6 +19,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.lbforge.haproxy.plugins.filter import keepalived_model
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_model import keepalived_model_filter
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_uploads import keepalived_uploads_filter
+from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_variables import keepalived_variables
 from ansible_collections.lbforge.haproxy.plugins.filter.vrrp_instances import vrrp_instances_filter
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import server_addresses
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema import FILE
@@ -22,6 +27,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vrrp.schema impor
 ROLE = Path(__file__).parents[4] / "roles" / "keepalived"
 HOSTVARS = {f"lb{n}": {"ansible_host": f"10.0.0.{n}"} for n in (1, 2, 3)}
 VIP = {"name": "external", "cidr": "10.0.0.100/24", "interface": "eth0", "virtual_router_id": 10}
+
+
+def variables_of(what: str, given: dict[str, t.Any], **others: t.Any) -> dict[str, t.Any]:
+    return keepalived_variables(jinja2.Environment().from_string("").new_context(given), what, **others)
 
 
 def test_vrrp_instances() -> None:
@@ -88,12 +97,58 @@ def test_the_filter_and_the_role_know_every_variable() -> None:
     tables = {row.name for row in FILE.keys} | {"global_defs"}
     documented = yaml.safe_load(keepalived_model.DOCUMENTATION)["options"]
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    passed = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__keepalived_variables"]
+    passed = variables_of("file", {name: f"of {name}" for name in defaults})
 
     assert set(documented) - {"_input"} | {"instances"} == tables
     assert set(passed) | {"instances"} == tables
-    assert passed == {name: f"{{{{ keepalived_{name} }}}}" for name in passed}
+    assert passed == {name: f"of keepalived_{name}" for name in passed}
     assert {f"keepalived_{name}" for name in tables} <= set(defaults)
+
+
+@pytest.mark.parametrize("what", ["vips", "addresses"])
+def test_the_role_has_the_variables_of_keepalived(what: str) -> None:
+    """The reader of VIPs and the validator know them by their names."""
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    names = variables_of(what, {name: name for name in defaults})
+    kinds = [f"haproxy_keepalived_{kind}" for kind in ("external", "internal")]
+
+    assert {"haproxy_vips", "keepalived_vips"} <= names.keys()
+    assert {f"{kind}_{key}" for kind in kinds for key in ("vip_cidr", "interface", "virtual_router_id")} <= names.keys()
+    assert names == {name: name for name in names}
+
+
+def test_variables_that_are_not_defined_are_left_out() -> None:
+    assert variables_of("addresses", {"haproxy_vips": [], "keepalived_ssl": {}}) == {"haproxy_vips": []}
+    found = variables_of("vips", {"keepalived_vips": [VIP]}, default_interface="eth0")
+    assert found == {"keepalived_vips": [VIP], "default_interface": "eth0"}
+
+
+def test_variables_that_cannot_be_resolved_harm_those_that_read_them(tmp_path: Path) -> None:
+    found = "'addresses' | lbforge.haproxy.keepalived_variables"
+    content = f"{{{{ [({found}).haproxy_vips, {found} | lbforge.haproxy.mark_undefined] | to_json }}}}"
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {
+            "haproxy_vips": [],
+            "keepalived_raw": "{{ nowhere }}",
+            "keepalived_instances": {"a": "{{ nowhere }}", "b": "{{ 1 + 1 }}"},
+        },
+        "tasks": [{"ansible.builtin.copy": {"content": content, "dest": str(tmp_path / "found"), "mode": "0600"}}],
+    }
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    subprocess.run(["ansible-playbook", tmp_path / "play.yml"], check=True)
+
+    mark = {"__undefined__": "'nowhere' is undefined"}
+    assert json.loads((tmp_path / "found").read_text()) == [
+        [],
+        {"haproxy_vips": [], "keepalived_raw": mark, "keepalived_instances": {"a": mark, "b": 2}},
+    ]
+
+
+def test_variables_mistake() -> None:
+    with pytest.raises(AnsibleFilterError, match="'vip' is not a valid value; use file, vips, addresses"):
+        variables_of("vip", {})
 
 
 def test_keepalived_uploads() -> None:

@@ -145,6 +145,19 @@ def test_a_vip_that_no_service_listens_on_is_a_warning() -> None:
     assert "'10.0.0.10/24' moves between the nodes, and HAProxy does not bind it" in found["haproxy_vips[1].address"]
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"keepalived_track_haproxy": "false"},
+        {"keepalived_virtual_servers": [{"ip": "10.0.0.10", "port": 53}]},
+        {"keepalived_virtual_server_groups": [{"name": "dns"}]},
+    ],
+)
+def test_a_vip_may_be_for_something_else_than_haproxy(variables: dict[str, t.Any]) -> None:
+    bound = ["203.0.113.10", "2001:db8::10"]
+    assert problems({"haproxy_vips": [EXTERNAL, INTERNAL]}, variables, haproxy_bind=bound) == {}
+
+
 def test_a_mistake_that_both_readings_see_is_told_once() -> None:
     vips = [{**EXTERNAL, "adress": "x"}, {**INTERNAL, "name": "external"}]
     found = check(
