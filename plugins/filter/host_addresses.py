@@ -15,7 +15,7 @@ description:
 positional: hostvars
 options:
   _input:
-    description: Service dicts; for O(of=peers) the inventory names of all load balancers.
+    description: Service dicts; for O(of=peers) and O(of=vips) the inventory names of load balancers.
     type: list
     required: true
   hostvars:
@@ -31,8 +31,10 @@ options:
       - V(peers) are load balancers, for the variable C(haproxy_peers) of P(lbforge.haproxy.haproxy_server#role). If the
         facts of one are known and it does not have its address itself, such as with a floating one, it is the address
         of its default route. A single load balancer gets V(127.0.0.1); its next process learns from it after a reload.
+      - V(vips) are the addresses or names that load balancers bind as VIPs, as far as the inventory says so: one for
+        each variable of P(lbforge.haproxy.haproxy_server#role) and host.
     type: str
-    choices: [nodes, servers, peers]
+    choices: [nodes, servers, peers, vips]
     default: nodes
 """
 
@@ -51,11 +53,16 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ groups['haproxy'] | lbforge.haproxy.host_addresses(hostvars, of='peers') }}"
   # => {"lb1": "10.0.0.11", "lb2": "10.0.0.12"}
+
+- name: Show the VIPs of all load balancers
+  ansible.builtin.debug:
+    msg: "{{ groups['haproxy'] | lbforge.haproxy.host_addresses(hostvars, of='vips') }}"
+  # => ["192.0.2.10", "10.0.0.9"]
 """
 
 RETURN = r"""
 _value:
-  description: Addresses by host name; with O(of=servers) a list with each of them once.
+  description: Addresses by host name; with O(of=servers) a list with each of them once, with O(of=vips) a list.
   type: raw
 """
 
@@ -65,6 +72,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import (
     HostVars,
+    bound_vips,
     node_addresses,
     peer_addresses,
     server_addresses,
@@ -74,13 +82,14 @@ LOOK_UPS: dict[str, t.Callable[[t.Any, HostVars], dict[str, str] | list[str]]] =
     "nodes": node_addresses,
     "servers": server_addresses,
     "peers": peer_addresses,
+    "vips": bound_vips,
 }
 
 
 def host_addresses(value: t.Any, hostvars: HostVars, of: str = "nodes") -> dict[str, str] | list[str]:
     if of not in LOOK_UPS:
         raise AnsibleFilterError(
-            f"host_addresses: {of!r} is not a valid value of option of; use nodes, servers or peers."
+            f"host_addresses: {of!r} is not a valid value of option of; use nodes, servers, peers or vips."
         )
     return LOOK_UPS[of](value, hostvars)
 

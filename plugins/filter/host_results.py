@@ -27,6 +27,12 @@ options:
     description: The name of the variable.
     type: str
     required: true
+  printed:
+    description:
+      - Whether the task was a command and what it printed is wanted, a JSON object, in the place of its result. A host
+        where it printed no such thing is left out then.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -46,13 +52,21 @@ _value:
   type: dict
 """
 
+import json
 import typing as t
 
+Results = t.Mapping[str, t.Mapping[str, t.Any]]
 
-def host_results(
-    hosts: t.Sequence[str], hostvars: t.Mapping[str, t.Mapping[str, t.Any]], name: str
-) -> dict[str, t.Any]:
-    return {host: hostvars[host].get(name) or {} for host in hosts}
+
+def host_results(hosts: t.Sequence[str], hostvars: Results, name: str, printed: bool = False) -> dict[str, t.Any]:
+    results = {host: hostvars[host].get(name) or {} for host in hosts}
+    return printed_objects(results) if printed else results
+
+
+def printed_objects(results: Results) -> dict[str, t.Any]:
+    """What commands printed, as far as it is a JSON object; in the place of an error there is none."""
+    texts = {host: result.get("stdout") or "" for host, result in results.items()}
+    return {host: json.loads(text) for host, text in texts.items() if text.startswith("{")}
 
 
 class FilterModule:

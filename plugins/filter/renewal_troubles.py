@@ -49,18 +49,16 @@ _value:
 """
 
 import dataclasses
-import json
 import time
 import typing as t
 
+from ansible_collections.lbforge.haproxy.plugins.filter.host_results import printed_objects
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.renewals import troubles
 
 
 def renewal_troubles(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    # After an error, and without haproxy-acme, there is no JSON.
-    printed = {host: result.get("stdout") or "" for host, result in hosts.items()}
-    answers = {host: json.loads(text) for host, text in printed.items() if text.startswith("{")}
-    return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in troubles(answers, time.time())]
+    found = troubles(printed_objects(hosts), time.time())
+    return [{**dataclasses.asdict(each), "sentence": each.sentence} for each in found]
 
 
 class FilterModule:

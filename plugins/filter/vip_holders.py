@@ -19,10 +19,18 @@ options:
     type: dict
     required: true
   show:
-    description: V(holders) are entries as data, V(table) is the same as lines of text, with the problems of the hosts.
+    description:
+      - V(holders) are entries as data, V(table) is the same as lines of text, with the problems of the hosts.
+      - V(addresses) are the VIPs that a host holds, without link-local ones of IPv6.
+      - V(troubles) are sentences on why the cluster is not healthy; a healthy one has none.
     type: str
-    choices: [holders, table]
+    choices: [holders, table, addresses, troubles]
     default: holders
+  missing:
+    description: Inventory names of hosts that should be there and are not, for O(show=troubles).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -76,13 +84,28 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import table, vip_holders
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import (
+    addresses,
+    table,
+    troubles,
+    vip_holders,
+)
+
+Views = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
-def vip_holders_filter(views: dict[str, dict[str, t.Any]], show: str = "holders") -> list[t.Any]:
+def vip_holders_filter(views: Views, show: str = "holders", missing: t.Sequence[str] = ()) -> list[t.Any]:
+    if show == "holders":
+        return [holding.as_dict() for holding in vip_holders(views)]
     if show == "table":
         return table(views)
-    return [holding.as_dict() for holding in vip_holders(views)]
+    if show == "addresses":
+        return addresses(views)
+    if show == "troubles":
+        return troubles(views, missing)
+    raise AnsibleFilterError(f"vip_holders: show must be holders, table, addresses or troubles, not {show!r}.")
 
 
 class FilterModule:

@@ -77,7 +77,28 @@ def table(views: t.Mapping[str, View]) -> list[str]:
         for one in vip_holders(views)
     ]
     lines = [f"{address:39}  {holder:15}  {wanted:15}  {state}" for address, holder, wanted, state in [_HEADS, *rows]]
-    return lines + [f"{host}: {problem}" for host, view in views.items() for problem in view.get("problems", [])]
+    return [*lines, *_complaints(views)]
+
+
+def addresses(views: t.Mapping[str, View]) -> list[str]:
+    """The VIPs that a node holds and that answer whoever asks: not those that are known on one link alone."""
+    held = [ip_address(one.address) for one in vip_holders(views) if one.holders]
+    return [str(address) for address in held if address.version == 4 or not address.is_link_local]
+
+
+def troubles(views: t.Mapping[str, View], missing: t.Iterable[str]) -> list[str]:
+    """A sentence for each reason to leave the cluster alone; ``missing`` are the nodes that are not there."""
+    found = vip_holders(views)
+    return [
+        *(one.sentence for one in found if one.state != "ok"),
+        *_complaints(views),
+        *([] if found else ["There are no VIPs."]),
+        *(f"{host} is not there." for host in missing),
+    ]
+
+
+def _complaints(views: t.Mapping[str, View]) -> list[str]:
+    return [f"{host}: {problem}" for host, view in views.items() for problem in view.get("problems", [])]
 
 
 def _holding(vip: Vip, views: t.Mapping[str, View], macs: set[str]) -> Holding:

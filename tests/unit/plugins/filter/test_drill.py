@@ -91,6 +91,20 @@ def test_the_table_has_a_line_for_each_row() -> None:
     assert none.split() == ["ping_lost", "192.0.2.10", "lb1", "0.50", "s", "none", "2", "no", "budget"]
 
 
+def test_what_commands_printed() -> None:
+    printed = {"rc": 0, "stdout": '{"node": "lb1", "keys": ["ssh-ed25519 AAAA"]}'}
+    hostvars = {
+        "lb1": {"said": printed},
+        "lb2": {"said": {"rc": 0, "stdout": ""}},
+        "lb3": {"said": {"rc": 127, "stdout": "haproxy-acme: not found"}},
+        "lb4": {"said": {"unreachable": True}},
+        "lb5": {},
+    }
+    assert host_results(list(hostvars), hostvars, "said", printed=True) == {
+        "lb1": {"node": "lb1", "keys": ["ssh-ed25519 AAAA"]}
+    }
+
+
 def test_a_host_without_a_result_is_there_all_the_same() -> None:
     assert host_results(["lb1", "lb2"], {"lb1": {"view": {"links": []}}, "lb2": {}}, "view") == {
         "lb1": {"links": []},

@@ -11,7 +11,6 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.lbforge.haproxy.plugins.filter.bound_vips import bound_vips
 from ansible_collections.lbforge.haproxy.plugins.filter.certificate_bundles import certificate_bundles
 from ansible_collections.lbforge.haproxy.plugins.filter.host_addresses import host_addresses
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_conflicts import keepalived_conflicts
@@ -99,7 +98,12 @@ def test_the_vips_of_others_are_what_the_inventory_says() -> None:
         "lb2": {"external_lb_vip_address": "192.0.2.10", "extra_lb_vip_addresses": ["192.0.2.11", "192.0.2.12"]},
         "lb3": {"haproxy_vip_binds": [{"address": "192.0.2.13", "interface": "eth0"}], "haproxy_interval": "3s"},
     }
-    assert bound_vips(["lb2", "lb3"], hostvars) == ["192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.13"]
+    assert host_addresses(["lb2", "lb3"], hostvars, of="vips") == [
+        "192.0.2.10",
+        "192.0.2.11",
+        "192.0.2.12",
+        "192.0.2.13",
+    ]
 
 
 def server(backend: str, name: str, address: str, **now: t.Any) -> dict[str, t.Any]:

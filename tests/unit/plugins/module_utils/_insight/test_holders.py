@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import vip_holders
+from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.holders import addresses, troubles, vip_holders
 
 VIP = "192.0.2.100"
 
@@ -98,3 +98,27 @@ def test_the_same_link_local_address_on_two_networks_is_two_addresses() -> None:
     views = {"1": view(1, "MASTER", True, vip="fe80::1"), "2": view(2, "MASTER", True, vip="fe80::1")}
     views["2"]["addresses"][0]["interface"] = views["2"]["links"][0]["interface"] = "eth1"
     assert [(found.state, found.holders) for found in vip_holders(views)] == [("ok", ("1",)), ("ok", ("2",))]
+
+
+def test_only_held_addresses_that_have_no_scope_answer_whoever_asks() -> None:
+    """RFC 4291, section 2.5.6: a link-local address is one of its link. Those of IPv4 need no interface to be named."""
+    vips = {"192.0.2.100": True, "2001:db8::1": True, "169.254.169.254": True, "fe80::1": True, "192.0.2.101": False}
+    views = {vip: view(1, "MASTER", held, vip=vip) for vip, held in vips.items()}
+    assert addresses(views) == ["192.0.2.100", "2001:db8::1", "169.254.169.254"]
+
+
+def test_a_healthy_cluster_has_no_troubles() -> None:
+    assert troubles({"1": view(1, "MASTER", True), "2": view(2, "BACKUP", False)}, []) == []
+
+
+def test_all_troubles_are_told() -> None:
+    views = {
+        "lb1": {**view(1, "BACKUP", False), "problems": ["external is in FAULT."]},
+        "lb2": {**view(2, "BACKUP", False), "problems": []},
+    }
+    assert troubles(views, ["lb3"]) == [
+        "192.0.2.100 is on none of the nodes.",
+        "lb1: external is in FAULT.",
+        "lb3 is not there.",
+    ]
+    assert troubles({"lb1": bystander(False)}, []) == ["There are no VIPs."]
