@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+import jinja2
 import pytest
 from ansible.errors import AnsibleFilterError
 
@@ -22,6 +23,7 @@ from ansible_collections.lbforge.haproxy.plugins.filter.release_files import rel
 from ansible_collections.lbforge.haproxy.plugins.filter.servers_of_host import servers_of_host
 from ansible_collections.lbforge.haproxy.plugins.filter.static_sources import static_sources
 from ansible_collections.lbforge.haproxy.plugins.filter.vip_of_type import vip_of_type
+from ansible_collections.lbforge.haproxy.plugins.filter.with_variables import with_variables
 
 BUNDLES = [{"name": "vip.pem", "content": "KEY1"}, {"name": "shop.pem", "content": "KEY2"}]
 CA_FILES = [{"name": "Clients.ca.pem", "content": "CA"}, {"name": "Clients.crl.pem", "content": "CRL"}]
@@ -217,3 +219,25 @@ def test_the_first_vip_of_a_type() -> None:
     # One that is alone is both, and one that is wrong is the validation's.
     assert vip_of_type(vips[1:], "internal") == web
     assert vip_of_type([{"name": "web"}], "external") == vip_of_type([], "external") == {}
+
+
+@pytest.mark.parametrize(
+    "beginning, entries",
+    [
+        ("", ["own"]),
+        ("certificates_", ["own", "b", "a", "one"]),
+        ("certificates_[ab]", ["own", "b", "a"]),
+        ("nothing_", ["own"]),
+    ],
+)
+def test_variables_of_such_names_add_to_a_list(beginning: str, entries: list[str]) -> None:
+    variables = {
+        "certificates": ["own"],
+        "certificates_b": ["b"],
+        "certificates_a": ("a",),
+        "certificates_one": "one",
+        "more_certificates_c": ["c"],
+    }
+    own = ["own"]
+    assert with_variables(jinja2.Environment().from_string("").new_context(variables), own, beginning) == entries
+    assert own == ["own"]
