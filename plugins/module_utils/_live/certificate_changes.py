@@ -31,6 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.crtlists 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509 import bundle, pem
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -41,7 +42,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import Session
 
 KINDS = {"cert": CERTIFICATE, "ca": CA_FILE, "crl": CRL_FILE}  # the user's words, and HAProxy's
-_CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _NO_WORD = re.compile(r"[\s\[\]#]")
 
 
@@ -81,7 +81,7 @@ class Desired:
         """The mistakes in the name, the options and the PEM text, found before HAProxy is asked."""
         texts = (("name", self.name), ("crt_list", self.crt_list), ("options", self.options or ""))
         found = [
-            f"{key} holds a line break or another control character." for key, text in texts if _CONTROL.search(text)
+            f"{key} holds a line break or another control character." for key, text in texts if CONTROL.search(text)
         ]
         if not self.name:
             found.append("name is empty.")

@@ -31,6 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.patterns 
     read_pattern,
     written,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,6 @@ if t.TYPE_CHECKING:
 Line = tuple[str, t.Optional[Entry]]
 
 FEW = 50  # more changes become one new version: HAProxy 2.6 searches the whole list for each
-_CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _PLAIN = re.compile(r"[!\"$-~][!-~]*\n[!-~](?:[ -~]*[!-~])?\Z")
 _SCHEME = re.compile(r"\A(?:opt|file)@")
 
@@ -158,7 +158,7 @@ def _shown(value: t.Any) -> str:
 
 
 def _text_problem(text: str) -> str:
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         return "holds a line break or another control character"
     if not text.strip():
         return "is empty"
