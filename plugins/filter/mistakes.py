@@ -33,8 +33,7 @@ EXAMPLES = r"""
     quiet: true
   run_once: true
   vars:
-    results: "{{ ansible_play_hosts | map('extract', hostvars, 'validated') }}"
-    found: "{{ dict(ansible_play_hosts | zip(results)) | lbforge.haproxy.mistakes }}"
+    found: "{{ ansible_play_hosts | lbforge.haproxy.host_results(hostvars, 'validated') | lbforge.haproxy.mistakes }}"
 """
 
 RETURN = r"""

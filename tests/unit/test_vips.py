@@ -162,3 +162,17 @@ def test_a_vip_that_is_wrong_in_itself(validate: t.Callable[..., tuple[int, str]
     code, output = validate(**VIPS, keepalived_vips=vips)
     assert code != 0
     assert "VIP a is defined twice" in output
+
+
+def test_an_older_variable_that_only_facts_know_is_nobodys_mistake(validate: t.Callable[..., tuple[int, str]]) -> None:
+    cidr = "{{ ansible_facts['default_ipv4']['network'] }}/24"
+    code, output = validate(**VIPS, **{**CIDRS, "haproxy_keepalived_external_vip_cidr": cidr})
+    assert code == 0, output
+
+
+def test_what_the_role_and_the_linter_both_cannot_make_is_told_once(validate: t.Callable[..., tuple[int, str]]) -> None:
+    code, output = validate(**VIPS, **CIDRS, haproxy_keepalived_external_virtual_router_id=11)
+    assert code != 0
+    assert "1 mistake in the VRRP data; no host was changed.\n- " in output
+    assert "VIPs external and internal share virtual_router_id 11" in output
+    assert "filter plugin" not in output

@@ -12,6 +12,7 @@ import jinja2
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lbforge.haproxy.plugins.filter.certain_mistakes import certain_mistakes
 from ansible_collections.lbforge.haproxy.plugins.filter.certificate_bundles import certificate_bundles
 from ansible_collections.lbforge.haproxy.plugins.filter.host_addresses import host_addresses
 from ansible_collections.lbforge.haproxy.plugins.filter.keepalived_conflicts import keepalived_conflicts
@@ -241,3 +242,16 @@ def test_variables_of_such_names_add_to_a_list(beginning: str, entries: list[str
     own = ["own"]
     assert with_variables(jinja2.Environment().from_string("").new_context(variables), own, beginning) == entries
     assert own == ["own"]
+
+
+def test_mistakes_that_facts_will_not_take_away_are_told_once() -> None:
+    failed = "The filter plugin 'lbforge.haproxy.vrrp_instances' failed: VIP a: no."
+    found = {
+        "role": ["Remove it.", "VIP a: no."],
+        "linter": {"__undefined__": failed},
+        "cluster": {"__undefined__": failed},
+        "facts": {"__undefined__": "object of type 'dict' has no attribute 'default_ipv4'"},
+        "variable": {"__undefined__": "'nowhere' is undefined"},
+    }
+    assert certain_mistakes(found) == ["Remove it.", "VIP a: no."]
+    assert certain_mistakes({}) == []
