@@ -31,8 +31,8 @@ options:
       - V(peers) are load balancers, for the variable C(haproxy_peers) of P(lbforge.haproxy.haproxy_server#role). If the
         facts of one are known and it does not have its address itself, such as with a floating one, it is the address
         of its default route. A single load balancer gets V(127.0.0.1); its next process learns from it after a reload.
-      - V(vips) are the addresses or names that load balancers bind as VIPs, as far as the inventory says so: one for
-        each variable of P(lbforge.haproxy.haproxy_server#role) and host.
+      - V(vips) are the addresses or names that load balancers bind as VIPs, as far as the inventory says so, for
+        each variable of P(lbforge.haproxy.haproxy_server#role) and each host.
     type: str
     choices: [nodes, servers, peers, vips]
     default: nodes
