@@ -70,6 +70,7 @@ options:
     description:
       - Variables of the role keepalived that define the addresses it moves, by their names, such as
         C(haproxy_keepalived_external_vip_cidr), C(keepalived_vips) or C(keepalived_instances).
+        P(lbforge.haproxy.keepalived_variables#filter) reads them.
       - They are compared with what HAProxy binds. An address that HAProxy binds and no instance carries, or the
         reverse, is a mistake if it is certain.
       - Without it nothing is compared, for example if another program moves the VIPs.
