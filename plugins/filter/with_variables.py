@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
   - Adds the entries of all variables whose names begin alike, so that groups of hosts can each have a part of a list. A
-    variable that is no list is one entry.
+    variable that is no list is one entry, and one without a value is none.
 positional: beginning
 options:
   _input:
@@ -52,7 +52,8 @@ def with_variables(context: Context, entries: t.Sequence[t.Any], beginning: str)
     found = list(entries)
     for name in [name for name in context.get_all() if re.search(f"^{beginning}", name)] if beginning else ():
         value = context[name]
-        found += value if isinstance(value, (list, tuple)) else [value]
+        many = value if isinstance(value, (list, tuple)) else [value]
+        found += [entry for entry in many if entry is not None]
     return found
 
 

@@ -237,6 +237,7 @@ def test_variables_of_such_names_add_to_a_list(beginning: str, entries: list[str
         "certificates_b": ["b"],
         "certificates_a": ("a",),
         "certificates_one": "one",
+        "certificates_none": None,
         "more_certificates_c": ["c"],
     }
     own = ["own"]
