@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema import kinds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import values
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import kinds as haproxy_kinds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.hosts import node_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import build
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
@@ -299,13 +299,13 @@ def of_kind(kind: kinds.Kind, name: str) -> Strategy:
         return st.dictionaries(of_kind(kind.names, f"names in {name}"), of_kind(kind.of, name), max_size=3)
     if name in WORDS:
         words: Strategy = st.sampled_from(WORDS[name])
-        return words | st.booleans() if isinstance(kind, values.BooleanOrPath) else words
-    if kind == values.PATH or type(kind) not in SCALARS:
+        return words | st.booleans() if isinstance(kind, haproxy_kinds.BooleanOrPath) else words
+    if kind == haproxy_kinds.PATH or type(kind) not in SCALARS:
         raise AssertionError(
             f"{name} takes what only HAProxy understands: add words for it to the tables of this test."
         )
     made_up = SCALARS[type(kind)](kind)
-    return st.sampled_from(MAPS) | made_up if kind == values.FILE_NAME else made_up
+    return st.sampled_from(MAPS) | made_up if kind == haproxy_kinds.FILE_NAME else made_up
 
 
 PRINTABLE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
@@ -315,17 +315,20 @@ SCALARS: dict[type[kinds.Kind], t.Callable[[t.Any], Strategy]] = {
     kinds.Integer: lambda kind: st.integers(kind.minimum, kind.maximum),
     kinds.Choice: lambda kind: st.sampled_from([*kind.choices, *dict(kind.synonyms)]),
     kinds.Text: lambda kind: st.from_regex(kind.pattern, fullmatch=True, alphabet=PRINTABLE),
-    values.Duration: lambda _kind: (
-        st.integers(1, values.LONGEST_DURATION_MS) | st.from_regex(r"[1-9][0-9]{0,2}(us|ms|s|m|h)?", fullmatch=True)
+    haproxy_kinds.Duration: lambda _kind: (
+        st.integers(1, haproxy_kinds.LONGEST_DURATION_MS)
+        | st.from_regex(r"[1-9][0-9]{0,2}(us|ms|s|m|h)?", fullmatch=True)
     ),
     # HAProxy looks names up when it starts; this one is there.
-    values.Address: lambda kind: st.ip_addresses().map(str) | st.sampled_from(["localhost", "*"][: 1 + kind.wildcard]),
-    values.Network: lambda _kind: (
+    haproxy_kinds.Address: lambda kind: (
+        st.ip_addresses().map(str) | st.sampled_from(["localhost", "*"][: 1 + kind.wildcard])
+    ),
+    haproxy_kinds.Network: lambda _kind: (
         st.ip_addresses().map(str)
         | st.ip_addresses(v=4).map("{}/20".format)
         | st.sampled_from(["fd00::/8", "::/0", "10.0.0.1-10.0.0.9", "10.0.*.*", "office", "blocked", "nobody"])
     ),
-    values.Balance: lambda kind: st.one_of(
+    haproxy_kinds.Balance: lambda kind: st.one_of(
         st.sampled_from(kind.plain),
         st.builds("uri depth {} len {}".format, SMALL, SMALL),
         st.builds("random({})".format, SMALL),

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, extra_sections, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import holds_lines, lines_in
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import (
     Place,
     Problems,
@@ -19,7 +20,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import own_options, place_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import holds_lines, lines_in
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]

@@ -18,8 +18,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Choice
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import NAME, Lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import NAME, Lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
 Data = dict[str, t.Any]

@@ -32,10 +32,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.binds im
     tls_vips,
     vips,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import HOSTNAME, lines_in, milliseconds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import HOSTNAME, lines_in, milliseconds
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 

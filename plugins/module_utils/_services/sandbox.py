@@ -10,14 +10,14 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import (
     NAME_OR_PATH,
     PATH,
     BooleanOrPath,
     Line,
     Lines,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 
 Data = t.Mapping[str, t.Any]
 

@@ -25,7 +25,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import networks
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import (
     CONNECTIONS,
     COUNT,
     FILE_NAME,

@@ -19,16 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.extra_sections import SECTION
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
-    KEEPALIVE_MODES,
-    LINES,
-    NETWORK_LISTS,
-    REST_OF_LINE,
-    VIP,
-)
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import wanted_files
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values import (
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import (
     CONNECTIONS,
     COUNT,
     FILE_NAME,
@@ -43,6 +34,15 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.values i
     Line,
     Network,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
+    KEEPALIVE_MODES,
+    LINES,
+    NETWORK_LISTS,
+    REST_OF_LINE,
+    VIP,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import wanted_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
 
 # The status codes whose page can be replaced: configuration manual, keyword `errorfile`.
 ERROR_CODES = (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
