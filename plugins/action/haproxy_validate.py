@@ -15,7 +15,8 @@ from ansible.template import trust_as_template
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._inventory.movement import movement
 from ansible_collections.lbforge.haproxy.plugins.module_utils._inventory.templates import names_read
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import Model, build, user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.certificates import user_certificates
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import Model, build, plain_service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
@@ -108,5 +109,6 @@ def validate(
             "model": model.without_sections(),
             "_ansible_no_log": True,
         }
-    shown: dict[str, t.Any] = masked_data({**result, "services": checked.services}, params["secrets"])
+    services = [plain_service(service) for service in checked.services]
+    shown: dict[str, t.Any] = masked_data({**result, "services": services}, params["secrets"])
     return shown

@@ -65,12 +65,16 @@ class Record(Kind):
         if self.short_for and not isinstance(value, dict):
             key = next(key for key in self.keys if key.name == self.short_for)
             read = key.kind.read(value, place)
-            return INVALID if read is INVALID else {key.name: read}
+            return INVALID if read is INVALID else self.made({key.name: read})
         if not isinstance(value, dict):
             self.refuse(value, place)
             return INVALID
         result, is_valid = self.read_keys(value, place)
-        return result if is_valid else INVALID
+        return self.made(result) if is_valid else INVALID
+
+    def made(self, values: t.Mapping[str, t.Any]) -> t.Any:
+        """What a dictionary becomes whose keys have been read."""
+        return values
 
     def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
         """The valid keys, and whether all are valid."""
@@ -84,7 +88,9 @@ class Record(Kind):
                 self.refuse_key(str(name), self.place_of(name, place))
                 is_valid = False
                 continue
-            here = dataclasses.replace(self.place_of(name, place), secret=key.secret)
+            here = self.place_of(name, place)
+            if here.secret != key.secret:
+                here = dataclasses.replace(here, secret=key.secret)
             if key.restricts and not self.is_given(item):
                 none = "Write [] for none" if isinstance(key.kind, ListOf) else "Set it"
                 here.wrong(item, "is empty, which could mean none or all", f"{none}, or remove the key.")

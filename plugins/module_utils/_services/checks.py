@@ -14,8 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
-
-Data = t.Mapping[str, t.Any]
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Service, Settings
 
 #: options that choose a kind; of several HAProxy takes the last
 KINDS = frozenset(
@@ -32,30 +31,40 @@ RULES = {"http-check": "httpchk", "tcp-check": "tcp-check"}
 ABOUT_OTHERS = re.compile(r"http-check\s+(disable-on-404|send-state)\b")
 
 
-def rules(service: Data) -> t.Iterator[tuple[str, int, str]]:
+def rules(service: Service) -> t.Iterator[tuple[str, int, str]]:
     """The rules of checks as lines of the backend, each with its key and its place there."""
-    for index, rule in enumerate(service["haproxy_backend_httpcheck_options"] or ()):
+    for index, rule in enumerate(service.backend_httpcheck_options or ()):
         yield "haproxy_backend_httpcheck_options", index, f"http-check {rule}"
-    for index, line in enumerate(service["haproxy_backend_arguments"] or ()):
+    for index, line in enumerate(service.backend_arguments or ()):
         if first_word(line) in RULES:
             yield "haproxy_backend_arguments", index, line
 
 
-def options(service: Data) -> t.Iterator[tuple[str, int, str]]:
-    """The options of the service that choose a kind, each with its key and its place there."""
-    for index, option in enumerate(service["haproxy_backend_options"] or ()):
+class Option(t.NamedTuple):
+    """An option of a service that chooses a kind, as the user wrote it, and where."""
+
+    key: str
+    position: int
+    text: str
+    kind: str
+
+
+def options(service: Service) -> t.Iterator[Option]:
+    """The options of the service that choose a kind."""
+    for index, option in enumerate(service.backend_options or ()):
         if first_word(option) in KINDS:
-            yield "haproxy_backend_options", index, first_word(option)
-    for index, option in options_in(service["haproxy_backend_arguments"] or ()):
-        yield "haproxy_backend_arguments", index, option
+            yield Option("haproxy_backend_options", index, option, first_word(option))
+    raw = service.backend_arguments or ()
+    for index, kind in options_in(raw):
+        yield Option("haproxy_backend_arguments", index, raw[index], kind)
 
 
-def chosen(service: Data) -> str:
+def chosen(service: Service) -> str:
     """The kind that the service's own options choose; empty if they choose none."""
-    return ([option for _key, _index, option in options(service)] or [""])[-1]
+    return ([option.kind for option in options(service)] or [""])[-1]
 
 
-def implied(service: Data) -> str:
+def implied(service: Service) -> str:
     """The kind that the service's rules need, where its options choose none: without it they would do nothing."""
     if chosen(service):
         return ""
@@ -67,9 +76,9 @@ def implied(service: Data) -> str:
     return next(needed, "")
 
 
-def kind(service: Data, settings: Data) -> str:
+def kind(service: Service, settings: Settings) -> str:
     """The kind of a service's checks; empty where HAProxy only connects."""
-    inherited = [option for _index, option in options_in(settings["haproxy_defaults_raw"])]
+    inherited = [option for _index, option in options_in(settings.defaults_raw)]
     return chosen(service) or implied(service) or (inherited or [""])[-1]
 
 

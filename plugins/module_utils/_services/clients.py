@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, network_lists, networks
-
-Data = dict[str, t.Any]
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import network_lists, networks
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sockets import Bind
 
 # Names of ACLs that no service may give to its own.
 ALLOWED = "allow_list"
@@ -27,19 +27,19 @@ LOOPBACK = ("127.0.0.0/8", "::1")
 LONGEST_CHAIN = 5
 # Of the three counters of a connection the one that users' own lines take last.
 COUNTER = "sc2"
-COUNTED_SOURCES = "100k"
+SOURCES_TABLE = "stick-table type ipv6 size 100k expire 1m store conn_cur"
 # RFC 8555 section 8.3: where the CA looks for the answer to a challenge.
 CHALLENGES = "/.well-known/acme-challenge"
 
 
-def acls(service: Data) -> t.Iterator[str]:
+def acls(service: Service) -> t.Iterator[str]:
     """The ACLs that the other lines name."""
     # An empty list is a list: nobody but the node itself.
-    if service["haproxy_allowlist_networks"] is not None:
-        yield from network_acl(ALLOWED, [*LOOPBACK, *service["haproxy_allowlist_networks"]])
-    yield from network_acl(DENIED, service["haproxy_denylist_networks"] or ())
+    if service.allowlist_networks is not None:
+        yield from network_acl(ALLOWED, [*LOOPBACK, *service.allowlist_networks])
+    yield from network_acl(DENIED, service.denylist_networks or ())
     if trusts(service):
-        yield from network_acl(TRUSTED, service["haproxy_trusted_proxies"])
+        yield from network_acl(TRUSTED, service.trusted_proxies)
 
 
 def network_acl(name: str, entries: t.Sequence[str]) -> t.Iterator[str]:
@@ -52,77 +52,76 @@ def network_acl(name: str, entries: t.Sequence[str]) -> t.Iterator[str]:
             yield f"acl {name} src -f {network_lists.path(entry)}"
 
 
-def trusts(service: Data) -> bool:
+def trusts(service: Service) -> bool:
     """Whether there are proxies whose headers count."""
-    return bool(service["haproxy_balance_type"] == "http" and service["haproxy_trusted_proxies"])
+    return service.balance_type == "http" and bool(service.trusted_proxies)
 
 
-def reserved_acls(service: Data) -> t.Iterator[str]:
+def reserved_acls(service: Service) -> t.Iterator[str]:
     """The names of ACLs that the service's own would widen."""
-    if service["haproxy_allowlist_networks"] is not None:
+    if service.allowlist_networks is not None:
         yield ALLOWED
-    if service["haproxy_denylist_networks"]:
+    if service.denylist_networks:
         yield DENIED
     if trusts(service):
         yield TRUSTED
 
 
-def limits_sources(service: Data) -> bool:
+def limits_sources(service: Service) -> bool:
     """Whether a source may have only so many connections."""
-    return bool(service["haproxy_connections_per_source"] and not service["haproxy_backend_only"])
+    return service.connections_per_source > 0 and not service.backend_only
 
 
-def sources(service: Data) -> Data:
-    """The table in which connections are counted. It is nobody else's, and not shared: each node counts its own."""
-    table = f"stick-table type ipv6 size {COUNTED_SOURCES} expire 1m store conn_cur"
-    return {"name": f"{service['haproxy_service_name']}-sources", "lines": [table]}
+def sources(service: Service) -> str:
+    """The backend whose table counts connections. It is nobody else's, and not shared: each node counts its own."""
+    return f"{service.service_name}-sources"
 
 
-def counted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
+def counted_connections(service: Service, own_binds: t.Iterable[Bind]) -> t.Iterator[str]:
     """Refuses a source's connections beyond its limit, before anything is spent on them."""
     if not limits_sources(service):
         return
     stage = first_stage(own_binds)
     others = f" if !{TRUSTED}" if trusts(service) else ""
-    yield f"tcp-request {stage} track-{COUNTER} src table {sources(service)['name']}{others}"
-    limit = service["haproxy_connections_per_source"]
+    yield f"tcp-request {stage} track-{COUNTER} src table {sources(service)}{others}"
+    limit = service.connections_per_source
     yield f"tcp-request {stage} reject if {{ {COUNTER}_conn_cur gt {limit} }}"
 
 
-def first_stage(own_binds: t.Iterable[binds.Bind]) -> str:
+def first_stage(own_binds: t.Iterable[Bind]) -> str:
     """When the client's address is known: at once, but where a PROXY header names it, that has to be read first."""
     words = [word for bind in own_binds for option in bind.options for word in option.split()]
     return "session" if "accept-proxy" in words else "connection"
 
 
-def admitted_connections(service: Data, own_binds: t.Iterable[binds.Bind]) -> t.Iterator[str]:
+def admitted_connections(service: Service, own_binds: t.Iterable[Bind]) -> t.Iterator[str]:
     """Refuses who is denied, and everybody who is not allowed, as early as the client's address is known."""
     others = f" !{TRUSTED}" if trusts(service) else ""
-    if service["haproxy_denylist_networks"]:
+    if service.denylist_networks:
         yield f"tcp-request {first_stage(own_binds)} reject if {DENIED}{others}"
-    if service["haproxy_allowlist_networks"] is not None:
+    if service.allowlist_networks is not None:
         yield f"tcp-request session reject if !{ALLOWED}{others}"
 
 
-def admitted_requests(service: Data, spared: t.Iterable[str] = ()) -> t.Iterator[str]:
+def admitted_requests(service: Service, spared: t.Iterable[str] = ()) -> t.Iterator[str]:
     """The same where a request has to be read first: for its client's address, or for its path."""
     others = "".join(f" !{name}" for name in spared)
-    if service["haproxy_denylist_networks"]:
+    if service.denylist_networks:
         yield f"http-request deny if {DENIED}{others}"
-    if service["haproxy_allowlist_networks"] is not None:
+    if service.allowlist_networks is not None:
         yield f"http-request deny if !{ALLOWED}{others}"
 
 
-def challenge_acls(service: Data, certbots: t.Collection[str]) -> list[str]:
+def challenge_acls(service: Service, certbots: t.Collection[str]) -> list[str]:
     """The ACLs of the redirect frontend that lead an ACME server to certbot; it comes from anywhere."""
     return [
         name
-        for name, acl in (service["haproxy_frontend_acls"] or {}).items()
-        if acl.get("backend_name") in certbots or CHALLENGES in acl["rule"]
+        for name, acl in (service.frontend_acls or {}).items()
+        if acl.backend_name in certbots or CHALLENGES in acl.rule
     ]
 
 
-def forwarding_headers(service: Data, own_binds: t.Collection[binds.Bind]) -> t.Iterator[str]:
+def forwarding_headers(service: Service, own_binds: t.Collection[Bind]) -> t.Iterator[str]:
     """What a request says of its client, made true: only trusted proxies may tell."""
     stranger = f" if !{TRUSTED}" if trusts(service) else ""
     yield f"http-request del-header x-forwarded- -m beg{stranger}"
@@ -137,15 +136,15 @@ def forwarding_headers(service: Data, own_binds: t.Collection[binds.Bind]) -> t.
         "set": ["http-request set-header X-Forwarded-For %[src]"],
         "pass": [],
         "off": ["http-request del-header X-Forwarded-For"],
-    }[service["haproxy_forwarded_for"]]
+    }[service.forwarded_for]
 
 
-def if_none(service: Data) -> str:
+def if_none(service: Service) -> str:
     """A header that trusted proxies made ends with the client's address already."""
     return " if-none" if trusts(service) else ""
 
 
-def scheme(own_binds: t.Collection[binds.Bind]) -> str:
+def scheme(own_binds: t.Collection[Bind]) -> str:
     """What the client speaks; on a frontend with both kinds of bind HAProxy looks at the connection."""
     kinds = {bind.tls for bind in own_binds}
     return "%[ssl_fc,iif(https,http)]" if len(kinds) > 1 else "https" if True in kinds else "http"

@@ -11,18 +11,25 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, extra_sections, peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import holds_lines, lines_in
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import (
     Place,
     Problems,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import (
+    MapEntries,
+    Node,
+    Service,
+    Settings,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import own_options, place_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sockets import Bind
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import held
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
-
-Data = dict[str, t.Any]
 
 # The section of a service, as raw lines name it, and the words that it follows.
 BACKEND = re.compile(r"([\w.:-]+)-back")
@@ -41,17 +48,17 @@ class Item:
     """A service and where it came from; of one that is not ``whole``, the keys that are right."""
 
     place: Place
-    service: Data
+    service: Service
     is_whole: bool
 
     @property
     def name(self) -> str:
         return self.place.name
 
-    def nodes(self) -> t.Iterator[tuple[Place, Data]]:
+    def nodes(self) -> t.Iterator[tuple[Place, Node]]:
         """The servers, each with its place."""
-        for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
-            for index, node in enumerate(self.service[key] or ()):
+        for key, nodes in self.service.nodes_by_key.items():
+            for index, node in enumerate(nodes):
                 yield self.place.key(key).item(index), node
 
 
@@ -67,8 +74,8 @@ def names(wanted: t.Sequence[Item]) -> None:
             )
         first.setdefault(item.name, item)
     for item in wanted:
-        kinds = ["redirect"] if item.service["haproxy_redirect_http_port"] else []
-        kinds += ["tls", "plain"] if item.service["haproxy_accept_both_protocols"] else []
+        kinds = ["redirect"] if item.service.redirect_http_port else []
+        kinds += ["tls", "plain"] if item.service.accept_both_protocols else []
         for kind in kinds:
             if f"{item.name}-{kind}" in first:
                 first[f"{item.name}-{kind}"].place.key("haproxy_service_name").wrong(
@@ -83,10 +90,10 @@ def servers(every: t.Iterable[Item]) -> None:
     for item in every:
         first: dict[str, Place] = {}
         for place, node in item.nodes():
-            if node["name"] in first:
-                where = first[node["name"]].path.removeprefix(f"{item.place.path}.")
-                place.wrong(node["name"], f"is already a server of this service, at {where}", "Remove one of them.")
-            first.setdefault(node["name"], place)
+            if node.name in first:
+                where = first[node.name].path.removeprefix(f"{item.place.path}.")
+                place.wrong(node.name, f"is already a server of this service, at {where}", "Remove one of them.")
+            first.setdefault(node.name, place)
 
 
 def tracking(wanted: t.Sequence[Item]) -> None:
@@ -103,12 +110,12 @@ def tracking(wanted: t.Sequence[Item]) -> None:
             tracked = pools.get(pool) if pool else item
             if own.switched("check") or own.has("agent-check"):
                 here.wrong(target, "is tracked by a server that has checks of its own", "Keep track or the checks.")
-            elif tracked and not tracked.service["haproxy_backend_arguments"]:  # these may hold more servers
+            elif tracked and not tracked.service.backend_arguments:  # these may hold more servers
                 tracked_server(name, tracked, here)
 
 
 def tracked_server(name: str, pool: Item, here: Place) -> None:
-    followed = {node["name"]: own_options(node, pool.service) for _place, node in pool.nodes()}
+    followed = {node.name: own_options(node, pool.service) for _place, node in pool.nodes()}
     if name not in followed:
         hint = did_you_mean(name, followed) or "Write track BACKEND/SERVER, such as web-back/web1."
         here.wrong(name, f'is tracked and is no server of service "{pool.name}"', hint)
@@ -116,11 +123,11 @@ def tracked_server(name: str, pool: Item, here: Place) -> None:
         here.wrong(name, "is tracked and has no health check", "Track a server that has one.")
 
 
-def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+def sockets(items: t.Sequence[Item], settings: Settings, problems: Problems) -> None:
     """No two sockets at one address: HAProxy itself would not notice. A wildcard may have addresses beside it."""
-    by_port: dict[int, list[tuple[binds.Bind, Place]]] = {}
+    by_port: dict[int, list[tuple[Bind, Place]]] = {}
 
-    def claim(bind: binds.Bind, place: Place) -> None:
+    def claim(bind: Bind, place: Place) -> None:
         for other, owner in by_port.setdefault(bind.port, []):
             whose = f'service "{owner.name}"' if owner.name else owner.path
             # Of what is no service nobody expects to share a port, and certbot could not.
@@ -138,34 +145,31 @@ def sockets(items: t.Sequence[Item], settings: Data, problems: Problems) -> None
 
     for key, own in own_binds(items, settings):
         claim(own, Place(problems, key))
-    for bind, place in service_sockets(items, settings):
+    for bind, place in service_sockets(items):
         claim(bind, place)
     for bind, place in extra_sections.sockets(settings, Place(problems, "")):
         claim(bind, place)
 
 
-def service_sockets(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[binds.Bind, Place]]:
+def service_sockets(items: t.Sequence[Item]) -> t.Iterator[tuple[Bind, Place]]:
     """Where services listen, with the key that says the port."""
     for item in items:
-        if not item.service["haproxy_port"] or not (
-            binds.has_backend(item.service) or item.service["haproxy_frontend_only"]
-        ):
+        if not item.service.port or not item.service.is_served:
             continue
-        served = binds.service_binds(item.service, settings)
-        for bind in served:
+        for bind in item.service.binds:
             yield bind, item.place.key("haproxy_port")
-        for bind in binds.redirecting(item.service, served):
+        for bind in binds.redirecting(item.service, item.service.binds):
             yield bind, item.place.key("haproxy_redirect_http_port")
 
 
-def surprise(bind: binds.Bind, other: binds.Bind) -> str:
+def surprise(bind: Bind, other: Bind) -> str:
     """What would happen if both were bound; HAProxy would let it happen."""
     if bind.is_same(other):
         return "connections would go to either at random"
     return "one of them would take connections meant for the other"
 
 
-def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -> None:
+def shared_port(bind: Bind, other: Bind, whose: str, place: Place) -> None:
     """Warn of a wildcard's connections that go elsewhere, where that may not be meant."""
     if bind.takes_from(other):
         winner, loser, how = bind, other, f"takes {{}} from {whose} ({other})"
@@ -184,38 +188,39 @@ def shared_port(bind: binds.Bind, other: binds.Bind, whose: str, place: Place) -
     )
 
 
-def own_binds(items: t.Sequence[Item], settings: Data) -> t.Iterator[tuple[str, binds.Bind]]:
+def own_binds(items: t.Sequence[Item], settings: Settings) -> t.Iterator[tuple[str, Bind]]:
     """What listens beside the services, with the setting that says where."""
-    if settings["haproxy_stats_enabled"]:
+    if settings.stats_enabled:
         yield "haproxy_stats_port", binds.stats_bind(settings)
-    if settings["haproxy_ssl_letsencrypt_enable"] and settings["haproxy_ssl_letsencrypt_certbot_bind_address"]:
-        yield "haproxy_ssl_letsencrypt_certbot_backend_port", binds.certbot_bind(settings)
+    certbot = settings.ssl_letsencrypt_certbot_bind_address
+    if settings.ssl_letsencrypt_enable and certbot:
+        yield "haproxy_ssl_letsencrypt_certbot_backend_port", binds.certbot_bind(certbot, settings)
     if peers.are_used((item.service for item in items), settings):
         yield "haproxy_peers_port", peers.own_bind(settings)
 
 
-def challenges(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+def challenges(items: t.Sequence[Item], settings: Settings, problems: Problems) -> None:
     """Somebody must send the CA's requests to certbot."""
-    is_http = settings["haproxy_ssl_letsencrypt_certbot_challenge"] == "http-01"
+    is_http = settings.ssl_letsencrypt_certbot_challenge == "http-01"
     if (
-        settings["haproxy_ssl_letsencrypt_enable"]
+        settings.ssl_letsencrypt_enable
         and is_http
         and not any(binds.is_certbot(item.service, settings) for item in items)
     ):
         Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").warn(
-            settings["haproxy_ssl_letsencrypt_certbot_backend_port"],
+            settings.ssl_letsencrypt_certbot_backend_port,
             "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
             "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
             " haproxy_frontend_acls of one on port 80.",
         )
 
 
-def shared_tables(items: t.Sequence[Item], settings: Data, problems: Problems) -> None:
+def shared_tables(items: t.Sequence[Item], settings: Settings, problems: Problems) -> None:
     """Whoever shares stick tables must know where the others are, and be one of them."""
     if not peers.are_used((item.service for item in items), settings):
         return
-    place, own, unknown = Place(problems, "haproxy_peers"), settings["inventory_hostname"], peers.unknown(settings)
-    if own not in settings["haproxy_peers"]:
+    place, own, unknown = Place(problems, "haproxy_peers"), settings.inventory_hostname, peers.unknown(settings)
+    if own not in settings.peers:
         place.wrong(
             None,
             f"lacks {own}, and HAProxy shares nothing unless it is a peer itself",
@@ -240,7 +245,7 @@ class Backends:
     def refer(self, name: str, place: Place, mode: str) -> None:
         """Notes what is wrong with a reference from a frontend of this mode to a service's backend."""
         if name in self.usable:
-            if mode == "http" and self.every[name].service["haproxy_balance_type"] == "tcp":
+            if mode == "http" and self.every[name].service.balance_type == "tcp":
                 place.wrong(name, "is a tcp service, and requests are http", "Give both the same haproxy_balance_type.")
         elif name not in self.every:
             place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Use the name of a service.")
@@ -248,7 +253,7 @@ class Backends:
             place.wrong(
                 name, "is a service that is switched off", "Enable the service, or send the requests elsewhere."
             )
-        elif self.every[name].service["haproxy_frontend_only"]:
+        elif self.every[name].service.frontend_only:
             place.wrong(name, "has no backend: haproxy_frontend_only is set", "Use a service that has one.")
 
     def refer_section(self, section: str, place: Place, mode: str) -> None:
@@ -265,28 +270,31 @@ def references(wanted: t.Sequence[Item], every: t.Mapping[str, Item], lines: t.S
     backends = Backends(
         every,
         frozenset(item.name for item in wanted),
-        frozenset(item.name for item in wanted if binds.has_backend(item.service)),
+        frozenset(item.name for item in wanted if item.service.has_backend),
     )
     in_raw_lines(lines, wanted, backends)
     uses = map_uses(line for line, _place in lines)
     for item in wanted:
-        service, place, mode = item.service, item.place, item.service["haproxy_balance_type"]
-        if service["haproxy_default_backend"]:
-            backends.refer(service["haproxy_default_backend"], place.key("haproxy_default_backend"), mode)
-        for key, key_mode in (("haproxy_acls", mode), ("haproxy_frontend_acls", "http")):
-            for name, acl in (service[key] or {}).items():
-                if acl.get("backend_name"):
-                    backends.refer(acl["backend_name"], place.key(f"{key}.{name}.backend_name"), key_mode)
-        for index, entries in enumerate(service["haproxy_map_entries"] or ()):
-            use = uses.get(entries["name"])
-            if use and entries.get("state") != "absent":
+        service, place, mode = item.service, item.place, item.service.balance_type
+        if service.default_backend:
+            backends.refer(service.default_backend, place.key("haproxy_default_backend"), mode)
+        for key, acls, key_mode in (
+            ("haproxy_acls", service.acls, mode),
+            ("haproxy_frontend_acls", service.frontend_acls, "http"),
+        ):
+            for name, acl in (acls or {}).items():
+                if acl.backend_name:
+                    backends.refer(acl.backend_name, place.key(f"{key}.{name}.backend_name"), key_mode)
+        for index, entries in enumerate(service.map_entries or ()):
+            use = uses.get(entries.name)
+            if use and entries.is_present:
                 map_entries(entries, place.key("haproxy_map_entries").item(index).key("entries"), use, backends)
 
 
 def in_raw_lines(lines: t.Iterable[tuple[str, Place]], wanted: t.Sequence[Item], backends: Backends) -> None:
     """Backends, tables and maps that raw lines name."""
-    modes = {item.name: item.service["haproxy_balance_type"] for item in wanted}
-    maps = {entries["name"] for item in wanted for entries in item.service["haproxy_map_entries"] or ()}
+    modes = {item.name: item.service.balance_type for item in wanted}
+    maps = {entries.name for item in wanted for entries in item.service.map_entries or ()}
     for line, place in lines:
         words = split(line)
         for number, (before, word) in enumerate(zip(words, words[1:])):
@@ -300,22 +308,22 @@ def in_raw_lines(lines: t.Iterable[tuple[str, Place]], wanted: t.Sequence[Item],
                 place.warn(name, "is not a map of haproxy_map_entries", hint)
 
 
-def load_balancers(items: t.Iterable[Item], settings: Data) -> None:
+def load_balancers(items: t.Iterable[Item], settings: Settings) -> None:
     """Services are limited to load balancers that are there; others may be those of another inventory."""
-    known = settings["haproxy_hosts"]
-    if known is None or settings["haproxy_host"] != settings["inventory_hostname"]:
+    known = settings.hosts
+    if known is None or settings.host != settings.inventory_hostname:
         return
     for item in items:
-        for index, name in enumerate(item.service["haproxy_limit_hosts"] or ()):
+        for index, name in enumerate(item.service.limit_hosts or ()):
             if name not in known:
                 item.place.key("haproxy_limit_hosts").item(index).warn(
                     name, "is not one of the load balancers", did_you_mean(name, known)
                 )
 
 
-def map_entries(entries: Data, place: Place, use: MapUse, backends: Backends) -> None:
+def map_entries(entries: MapEntries, place: Place, use: MapUse, backends: Backends) -> None:
     """Each line of a file that is used as a map has a value, and it is a backend where the map chooses one."""
-    for index, line in enumerate(entries.get("entries", ())):
+    for index, line in enumerate(entries.entries or ()):
         words = line.split(maxsplit=1)
         if line.startswith("#"):
             continue
@@ -350,12 +358,16 @@ def map_uses(lines: t.Iterable[str]) -> dict[str, MapUse]:
     return uses
 
 
-def raw_lines(items: t.Iterable[Item], settings: Data, problems: Problems) -> t.Iterator[tuple[str, Place]]:
-    """All raw lines of services and settings."""
+def raw_lines(items: t.Iterable[Item], settings: Settings | None, problems: Problems) -> t.Iterator[tuple[str, Place]]:
+    """All raw lines of services, and of the settings where they are asked for."""
     for item in items:
-        for key in KEYS_WITH_LINES:
-            if item.service[key.name]:
-                yield from lines_in(key.kind, item.service[key.name], item.place.key(key.name))
-    for key in SETTINGS_WITH_LINES:
-        if settings.get(key.name):
-            yield from lines_in(key.kind, settings[key.name], Place(problems, key.name))
+        yield from lines_of(item.service, KEYS_WITH_LINES, item.place)
+    if settings:
+        yield from lines_of(settings, SETTINGS_WITH_LINES, Place(problems, ""))
+
+
+def lines_of(record: Service | Settings, keys: t.Iterable[Key], place: Place) -> t.Iterator[tuple[str, Place]]:
+    """The raw lines under these keys of a record."""
+    for key in keys:
+        if value := held(record, key.name):
+            yield from lines_in(key.kind, value, place.key(key.name))

@@ -16,20 +16,24 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.secti
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words, split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Choice
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, peers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import peers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import NAME, Lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import ExtraSection, Settings
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sections import SectionText
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sockets import Bind
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
-Data = dict[str, t.Any]
 Line = tuple[str, Place]
 
 VARIABLE = "haproxy_extra_sections"
 PROXIES = ("frontend", "backend", "listen", "defaults")
 NAMELESS = ("traces", "crt-store")
 
-SECTION = Record(
+SECTION = TypedRecord(
+    shape=ExtraSection,
     what="a section",
     keys=(
         Key(
@@ -80,21 +84,21 @@ ENDPOINT = re.compile(
 USER = re.compile(r"user \S+( (insecure-)?password \S+)?( groups \S+)?|user \S+ groups \S+ (insecure-)?password \S+")
 
 
-def check(settings: Data, place: Place, services: t.Collection[str]) -> None:
+def check(settings: Settings, place: Place, services: t.Collection[str]) -> None:
     """What sections say of themselves, and their names; ``services`` are the names of those of this load balancer."""
     first: dict[tuple[str, str], str] = {}
-    for index, section in enumerate(settings[VARIABLE]):
-        here, kind, name = place.key(VARIABLE).item(index), section["type"], section.get("name", "")
-        if kind in SINCE and tuple(map(int, settings["haproxy_version"].split("."))) < SINCE[kind]:
+    for index, section in enumerate(settings.extra_sections):
+        here, kind, name = place.key(VARIABLE).item(index), section.type, section.name or ""
+        if kind in SINCE and tuple(map(int, settings.version.split("."))) < SINCE[kind]:
             here.key("type").wrong(
                 kind,
-                "needs HAProxy {}.{}, and haproxy_version is {}".format(*SINCE[kind], settings["haproxy_version"]),
+                "needs HAProxy {}.{}, and haproxy_version is {}".format(*SINCE[kind], settings.version),
                 "Remove the section, or upgrade and set haproxy_version.",
             )
         if not name and kind not in NAMELESS:
             here.key("name").wrong(None, "is missing", f"Name the section; nothing could refer to a nameless {kind}.")
-        if section.get("from") and kind not in PROXIES:
-            here.key("from").wrong(section["from"], f"is not for {kind}", f"Use it with {', '.join(PROXIES)}.")
+        if section.from_ and kind not in PROXIES:
+            here.key("from").wrong(section.from_, f"is not for {kind}", f"Use it with {', '.join(PROXIES)}.")
         # Of proxies a listen is two in one; HAProxy lets a frontend and a backend share a name.
         for taken in {"listen": ("frontend", "backend")}.get(kind, (kind,)):
             if (taken, name) in first:
@@ -103,16 +107,16 @@ def check(settings: Data, place: Place, services: t.Collection[str]) -> None:
         if owner := taken_by(kind, name, settings, services):
             here.key("name").wrong(name, f"is the name of a section of {owner}", "Choose another.")
         if kind == "userlist":
-            users(section["lines"], here.key("lines"))
+            users(section.lines, here.key("lines"))
 
 
-def taken_by(kind: str, name: str, settings: Data, services: t.Collection[str]) -> str:
+def taken_by(kind: str, name: str, settings: Settings, services: t.Collection[str]) -> str:
     """Whose section has this name already; empty if it is free."""
-    if kind == "peers" and name == peers.SECTION and settings["haproxy_peers"]:
+    if kind == "peers" and name == peers.SECTION and settings.peers:
         return "haproxy_peers"
     if kind not in PROXIES[:3]:
         return ""
-    if name == "stats" and settings["haproxy_stats_enabled"]:
+    if name == "stats" and settings.stats_enabled:
         return "haproxy_stats_enabled"
     ours = re.fullmatch(r"(.+)-back|(.+?)(?:-redirect|-tls|-plain)?-front-\d+", name)
     service = next(filter(None, ours.groups()), "") if ours else ""
@@ -132,32 +136,32 @@ def users(lines: t.Sequence[str], place: Place) -> None:
             )
 
 
-def sockets(settings: Data, place: Place) -> t.Iterator[tuple[binds.Bind, Place]]:
+def sockets(settings: Settings, place: Place) -> t.Iterator[tuple[Bind, Place]]:
     """Where proxies of the user's listen, as far as that is an address and a port."""
-    for index, section in enumerate(settings[VARIABLE]):
-        for number, line in enumerate(section["lines"] if section["type"] in ("frontend", "listen") else ()):
+    for index, section in enumerate(settings.extra_sections):
+        for number, line in enumerate(section.lines if section.type in ("frontend", "listen") else ()):
             first, *words = split(line)
             for endpoint in words[0].split(",") if first == "bind" and words else ():
                 if found := ENDPOINT.fullmatch(endpoint):
                     interface = words[words.index("interface") + 1] if "interface" in words[:-1] else ""
                     address = found["address"].strip("[]") or "*"
                     here = place.key(VARIABLE).item(index).key("lines").item(number)
-                    yield binds.Bind.of_address(address, int(found["port"]), interface, options=words[1:]), here
+                    yield Bind.of_address(address, int(found["port"]), interface, options=words[1:]), here
 
 
-def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data, place: Place) -> None:
+def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Settings, place: Place) -> None:
     """Lines refer to sections that are there, and of sections that do nothing alone some line makes use.
 
     ``others`` are the lines that other load balancers have.
     """
     known: dict[str, set[str]] = {}
-    for section in settings[VARIABLE]:
-        known.setdefault(section["type"], set()).add(section.get("name", ""))
+    for section in settings.extra_sections:
+        known.setdefault(section.type, set()).add(section.name or "")
     known.setdefault("resolvers", set()).add(OWN_RESOLVERS)
-    if settings["haproxy_peers"]:
+    if settings.peers:
         known.setdefault("peers", set()).add(peers.SECTION)
     target = place.key("haproxy_log_socket")
-    log_target = [(ring, target) for ring in rings(split(settings["haproxy_log_socket"]))]
+    log_target = [(ring, target) for ring in rings(split(settings.log_socket))]
     found = [*((named, here) for line, here in lines for named in names(line)), *log_target]
     for (kind, name), here in found:
         if name not in known.get(kind, ()):
@@ -167,25 +171,25 @@ def references(lines: t.Iterable[Line], others: t.Iterable[str], settings: Data,
                 did_you_mean(name, known.get(kind, ())) or "Add it there.",
             )
     used = {named for named, _here in found} | {named for line in others for named in names(line)}
-    for index, section in enumerate(settings[VARIABLE]):
-        named = (section["type"], section.get("name", ""))
-        if section["type"] in USELESS_ALONE and named not in used and named != ("resolvers", OWN_RESOLVERS):
-            place.key(VARIABLE).item(index).warn(section.get("name"), "is a section that no line refers to")
+    for index, section in enumerate(settings.extra_sections):
+        named = (section.type, section.name or "")
+        if section.type in USELESS_ALONE and named not in used and named != ("resolvers", OWN_RESOLVERS):
+            place.key(VARIABLE).item(index).warn(section.name, "is a section that no line refers to")
     parents(settings, place.key(VARIABLE))
 
 
-def parents(settings: Data, place: Place) -> None:
+def parents(settings: Settings, place: Place) -> None:
     """Sections build on a C(defaults) section that comes before them."""
     before: list[str] = []
     for section in ordered(settings):
-        if section.get("from", "") not in ("", *before):
-            place.item(settings[VARIABLE].index(section)).key("from").wrong(
-                section["from"],
+        if section.from_ and section.from_ not in before:
+            place.item(settings.extra_sections.index(section)).key("from").wrong(
+                section.from_,
                 f"is not a defaults section of {VARIABLE} before this one",
-                did_you_mean(section["from"], before) or "Add it there.",
+                did_you_mean(section.from_, before) or "Add it there.",
             )
-        if section["type"] == "defaults":
-            before.append(section.get("name", ""))
+        if section.type == "defaults":
+            before.append(section.name or "")
 
 
 def names(line: str) -> t.Iterator[tuple[str, str]]:
@@ -213,23 +217,19 @@ def rings(words: Words) -> t.Iterator[tuple[str, str]]:
             yield "ring", word[len("ring@") :]
 
 
-def ordered(settings: Data) -> list[Data]:
+def ordered(settings: Settings) -> list[ExtraSection]:
     """Sections in an order in which none changes another: a proxy builds on the last C(defaults) or on one it names."""
 
-    def rank(section: Data) -> int:
-        return 1 if section["type"] == "defaults" else 2 if section.get("from") else 0
+    def rank(section: ExtraSection) -> int:
+        return 1 if section.type == "defaults" else 2 if section.from_ else 0
 
-    return sorted(settings[VARIABLE], key=rank)
-
-
-def sections(settings: Data) -> list[Data]:
-    """The heading and the lines of each."""
-    return [
-        {"heading": heading(section), "lines": peers.with_peers(section["lines"], settings)}
-        for section in ordered(settings)
-    ]
+    return sorted(settings.extra_sections, key=rank)
 
 
-def heading(section: Data) -> str:
-    parent = f"from {section['from']}" if section.get("from") else ""
-    return " ".join(filter(None, (section["type"], section.get("name"), parent)))
+def sections(settings: Settings) -> list[SectionText]:
+    return [SectionText(heading(section), peers.with_peers(section.lines, settings)) for section in ordered(settings)]
+
+
+def heading(section: ExtraSection) -> str:
+    parent = f"from {section.from_}" if section.from_ else ""
+    return " ".join(filter(None, (section.type, section.name, parent)))

@@ -30,6 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import AnyPlace, Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import networks, raw_lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord, held
 from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -357,10 +358,10 @@ def lines_in(kind: Kind, value: t.Any, place: AnyPlace) -> t.Iterator[tuple[str,
     elif isinstance(kind, DictOf):
         for name, item in (value or {}).items():
             yield from lines_in(kind.of, item, place.key(name))
-    elif isinstance(kind, Record):
+    elif isinstance(kind, TypedRecord):
         for key in kind.keys:
-            if value.get(key.name) is not None:
-                yield from lines_in(key.kind, value[key.name], place.key(key.name))
+            if (inner := held(value, key.name)) is not None:
+                yield from lines_in(key.kind, inner, place.key(key.name))
 
 
 @dataclasses.dataclass(frozen=True)

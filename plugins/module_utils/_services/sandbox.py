@@ -18,8 +18,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     Lines,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
-
-Data = t.Mapping[str, t.Any]
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Service, Settings
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import held
 
 # ProtectHome, PrivateTmp
 HIDDEN = re.compile(r"(?:^|[\s\"'=:,(])(?P<path>/(?:home|root|run/user|tmp|var/tmp)/[^\s\"',)]*)")
@@ -42,10 +42,10 @@ def looked_at(keys: t.Iterable[Key]) -> list[str]:
     ]
 
 
-def check(values: Data, names: t.Iterable[str], place: Place) -> None:
-    """The parts of these values that the sandbox would not allow."""
+def check(record: Service | Settings, names: t.Iterable[str], place: Place) -> None:
+    """The parts of a record, under these keys, that the sandbox would not allow."""
     for name in names:
-        value = values.get(name)
+        value = held(record, name)
         if isinstance(value, str):
             check_text(value, place.key(name))
         elif isinstance(value, (list, tuple)):

@@ -10,7 +10,6 @@ Meanings may use Markdown's backticks; they stand in the documentation as they a
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
@@ -45,6 +44,15 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     Lines,
     Network,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import (
+    Acl,
+    MapEntries,
+    NamedCertificate,
+    Node,
+    Service,
+    ServiceBind,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
 
 LINES = Lines()
 REST_OF_LINE = Line(what="words of a line of HAProxy configuration", before=1)
@@ -77,7 +85,8 @@ RETRY_CONDITIONS = Choice(
     )
 )
 
-NODE = Record(
+NODE = TypedRecord(
+    shape=Node,
     what="a backend node",
     short_for="name",
     keys=(
@@ -115,8 +124,11 @@ BIND = Record(
     ),
 )
 
-SERVICE_BIND = dataclasses.replace(
-    BIND,
+SERVICE_BIND = TypedRecord(
+    shape=ServiceBind,
+    what=BIND.what,
+    short_for=BIND.short_for,
+    gone=BIND.gone,
     keys=(
         *BIND.keys,
         Key(
@@ -141,7 +153,8 @@ VIP = Record(
     ),
 )
 
-CERTIFICATE = Record(
+CERTIFICATE = TypedRecord(
+    shape=NamedCertificate,
     what="a certificate for some names",
     short_for="name",
     keys=(
@@ -177,7 +190,8 @@ CERTIFICATE = Record(
     ),
 )
 
-ACL = Record(
+ACL = TypedRecord(
+    shape=Acl,
     what="an ACL",
     keys=(
         Key(
@@ -239,7 +253,8 @@ NETWORK_LISTS = NetworkLists(
     ),
 )
 
-MAP_ENTRIES = Record(
+MAP_ENTRIES = TypedRecord(
+    shape=MapEntries,
     what="entries of a map",
     keys=(
         Key("name", FILE_NAME, "Name of the map; the file is `/etc/haproxy/NAME.map`.", required=True),
@@ -253,7 +268,8 @@ MAP_ENTRIES = Record(
     ),
 )
 
-SERVICE = Record(
+SERVICE = TypedRecord(
+    shape=Service,
     what="a service",
     gone=(
         ("haproxy_tcp_upgrade_frontend", "Use haproxy_accept_both_protocols."),

@@ -18,11 +18,11 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.server_options import ServerOptions
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import quote, split
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds, checks
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services import checks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Node, Service, Settings
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sockets import endpoint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
-
-Data = dict[str, t.Any]
 
 H2_OR_OLDER = "h2,http/1.1"
 CONSTANT = re.compile(r"str\(([A-Za-z0-9_.-]+)\)")
@@ -36,9 +36,9 @@ class Server:
     C(default-server), which count after ours.
     """
 
-    node: Data
-    service: Data
-    settings: Data
+    node: Node
+    service: Service
+    settings: Settings
     is_backup: bool
     check_kind: str
     own: ServerOptions
@@ -46,13 +46,14 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self.node.get("backend_port") or self.service["haproxy_backend_port"])
+        # A node without one is refused.
+        return self.node.backend_port or self.service.backend_port or 0
 
     @property
     def check_port(self) -> int:
         """The port of checks, which may be the server's own."""
-        followed = self.node.get("backend_port") or self.service["haproxy_check_port"]
-        return int(self.node.get("check_port") or followed or self.port)
+        followed = self.node.backend_port or self.service.check_port
+        return self.node.check_port or followed or self.port
 
     @property
     def is_checked(self) -> bool:
@@ -66,12 +67,12 @@ class Server:
     @property
     def speaks_tls(self) -> bool:
         own = self.own.switched("ssl")
-        return bool(self.service["haproxy_backend_ssl"] or self.given.switched("ssl") if own is None else own)
+        return bool(self.service.backend_ssl or self.given.switched("ssl") if own is None else own)
 
     @property
     def check_ssl(self) -> bool | None:
         """Whether somebody says that checks speak TLS or do not; None where nobody does."""
-        said = (self.own.switched("check-ssl"), self.service["haproxy_backend_ssl_check"])
+        said = (self.own.switched("check-ssl"), self.service.backend_ssl_check)
         return next((one for one in said if one is not None), self.given.switched("check-ssl"))
 
     @property
@@ -79,15 +80,11 @@ class Server:
         """Whether checks speak TLS: as somebody says, else as traffic does; elsewhere only where a key says so."""
         if self.check_ssl is not None:
             return self.check_ssl
-        return self.speaks_tls and (not self.checks_elsewhere or self.service["haproxy_backend_ssl"])
+        return self.speaks_tls and (not self.checks_elsewhere or self.service.backend_ssl)
 
     @property
     def wants_h2(self) -> bool:
-        return (
-            bool(self.service["haproxy_backend_h2"])
-            and self.service["haproxy_balance_type"] == "http"
-            and not self.own.has("alpn", "proto")
-        )
+        return self.service.backend_h2 and self.service.balance_type == "http" and not self.own.has("alpn", "proto")
 
     @property
     def alpn(self) -> str:
@@ -104,64 +101,63 @@ class Server:
     @property
     def server_name(self) -> str:
         """The name that is sent in the TLS handshake, where it does not depend on the request."""
-        sni = self.service["haproxy_backend_sni"]
+        sni = self.service.backend_sni
         if sni and not self.own.has("sni"):
             return "" if is_expression(sni) else sni
         constant = CONSTANT.fullmatch(self.given.argument("sni"))
         return constant[1] if constant else ""
 
 
-def section_lines(service: Data, settings: Data) -> list[str]:
+def section_lines(service: Service, settings: Settings) -> list[str]:
     """The lines of all servers of a service."""
     check_kind, inherited = checks.kind(service, settings), default_words(service, settings)
 
-    def read(node: Data, *, is_backup: bool) -> Server:
+    def read(node: Node, *, is_backup: bool) -> Server:
         own = own_words(node, service)
         given = ServerOptions([*inherited, *own])
         return Server(node, service, settings, is_backup, check_kind, ServerOptions(own), given)
 
     return [
         line(read(node, is_backup=is_backup))
-        for key, is_backup in (("haproxy_backend_nodes", False), ("haproxy_backup_nodes", True))
-        for node in service[key] or ()
+        for nodes, is_backup in ((service.backend_nodes, False), (service.backup_nodes, True))
+        for node in nodes or ()
     ]
 
 
-def own_options(node: Data, service: Data) -> ServerOptions:
+def own_options(node: Node, service: Service) -> ServerOptions:
     """What the user wrote for a server: for all of the service, and for this one."""
     return ServerOptions(own_words(node, service))
 
 
-def place_of(option: str, node: Data, node_place: Place, service_place: Place) -> Place:
+def place_of(option: str, node: Node, node_place: Place, service_place: Place) -> Place:
     """Where the user wrote an option of a server: at the server, or for all of the service."""
-    is_nodes = ServerOptions(word for line in node.get("backend_server_options", ()) for word in split(line)).has(
-        option
-    )
+    is_nodes = ServerOptions(word for line in (node.backend_server_options or ()) for word in split(line)).has(option)
     return node_place.key("backend_server_options") if is_nodes else service_place.key("haproxy_backend_server_options")
 
 
-def own_words(node: Data, service: Data) -> list[str]:
+def own_words(node: Node, service: Service) -> list[str]:
     return [word for line in raw_options(node, service) for word in split(line)]
 
 
-def raw_options(node: Data, service: Data) -> list[str]:
-    return [*(service["haproxy_backend_server_options"] or ()), *(node.get("backend_server_options") or ())]
+def raw_options(node: Node, service: Service) -> list[str]:
+    return [*(service.backend_server_options or ()), *(node.backend_server_options or ())]
 
 
-def default_words(service: Data, settings: Data) -> list[str]:
+def default_words(service: Service, settings: Settings) -> list[str]:
     """What raw lines C(default-server) give to all servers of a service."""
-    raw = (*settings["haproxy_defaults_raw"], *(service["haproxy_backend_arguments"] or ()))
+    raw = (*settings.defaults_raw, *(service.backend_arguments or ()))
     return [word for line in raw if line.startswith("default-server") for word in split(line)[1:]]
 
 
 def line(server: Server) -> str:
     node, service = server.node, server.service
     words = [
-        f"server {node['name']} {binds.endpoint(node['ip_addr'], server.port)}",
+        f"server {node.name} {endpoint(node.ip_addr, server.port)}",
         *check(server),
         *lookup(node),
-        *(f"{key} {node[key]}" for key in ("weight", "maxconn") if key in node),
-        *([f"cookie {node['name']}"] if service["haproxy_cookie"] else ()),
+        *([f"weight {node.weight}"] if node.weight is not None else ()),
+        *([f"maxconn {node.maxconn}"] if node.maxconn is not None else ()),
+        *([f"cookie {node.name}"] if service.cookie else ()),
         *(["backup"] if server.is_backup else ()),
         *transport(server),
         *check_transport(server),
@@ -174,13 +170,16 @@ def check(server: Server) -> t.Iterator[str]:
     """When and where checks are made."""
     if not server.is_checked:
         return
-    service, kind = server.service, "backup" if server.is_backup else "backend"
+    service = server.service
+    rise, fall = service.backend_rise, service.backend_fall
+    if server.is_backup:
+        rise, fall = service.backup_rise, service.backup_fall
     yield "check" if server.check_port == server.port else f"check port {server.check_port}"
-    yield f"inter {service['interval']} rise {service[f'{kind}_rise']} fall {service[f'{kind}_fall']}"
+    yield f"inter {service.interval} rise {rise} fall {fall}"
 
 
-def lookup(node: Data) -> t.Iterator[str]:
-    if not is_ip(node["ip_addr"]):
+def lookup(node: Node) -> t.Iterator[str]:
+    if not is_ip(node.ip_addr):
         # Every reload looks the name up. One that is not found keeps its last address, and HAProxy starts anyway.
         yield "init-addr libc,last,none"
 
@@ -188,18 +187,18 @@ def lookup(node: Data) -> t.Iterator[str]:
 def transport(server: Server) -> t.Iterator[str]:
     """What traffic speaks, and by what the server is known: that goes for checks, too."""
     service, settings = server.service, server.settings
-    by_key = bool(service["haproxy_backend_ssl"]) and server.speaks_tls
+    by_key = service.backend_ssl and server.speaks_tls
     if by_key:
         yield "ssl"
-    if by_key or (service["haproxy_backend_ssl_check"] and server.is_checked):
-        ca = service["haproxy_backend_ca"]
+    if by_key or (service.backend_ssl_check and server.is_checked):
+        ca = service.backend_ca
         if ca:
-            yield f"verify required ca-file {quote(settings['haproxy_system_ca'] if ca is True else ca)}"
+            yield f"verify required ca-file {quote(settings.system_ca if ca is True else ca)}"
         else:
             yield "verify none"
-        if service["haproxy_backend_verifyhost"]:
-            yield f"verifyhost {service['haproxy_backend_verifyhost']}"
-    sni = service["haproxy_backend_sni"]
+        if service.backend_verifyhost:
+            yield f"verifyhost {service.backend_verifyhost}"
+    sni = service.backend_sni
     if by_key and sni:
         yield f"sni {sni}" if is_expression(sni) else f"sni str({sni})"
     if server.wants_h2:

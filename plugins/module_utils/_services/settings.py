@@ -17,7 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     ListOf,
     Text,
 )
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.extra_sections import SECTION
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds import (
     CONNECTIONS,
@@ -34,6 +34,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     Line,
     Network,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import (
+    AcmeCertificate,
+    ErrorFile,
+    Settings,
+    StaticFile,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     KEEPALIVE_MODES,
     LINES,
@@ -42,6 +48,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema i
     VIP,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import wanted_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
 
 # The status codes whose page can be replaced: configuration manual, keyword `errorfile`.
@@ -56,7 +63,8 @@ TUNING_NAME = Text(r"[a-z0-9._-]+", "a global keyword", "Write a keyword of the 
 TUNING_VALUE = Line(what="a number or a line of text", before=1)
 OPENSSL_LIST = Text(r"[A-Za-z0-9_.,:;+!@=-]*", "a list of OpenSSL", "Write names with ':' between them.")
 
-ERROR_FILE = Record(
+ERROR_FILE = TypedRecord(
+    shape=ErrorFile,
     what="an error file",
     keys=(
         Key("code", Choice(tuple(str(code) for code in ERROR_CODES)), "Status code.", required=True),
@@ -66,7 +74,8 @@ ERROR_FILE = Record(
 
 
 # Like all files of a release, these lie flat beside haproxy.cfg.
-STATIC_FILE = Record(
+STATIC_FILE = TypedRecord(
+    shape=StaticFile,
     what="a static file",
     keys=(
         Key("dest", BESIDE_CONFIGURATION, "Where it lies.", required=True),
@@ -77,7 +86,8 @@ STATIC_FILE = Record(
 )
 
 
-ACME_CERTIFICATE = Record(
+ACME_CERTIFICATE = TypedRecord(
+    shape=AcmeCertificate,
     what="a certificate by ACME",
     keys=(
         Key("name", FILE_NAME, "Name of it, for `haproxy_ssl_certificates` of services.", required=True),
@@ -86,7 +96,8 @@ ACME_CERTIFICATE = Record(
 )
 
 
-SETTINGS = Record(
+SETTINGS = TypedRecord(
+    shape=Settings,
     what="a setting",
     gone=(
         ("haproxy_stats_process", "HAProxy has no processes to pin any more: set nbthread in haproxy_tuning_params."),

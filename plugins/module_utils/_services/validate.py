@@ -17,6 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     extra_sections,
     network_lists,
     rules,
+    rules_of_settings,
     undefined,
     variables,
     vips,
@@ -27,6 +28,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems
     Place,
     Problems,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Node, Service, Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import (
     SERVICE,
     SERVICE_DEFAULTS,
@@ -36,6 +38,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
     SETTING_DEFAULTS,
     SETTINGS,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import held
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import read as read_vips
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import duplicates
@@ -51,8 +54,8 @@ Data = dict[str, t.Any]
 class Checked:
     """Services and settings in their normal form, fit for the model."""
 
-    services: list[Data]
-    settings: Data
+    services: list[Service]
+    settings: Settings
     problems: Problems
 
     def or_raise(self) -> Checked:
@@ -79,19 +82,19 @@ def check(
     ``read_file`` reads the files of network lists on the controller.
     """
     problems = Problems(secrets=secrets, homes=HOMES)
-    read_settings = read_all_settings(settings, problems)
-    variables.check(variable_names, known_variables, problems)
     place = Place(problems, "")
-    lists = network_lists.resolve(read_settings[network_lists.VARIABLE], read_file, place.key(network_lists.VARIABLE))
-    read_settings = {**read_settings, network_lists.VARIABLE: lists}
-    rules.check_settings(read_settings, place)
+    values = read_all_settings(settings, place)
+    variables.check(variable_names, known_variables, problems)
+    lists = network_lists.resolve(values[network_lists.VARIABLE], read_file, place.key(network_lists.VARIABLE))
+    read_settings: Settings = SETTINGS.made({**values, network_lists.VARIABLE: lists})
+    rules_of_settings.check(read_settings, place)
     every = list(read_services(sources, read_settings, hosts, problems))
     network_lists.references(problems, lists)
     crosscheck.servers(every)
     for item in every:
-        if is_enabled(item.service):
+        if item.service.is_enabled:
             rules.limit_hosts(item.service, item.place)
-    crosscheck.load_balancers((item for item in every if is_enabled(item.service)), read_settings)
+    crosscheck.load_balancers((item for item in every if item.service.is_enabled), read_settings)
     wanted = [item for item in every if is_wanted(item.service, read_settings)]
     crosscheck.names(wanted)
     for item in wanted:
@@ -103,9 +106,11 @@ def check(
     lines = list(crosscheck.raw_lines(wanted, read_settings, problems))
     crosscheck.references(wanted, {item.name: item for item in every}, lines)
     extra_sections.check(read_settings, place, {item.name for item in wanted})
-    others = crosscheck.raw_lines((item for item in every if not is_wanted(item.service, read_settings)), {}, problems)
+    unwanted = (item for item in every if not is_wanted(item.service, read_settings))
+    others = crosscheck.raw_lines(unwanted, None, problems)
     extra_sections.references(lines, (line for line, _place in others), read_settings, place)
-    vips.check([item for item in every if is_listening(item.service)], read_settings, movement, problems)
+    listening = [item for item in every if item.service.is_enabled and item.service.is_served]
+    vips.check(listening, read_settings, movement, problems)
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
         Place(problems, "haproxy_service_configs").warn(
@@ -115,15 +120,14 @@ def check(
     return Checked([item.service for item in wanted], read_settings, problems)
 
 
-def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Data:
+def read_all_settings(settings: t.Mapping[str, t.Any], place: Place) -> Data:
     """The settings with their defaults, and the VIPs that they say.
 
     A wrong one falls back to its default so that checking goes on.
     """
-    place = Place(problems, "")
     read, _is_whole = SETTINGS.read_keys(undefined.told(without_unknown_interfaces(settings), place), place)
     whole = {**SETTING_DEFAULTS, **read}
-    check_versions(read, SETTINGS.keys, place, whole)
+    check_versions(read, SETTINGS.keys, place, whole["haproxy_version"])
     if read.get("haproxy_vips"):
         found, mistakes = read_vips(read, needs_prefix=False)
         mistakes += duplicates(found)
@@ -131,7 +135,7 @@ def read_all_settings(settings: t.Mapping[str, t.Any], problems: Problems) -> Da
     else:
         found, mistakes = read_vips(whole)
     for mistake in mistakes:
-        problems.add_error(mistake)
+        place.problems.add_error(mistake)
     return {**whole, "haproxy_vips": found}
 
 
@@ -151,7 +155,7 @@ def without_unknown_interfaces(settings: t.Mapping[str, t.Any]) -> Data:
 
 def read_services(
     sources: t.Mapping[str, t.Any],
-    settings: Data,
+    settings: Settings,
     hosts: t.Mapping[str, str],
     problems: Problems,
 ) -> t.Iterator[Item]:
@@ -166,7 +170,7 @@ def read_services(
             place.wrong(services, "is not a list", "Write a list of service dictionaries.")
 
 
-def read_item(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
+def read_item(given: t.Any, place: Place, settings: Settings, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
     name = given.get("haproxy_service_name") if isinstance(given, dict) else ""
     place = place.named(str(name) if isinstance(name, (str, int)) else "")
     service = undefined.told(given, place)
@@ -176,18 +180,19 @@ def read_item(given: t.Any, place: Place, settings: Data, hosts: t.Mapping[str, 
         place.wrong(service, "is not a service", "Write a dictionary of the keys of a service.")
 
 
-def read_service(given: Data, place: Place, settings: Data, hosts: t.Mapping[str, str]) -> Item:
+def read_service(given: Data, place: Place, settings: Settings, hosts: t.Mapping[str, str]) -> Item:
     """One service in its normal form: aliases resolved, defaults filled in, nodes with addresses."""
     read, is_whole = SERVICE.read_keys(given, place)
-    check_versions(read, SERVICE.keys, place, settings)
-    defaults = {**SERVICE_DEFAULTS, **{key: settings[setting] for key, setting in SERVICE_FOLLOWS.items()}}
-    service = {**defaults, **read}
-    for key in ("haproxy_backend_nodes", "haproxy_backup_nodes"):
-        # Not given at all stays None: a service may have been written to have no servers.
-        # Those of a service that is switched off may have left the inventory.
-        if service[key] is not None and is_enabled(service):
-            service[key] = resolved(service[key], place.key(key), hosts)
-    service["haproxy_backend_port"] = service["haproxy_backend_port"] or service["haproxy_port"]
+    check_versions(read, SERVICE.keys, place, settings.version)
+    followed = {key: held(settings, setting) for key, setting in SERVICE_FOLLOWS.items()}
+    service: Service = SERVICE.made({**SERVICE_DEFAULTS, "haproxy_service_name": place.name, **followed, **read})
+    service = dataclasses.replace(
+        service,
+        backend_nodes=resolved(service, service.backend_nodes, place.key("haproxy_backend_nodes"), hosts),
+        backup_nodes=resolved(service, service.backup_nodes, place.key("haproxy_backup_nodes"), hosts),
+        backend_port=service.backend_port or service.port,
+        binds=binds.service_binds(service, settings),
+    )
     switched_off = frozenset(key for key, value in read.items() if value is False)
     return Item(dataclasses.replace(place, switched_off=switched_off), service, is_whole)
 
@@ -199,16 +204,22 @@ def unwrapped(given: t.Any) -> t.Any:
     return given
 
 
-def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> list[Data]:
-    """The nodes, each with an address; names come from the inventory."""
+def resolved(service: Service, nodes: list[Node] | None, place: Place, hosts: t.Mapping[str, str]) -> list[Node] | None:
+    """The nodes, each with an address; names come from the inventory.
+
+    Not given at all stays None: a service may have been written to have no servers. Those of a service that is switched
+    off may have left the inventory.
+    """
+    if nodes is None or not service.is_enabled:
+        return nodes
     result = []
     for index, node in enumerate(nodes):
-        address = node.get("ip_addr") or hosts.get(node["name"])
-        if not address and is_ip(node["name"]):
-            address = node["name"]
+        address = node.ip_addr or hosts.get(node.name)
+        if not address and is_ip(node.name):
+            address = node.name
         if not address:
-            hint = did_you_mean(node["name"], hosts) or "Add the host, or set name and ip_addr."
-            place.item(index).wrong(node["name"], "is not a host of the inventory", hint)
+            hint = did_you_mean(node.name, hosts) or "Add the host, or set name and ip_addr."
+            place.item(index).wrong(node.name, "is not a host of the inventory", hint)
             address = "0.0.0.0"
         if not is_ip(address):
             place.item(index).warn(
@@ -216,18 +227,18 @@ def resolved(nodes: list[Data], place: Place, hosts: t.Mapping[str, str]) -> lis
                 "is a DNS name, which HAProxy resolves only when it starts or reloads",
                 "Use an address if you can.",
             )
-        result.append({**node, "ip_addr": address})
+        result.append(node if node.ip_addr == address else dataclasses.replace(node, ip_addr=address))
     return result
 
 
-def check_versions(read: Data, keys: t.Iterable[Key], place: Place, settings: Data) -> None:
-    target = version_tuple(settings["haproxy_version"])
+def check_versions(read: Data, keys: t.Iterable[Key], place: Place, version: str) -> None:
+    target = version_tuple(version)
     for key in keys:
         is_asked = read.get(key.name, key.default) != key.default
         if key.since and is_asked and target < version_tuple(key.since):
             place.key(key.name).wrong(
                 read[key.name],
-                f"needs HAProxy {key.since}, and haproxy_version is {settings['haproxy_version']}",
+                f"needs HAProxy {key.since}, and haproxy_version is {version}",
                 "Remove it, or upgrade HAProxy and set haproxy_version.",
             )
 
@@ -236,19 +247,6 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def is_enabled(service: Data) -> bool:
-    """Whether any load balancer may have the service."""
-    return bool(service["state"] != "absent" and service["haproxy_service_enabled"])
-
-
-def is_wanted(service: Data, settings: Data) -> bool:
+def is_wanted(service: Service, settings: Settings) -> bool:
     """Whether this load balancer has the service at all."""
-    if not is_enabled(service):
-        return False
-    limit = service["haproxy_limit_hosts"]
-    return limit is None or settings["haproxy_host"] in limit
-
-
-def is_listening(service: Data) -> bool:
-    """Whether any load balancer has a frontend of it."""
-    return is_enabled(service) and bool(service["haproxy_frontend_only"] or binds.has_backend(service))
+    return service.is_enabled and (service.limit_hosts is None or settings.host in service.limit_hosts)

@@ -10,14 +10,12 @@ import dataclasses
 import ipaddress
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place, Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import Address
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
-
-Data = dict[str, t.Any]
 
 _SHOWN = 4
 _WILDCARDS = {"*": (4,), "0.0.0.0": (4,), "::": (4, 6)}
@@ -52,7 +50,7 @@ class Bound:
     """Whether a variable calls it a VIP."""
 
 
-def check(items: t.Sequence[Item], settings: Data, movement: Movement | None, problems: Problems) -> None:
+def check(items: t.Sequence[Item], settings: Settings, movement: Movement | None, problems: Problems) -> None:
     """Refuse VIPs that cannot be, that are bound and move nowhere, or that move and are not bound.
 
     ``items`` are the services of all load balancers, also those that this one does not have.
@@ -116,12 +114,12 @@ def is_lost(one: Bound, movement: Movement) -> bool:
     return movement.own_is_whole or (one.is_vip and one.address in movement.elsewhere)
 
 
-def all_bound(items: t.Sequence[Item], settings: Data, problems: Problems) -> t.Iterator[Bound]:
+def all_bound(items: t.Sequence[Item], settings: Settings, problems: Problems) -> t.Iterator[Bound]:
     """Each address that a service or the statistics page binds, once."""
-    known = {address: vip.path for vip in reversed(settings["haproxy_vips"]) for address in vip.bound}
+    known = {address: vip.path for vip in reversed(settings.vips) for address in vip.bound}
     seen: set[str] = set()
     for item in items:
-        for index, bind in enumerate(binds.service_binds(item.service, settings)):
+        for index, bind in enumerate(item.service.binds):
             address = bind.address
             if address in seen:
                 continue
@@ -130,8 +128,8 @@ def all_bound(items: t.Sequence[Item], settings: Data, problems: Problems) -> t.
                 yield Bound(address, Place(problems, known[address]), is_vip=True)
             else:
                 yield Bound(address, item.place.key("haproxy_bind").item(index), is_vip=False)
-    address = settings["haproxy_stats_bind_address"]
-    if settings["haproxy_stats_enabled"] and address not in seen:
+    address = settings.stats_bind_address
+    if settings.stats_enabled and address not in seen:
         yield Bound(address, Place(problems, "haproxy_stats_bind_address"), is_vip=False)
 
 

@@ -36,8 +36,11 @@ class UserCertificate(t.NamedTuple):
     @classmethod
     def of(cls, entry: t.Mapping[str, t.Any], prefix: str = "user_ssl_") -> UserCertificate | None:
         """Read it from keys that begin with ``prefix``; None where certificate or key is missing."""
-        cert, key, ca_cert = (entry.get(f"{prefix}{name}") or "" for name in ("cert", "key", "ca_cert"))
-        return cls(cert, key, ca_cert) if cert and key else None
+        return cls.of_paths(*(entry.get(f"{prefix}{name}") for name in ("cert", "key", "ca_cert")))
+
+    @classmethod
+    def of_paths(cls, cert: str | None, key: str | None, ca_cert: str | None) -> UserCertificate | None:
+        return cls(cert, key, ca_cert or "") if cert and key else None
 
 
 class Address(t.NamedTuple):
