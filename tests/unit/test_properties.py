@@ -407,9 +407,9 @@ def test_what_the_validator_accepts_haproxy_takes(
     assume(checked is not None)
     # So does the editor that has our schema.
     assert [error.message for error in SCHEMA.iter_errors({"haproxy_service_configs": services})] == []
-    assume(checked.services or checked.settings["haproxy_stats_enabled"])
+    assume(checked.services or checked.settings.stats_enabled)
     model = build(checked).as_dict()
-    assume(model["frontends"] or checked.settings["haproxy_stats_enabled"])  # something has to listen
+    assume(model["frontends"] or checked.settings.stats_enabled)  # something has to listen
     text = template.render(haproxy=model, ansible_managed="Ansible managed") + "\n"
     note(text)
     code, said = haproxy_says(home, text, model)

@@ -130,7 +130,7 @@ def test_a_list_holds_what_its_entries_say(
 ) -> None:
     lists = {"some": {"networks": [text for text, _held in wanted], "except": [text for text, _held in excepted]}}
     settings = {**VIPS, "haproxy_network_lists": lists}
-    text = check({"haproxy_service_configs": [WEB]}, settings, {}).settings["haproxy_network_lists"]["some"]
+    text = check({"haproxy_service_configs": [WEB]}, settings, {}).settings.network_lists["some"]
     held = [ipaddress.ip_network(line) for line in text.splitlines()]
     expected = frozenset().union(*(part for _text, part in wanted)) - frozenset().union(
         *(part for _text, part in excepted)
