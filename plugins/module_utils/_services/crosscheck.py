@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
+from functools import cached_property
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import split
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key
@@ -25,7 +26,11 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records 
     Settings,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import own_options, place_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.servers import (
+    own_options,
+    place_of,
+    raw_options,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sockets import Bind
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import held
@@ -55,11 +60,14 @@ class Item:
     def name(self) -> str:
         return self.place.name
 
-    def nodes(self) -> t.Iterator[tuple[Place, Node]]:
+    @cached_property
+    def nodes(self) -> list[tuple[Place, Node]]:
         """The servers, each with its place."""
-        for key, nodes in self.service.nodes_by_key.items():
-            for index, node in enumerate(nodes):
-                yield self.place.key(key).item(index), node
+        return [
+            (pool.item(index), node)
+            for pool, nodes in ((self.place.key(key), nodes) for key, nodes in self.service.nodes_by_key.items())
+            for index, node in enumerate(nodes)
+        ]
 
 
 def names(wanted: t.Sequence[Item]) -> None:
@@ -89,7 +97,7 @@ def servers(every: t.Iterable[Item]) -> None:
     """Names of servers are unique within a service."""
     for item in every:
         first: dict[str, Place] = {}
-        for place, node in item.nodes():
+        for place, node in item.nodes:
             if node.name in first:
                 where = first[node.name].path.removeprefix(f"{item.place.path}.")
                 place.wrong(node.name, f"is already a server of this service, at {where}", "Remove one of them.")
@@ -100,7 +108,9 @@ def tracking(wanted: t.Sequence[Item]) -> None:
     """A server that tracks another has no checks of its own, and that other one is there and has some."""
     pools = {f"{item.name}-back": item for item in wanted}
     for item in wanted:
-        for place, node in item.nodes():
+        for place, node in item.nodes:
+            if not raw_options(node, item.service):  # nearly all
+                continue
             own = own_options(node, item.service)
             target = own.argument("track")
             if not target:
@@ -115,7 +125,7 @@ def tracking(wanted: t.Sequence[Item]) -> None:
 
 
 def tracked_server(name: str, pool: Item, here: Place) -> None:
-    followed = {node.name: own_options(node, pool.service) for _place, node in pool.nodes()}
+    followed = {node.name: own_options(node, pool.service) for _place, node in pool.nodes}
     if name not in followed:
         hint = did_you_mean(name, followed) or "Write track BACKEND/SERVER, such as web-back/web1."
         here.wrong(name, f'is tracked and is no server of service "{pool.name}"', hint)

@@ -30,7 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import AnyPlace, Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Record
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import networks, raw_lines
-from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord, held
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
 from ansible_collections.lbforge.haproxy.plugins.module_utils.characters import CONTROL
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
@@ -359,9 +359,8 @@ def lines_in(kind: Kind, value: t.Any, place: AnyPlace) -> t.Iterator[tuple[str,
         for name, item in (value or {}).items():
             yield from lines_in(kind.of, item, place.key(name))
     elif isinstance(kind, TypedRecord):
-        for key in kind.keys:
-            if (inner := held(value, key.name)) is not None:
-                yield from lines_in(key.kind, inner, place.key(key.name))
+        for key, inner in kind.given(value):
+            yield from lines_in(key.kind, inner, place.key(key.name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,6 +66,8 @@ def server_protocols(service: Service, place: Place, settings: Settings) -> None
     )
     for key, nodes in service.nodes_by_key.items():
         for index, node in enumerate(nodes):
+            if not servers.raw_options(node, service):  # nearly all
+                continue
             own = servers.own_options(node, service)
             for option, fits, why in fitting:
                 if own.argument(option) in HTTP_PROTOCOLS and not fits:

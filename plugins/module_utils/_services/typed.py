@@ -39,11 +39,16 @@ class TypedRecord(Record):
         names = self._attributes
         return self.shape(**{names[key]: value for key, value in values.items()})
 
+    def given(self, made: t.Any) -> list[tuple[Key, t.Any]]:
+        """What an object has a value for: its keys, and these values."""
+        values = vars(made)
+        return [(key, value) for key in self.keys if (value := values[self._attributes[key.name]]) is not None]
+
     def plain(self, made: t.Any) -> dict[str, t.Any]:
         """The dictionary that an object was made of, for everybody outside; what was not given is left out."""
         values = vars(made)
         result = {key: values[name] for key, name in self._attributes.items() if values[name] is not None}
-        for key in self._records:
+        for key in self._typed:
             if key.name in result:
                 result[key.name] = _plain(key.kind, result[key.name])
         return result
@@ -53,7 +58,7 @@ class TypedRecord(Record):
         return {key.name: attribute(key.name) for key in self.keys}
 
     @cached_property
-    def _records(self) -> list[Key]:
+    def _typed(self) -> list[Key]:
         """The keys with objects under them."""
         return [key for key in self.keys if isinstance(record_of(key.kind), TypedRecord)]
 
