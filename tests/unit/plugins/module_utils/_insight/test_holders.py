@@ -117,7 +117,7 @@ def test_all_troubles_are_told() -> None:
         "lb2": {**view(2, "BACKUP", False), "problems": []},
     }
     assert troubles(views, ["lb3"]) == [
-        "192.0.2.100 is on none of the nodes.",
+        "192.0.2.100 is on no node.",
         "lb1: external is in FAULT.",
         "lb3 is not there.",
     ]
