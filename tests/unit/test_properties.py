@@ -268,7 +268,7 @@ LIKELY = (
     *("haproxy_ssl_letsencrypt_email", "haproxy_ssl_letsencrypt_domains", "haproxy_hatop_download_checksum"),
 )
 # What HAProxy says of these, the validator has said before.
-TOLD = re.compile("does nothing in tcp mode|needs HTTP, and the service is tcp|does nothing with(out)? option")
+TOLD = re.compile("has no effect in tcp mode|needs HTTP, and the service is tcp|has no effect with(out)? option")
 
 
 def of_record(record: Record) -> Strategy:

@@ -104,10 +104,10 @@ def test_variables_of_others_are_told_but_not_those_that_templates_read(validate
     )
     assert code == 0, output
     for told in (
-        "haproxy_intervall: is a variable that nothing reads. Did you mean haproxy_interval?",
-        "haproxy_ssl_pem: is a variable that nothing reads here.",
-        "haproxy_bufsize: is a variable that nothing reads here. Set tune.bufsize in haproxy_tuning_params.",
-        "haproxy_security_txt_dir: is a variable that nothing reads here. Remove it: security.txt is in /etc/haproxy,",
+        "haproxy_intervall: is an unused variable. Did you mean haproxy_interval?",
+        "haproxy_ssl_pem: is an unused variable here.",
+        "haproxy_bufsize: is an unused variable here. Set tune.bufsize in haproxy_tuning_params.",
+        "haproxy_security_txt_dir: is an unused variable here. Remove it: security.txt is in /etc/haproxy,",
         "haproxy_backend_servers, haproxy_frontend_port: belong to the role geerlingguy.haproxy and set nothing here.",
     ):
         assert told in output

@@ -27,7 +27,7 @@ class Hidden(t.NamedTuple):
 
 def spelled_out(lines: t.Sequence[str]) -> list[str]:
     """The lines of a backend, each with an effect on requests of checks written as HAProxy 3.0 takes it."""
-    hidden = {index: found for index, line in enumerate(lines) if (found := hidden_in(line))}
+    hidden = {index: found for index, line in enumerate(lines) if (found := request_in(line))}
     if not hidden:
         return list(lines)
     result = [hidden[index].option if index in hidden else line for index, line in enumerate(lines)]
@@ -36,7 +36,7 @@ def spelled_out(lines: t.Sequence[str]) -> list[str]:
     return with_request(result, last, hidden[last]) if last in hidden else result
 
 
-def hidden_in(line: str) -> Hidden | None:
+def request_in(line: str) -> Hidden | None:
     words = split(line)
     if words[:2] != ("option", "httpchk") or len(words) < 5 or "\n" not in words[4]:
         return None

@@ -132,14 +132,14 @@ def forwarding_headers(service: Service, own_binds: t.Collection[Bind]) -> t.Ite
     if trusts(service):
         yield from client_behind_proxies()
     yield from {
-        "add": [f"option forwardfor except 127.0.0.0/8{if_none(service)}"],
+        "add": [f"option forwardfor except 127.0.0.0/8{only_if_missing(service)}"],
         "set": ["http-request set-header X-Forwarded-For %[src]"],
         "pass": [],
         "off": ["http-request del-header X-Forwarded-For"],
     }[service.forwarded_for]
 
 
-def if_none(service: Service) -> str:
+def only_if_missing(service: Service) -> str:
     """A header that trusted proxies made ends with the client's address already."""
     return " if-none" if trusts(service) else ""
 

@@ -78,7 +78,7 @@ def names(wanted: t.Sequence[Item]) -> None:
             item.place.key("haproxy_service_name").wrong(
                 item.name,
                 f"is already the name of {first[item.name].place.path}",
-                "Give each service a name of its own.",
+                "Give each service its own name.",
             )
         first.setdefault(item.name, item)
     for item in wanted:
@@ -128,9 +128,9 @@ def tracked_server(name: str, pool: Item, here: Place) -> None:
     followed = {node.name: own_options(node, pool.service) for _place, node in pool.nodes}
     if name not in followed:
         hint = did_you_mean(name, followed) or "Write track BACKEND/SERVER, such as web-back/web1."
-        here.wrong(name, f'is tracked and is no server of service "{pool.name}"', hint)
+        here.wrong(name, f'is tracked but is not a server of service "{pool.name}"', hint)
     elif followed[name].switched("check") is False and not followed[name].has("agent-check"):
-        here.wrong(name, "is tracked and has no health check", "Track a server that has one.")
+        here.wrong(name, "is tracked but has no health check", "Track a server that has one.")
 
 
 def sockets(items: t.Sequence[Item], settings: Settings, problems: Problems) -> None:
@@ -141,11 +141,11 @@ def sockets(items: t.Sequence[Item], settings: Settings, problems: Problems) -> 
         for other, owner in by_port.setdefault(bind.port, []):
             whose = f'service "{owner.name}"' if owner.name else owner.path
             # Of what is no service nobody expects to share a port, and certbot could not.
-            is_taken = not owner.name and (bind.takes_from(other) or other.takes_from(bind))
+            is_taken = not owner.name and (bind.overrides(other) or other.overrides(bind))
             if bind.is_same(other) or is_taken:
                 place.wrong(
                     str(bind),
-                    f"is already taken by {whose} ({other}), and {surprise(bind, other)}",
+                    f"is already taken by {whose} ({other}), and {overlap_reason(bind, other)}",
                     "Choose another port or haproxy_bind.",
                 )
                 return
@@ -172,7 +172,7 @@ def service_sockets(items: t.Sequence[Item]) -> t.Iterator[tuple[Bind, Place]]:
             yield bind, item.place.key("haproxy_redirect_http_port")
 
 
-def surprise(bind: Bind, other: Bind) -> str:
+def overlap_reason(bind: Bind, other: Bind) -> str:
     """What would happen if both were bound; HAProxy would let it happen."""
     if bind.is_same(other):
         return "connections would go to either at random"
@@ -181,20 +181,20 @@ def surprise(bind: Bind, other: Bind) -> str:
 
 def shared_port(bind: Bind, other: Bind, whose: str, place: Place) -> None:
     """Warn of a wildcard's connections that go elsewhere, where that may not be meant."""
-    if bind.takes_from(other):
+    if bind.overrides(other):
         winner, loser, how = bind, other, f"takes {{}} from {whose} ({other})"
-    elif other.takes_from(bind):
+    elif other.overrides(bind):
         winner, loser, how = other, bind, f"leaves {{}} to {whose} ({other})"
     else:
         return
     are_wildcards = {winner.address, loser.address} <= {"*", "0.0.0.0", "::"}
-    if are_wildcards and not loser.says("v4v6"):
+    if are_wildcards and not loser.has_word("v4v6"):
         return
     connections = "IPv4 connections" if are_wildcards else f"connections to {winner.address}"
     place.warn(
         str(bind),
         f"{how.format(connections)}, since Linux prefers the more exact address",
-        "If that is not meant, choose another port or haproxy_bind.",
+        "If that is not intended, choose another port or haproxy_bind.",
     )
 
 
@@ -219,7 +219,7 @@ def challenges(items: t.Sequence[Item], settings: Settings, problems: Problems) 
     ):
         Place(problems, "haproxy_ssl_letsencrypt_certbot_backend_port").warn(
             settings.ssl_letsencrypt_certbot_backend_port,
-            "is no service's haproxy_backend_port, so challenges do not reach certbot and no certificate is issued",
+            "is the haproxy_backend_port of no service, so no challenge reaches certbot and no certificate is issued",
             "Add haproxy_ssl_letsencrypt_service to the services, and haproxy_ssl_letsencrypt_acl to the"
             " haproxy_frontend_acls of one on port 80.",
         )
@@ -233,7 +233,7 @@ def shared_tables(items: t.Sequence[Item], settings: Settings, problems: Problem
     if own not in settings.peers:
         place.wrong(
             None,
-            f"lacks {own}, and HAProxy shares nothing unless it is a peer itself",
+            f"lacks {own}, and HAProxy shares tables only if it is a peer itself",
             "Add its address, or set it to {}.",
         )
     if unknown:
@@ -260,9 +260,7 @@ class Backends:
         elif name not in self.every:
             place.wrong(name, "is not a service", did_you_mean(name, self.usable) or "Use the name of a service.")
         elif name not in self.present:
-            place.wrong(
-                name, "is a service that is switched off", "Enable the service, or send the requests elsewhere."
-            )
+            place.wrong(name, "is a disabled service", "Enable the service, or send the requests elsewhere.")
         elif self.every[name].service.frontend_only:
             place.wrong(name, "has no backend: haproxy_frontend_only is set", "Use a service that has one.")
 
@@ -338,7 +336,7 @@ def map_entries(entries: MapEntries, place: Place, use: MapUse, backends: Backen
         if line.startswith("#"):
             continue
         if len(words) < 2:
-            why = f"has no value, and {use.line!r} looks one up"
+            why = f"has no value, and {use.line!r} looks up a value"
             say = place.item(index).wrong if use.names else place.item(index).warn
             say(line, why, f"Write a key, a blank and a {'backend' if use.names else 'value'}.")
         else:

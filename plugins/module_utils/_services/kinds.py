@@ -120,7 +120,7 @@ class Duration(Kind):
 
 
 # HAProxy warns of such a configuration itself: "you will certainly encounter various problems".
-TIMEOUT = Duration("switches the timeout off, and dead connections would stay for ever")
+TIMEOUT = Duration("switches the timeout off, and dead connections would stay forever")
 
 
 def milliseconds(duration: str) -> float:
@@ -135,17 +135,17 @@ NOT_ADDRESSES = (
     Form(
         r"(quic[46]|ipv[46]|udp[46]?|fd|sockpair|rhttp)@.*",
         "begins with an address family, which is not supported",
-        "Write the address alone.",
+        "Write only the address.",
     ),
     Form(
         r"[0-9a-fA-F.:\[\]]+/[0-9]*",
         "is neither an IP address nor a DNS name",
-        "Write the address alone, without prefix length and port.",
+        "Write only the address, without prefix length and port.",
     ),
     Form(
         r"\[.*\]:[0-9-]*|[^:]*:[0-9-]*",
         "is neither an IP address nor a DNS name",
-        "Write the address alone, without prefix length and port; the port has a key of its own.",
+        "Write only the address, without prefix length and port; the port has its own key.",
     ),
 )
 
@@ -165,7 +165,7 @@ class Address(Kind):
             return text
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         if "%" in text:
-            place.wrong(value, "names an interface", "Write the address alone; binds have the key interface.")
+            place.wrong(value, "names an interface", "Write only the address; binds have the key interface.")
             return INVALID
         try:
             address = ipaddress.ip_address(bare)

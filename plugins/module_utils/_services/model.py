@@ -151,7 +151,7 @@ def option_lines(service: Service) -> t.Iterator[str]:
     options = [option for option in service.backend_options or () if not lines.is_frontend_option(option)]
     is_added = mode == "http" and service.forwarded_for == "add"
     if is_added and not any(checks.first_word(option) == "forwardfor" for option in options):
-        yield f"option forwardfor{clients.if_none(service)}"
+        yield f"option forwardfor{clients.only_if_missing(service)}"
     if kind := checks.implied(service):
         yield f"option {kind}"
     yield from lines.for_mode((f"option {option}" for option in options), mode)
@@ -210,6 +210,6 @@ def listed_networks(sections: t.Iterable[list[str]], settings: Settings) -> dict
 
     HAProxy takes a change of them while it runs only if it has read them.
     """
-    read = network_lists.names_in(line for section in sections for line in section)
+    read = network_lists.referenced_lists(line for section in sections for line in section)
     texts = settings.network_lists
     return {network_lists.file_name(name): texts[name] for name in sorted(read & texts.keys())}

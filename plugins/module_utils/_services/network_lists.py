@@ -37,7 +37,7 @@ def file_name(name: str) -> str:
     return f"{name}.acl"
 
 
-def names_in(lines: t.Iterable[str]) -> set[str]:
+def referenced_lists(lines: t.Iterable[str]) -> set[str]:
     """The lists whose files these lines of configuration read."""
     return set(_FILE.findall("\n".join(lines)))
 

@@ -107,6 +107,6 @@ class Place(place.Place):
         return ServiceProblem(plain.path, plain.value, plain.why, plain.hint, plain.name)
 
     def idle(self, value: t.Any, feature: str) -> None:
-        """A value that does nothing without a feature; whoever switches that off knows."""
+        """A value that has no effect without a feature; whoever switches that off knows."""
         if feature not in self.switched_off:
-            self.warn(value, f"does nothing without {feature}")
+            self.warn(value, f"has no effect without {feature}")

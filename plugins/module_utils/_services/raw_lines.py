@@ -48,7 +48,7 @@ def read_line(text: str, place: Place, before: int = 0) -> str | None:
     elif (len(kept) - len(kept.rstrip("\\"))) % 2:
         place.wrong(
             text,
-            "ends in a backslash, and no line of HAProxy's continues on the next one",
+            "ends in a backslash, but HAProxy does not continue lines",
             "Write it on one line, or double the backslash.",
         )
     elif not before and line.words and begins_section(line.words[0]):
@@ -77,7 +77,7 @@ def cut_off_word(text: str, end: int, place: Place) -> None:
     place.wrong(
         text,
         f"contains a # within a word, where HAProxy begins a comment, so {text[end:]!r} would be cut off",
-        r"Write \# instead." if _SPECIAL.search(word) else f"Write {quote(word)} or, for a comment, a blank before it.",
+        r"Write \# instead." if _SPECIAL.search(word) else f"Write {quote(word)} or put a blank before a comment.",
     )
 
 

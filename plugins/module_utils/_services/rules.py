@@ -22,12 +22,12 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Service, Settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.rules_of_settings import (
-    room_for_others,
+    frontend_limit,
     worker_life,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 
-SANDBOXED_KEYS = sandbox.looked_at(SERVICE.keys)
+SANDBOXED_KEYS = sandbox.checked_keys(SERVICE.keys)
 HTTP_CRITERION = re.compile(r"(path|url|hdr|method|base|query|req\.(hdr|cook)|cook)")
 TAKEN_COUNTER = re.compile(r"\b(track-sc2|sc2_\w+|sc_\w+\(2)\b")
 OWN_ACLS = {
@@ -95,7 +95,7 @@ def binds(service: Service, place: Place) -> None:
         )
     if service.bind == []:
         place.key("haproxy_bind").warn(
-            None, "is empty, so the service listens nowhere, and only other services can send requests to it"
+            None, "is empty, so the service has no bind, and only other services can send requests to it"
         )
 
 
@@ -109,7 +109,7 @@ def raw_lines(service: Service, place: Place) -> None:
     }.items():
         for index, line in enumerate(each or ()):
             if lines.is_http_only(line):
-                place.key(key).item(index).warn(line, "does nothing in tcp mode", "HAProxy warns and ignores it.")
+                place.key(key).item(index).warn(line, "has no effect in tcp mode", "HAProxy warns and ignores it.")
 
 
 def longest_silence(service: Service, place: Place, settings: Settings) -> None:
@@ -173,7 +173,7 @@ def redirect(service: Service, place: Place) -> None:
     redirect_port, scheme = service.redirect_http_port, service.redirect_scheme
     if not redirect_port:
         if scheme:
-            place.key("haproxy_redirect_scheme").warn(None, "does nothing without haproxy_redirect_http_port")
+            place.key("haproxy_redirect_scheme").warn(None, "has no effect without haproxy_redirect_http_port")
         if service.frontend_acls:
             place.key("haproxy_frontend_acls").warn(
                 None,
@@ -195,7 +195,7 @@ def redirect(service: Service, place: Place) -> None:
         here.warn(
             redirect_port,
             f"redirects to {target}, not to {service.port}",
-            "Use ports 80 and 443, or redirect by haproxy_frontend_raw of a service of its own.",
+            "Use ports 80 and 443, or redirect by haproxy_frontend_raw of a separate service.",
         )
     for name, acl in (service.frontend_acls or {}).items():
         if service.balance_type == "tcp" and not acl.backend_name:
@@ -216,7 +216,7 @@ def default_backend(service: Service, place: Place) -> None:
     for key, each in frontend_lines(service).items():
         for index, line in enumerate(each):
             if service.default_backend and checks.first_word(line) == "default_backend":
-                place.key(key).item(index).warn(line, "takes the place of haproxy_default_backend", "Keep one of them.")
+                place.key(key).item(index).warn(line, "replaces haproxy_default_backend", "Keep one of them.")
 
 
 def forwarded_for(service: Service, place: Place, settings: Settings) -> None:
@@ -229,13 +229,11 @@ def forwarded_for(service: Service, place: Place, settings: Settings) -> None:
     for_all = settings.defaults_raw + settings.frontend_extra_raw
     for line in (*options, *raw, *for_all):
         if split(line)[:2] == ("option", "forwardfor"):
-            place.key("haproxy_forwarded_for").wrong(
-                chosen, f"is not what servers would see with {line!r}", "Remove that line, or this key."
-            )
+            place.key("haproxy_forwarded_for").wrong(chosen, f"contradicts {line!r}", "Remove that line, or this key.")
 
 
 def limits(service: Service, place: Place, settings: Settings) -> None:
-    room_for_others(service.frontend_maxconn, place, settings)
+    frontend_limit(service.frontend_maxconn, place, settings)
     if not clients.limits_sources(service):
         return
     raw = [*(service.backend_arguments or ()), *(service.frontend_raw or ()), *(service.maps or ())]

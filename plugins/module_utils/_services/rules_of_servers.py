@@ -20,8 +20,8 @@ HTTP_BALANCE = re.compile(r"(uri|url_param|hdr)\b")
 # server NAME ADDRESS check inter TIME rise COUNT fall COUNT
 FEWEST_SERVER_WORDS = 10
 NO_PROGRAM = (
-    "runs a program, and HAProxy finds none in its chroot, so every server would be down",
-    "Let a service beside the program answer: http-check connect port N, or agent-check.",
+    "runs a program, which is missing in HAProxy's chroot, so every server would be down",
+    "Run a service for the check: http-check connect port N, or agent-check.",
 )
 
 
@@ -62,7 +62,11 @@ def server_protocols(service: Service, place: Place, settings: Settings) -> None
     """HTTP/1 and HTTP/2 are no words for tcp servers, nor for checks of another kind."""
     fitting = (
         ("proto", service.balance_type == "http", "needs http, and the service is tcp"),
-        ("check-proto", checks.kind(service, settings) == "httpchk", "is for HTTP checks, and these are others"),
+        (
+            "check-proto",
+            checks.kind(service, settings) == "httpchk",
+            "is for HTTP checks, but the service has others",
+        ),
     )
     for key, nodes in service.nodes_by_key.items():
         for index, node in enumerate(nodes):
@@ -80,10 +84,10 @@ def server_tls(service: Service, place: Place) -> None:
         check_tls(service, place)
         return
     if not service.backend_ca:
-        unverified_name(service, place)
+        verified_name(service, place)
         place.key("haproxy_backend_ca").warn(
             None,
-            "is not set, so anybody can pose as a server",
+            "is not set, so anybody can impersonate a server",
             "Set it to true or to a CA file, and set haproxy_backend_verifyhost.",
         )
 
@@ -99,7 +103,7 @@ def check_tls(service: Service, place: Place) -> None:
         depends_on_request = servers.is_expression(service.backend_sni or "")
         idle = {"haproxy_backend_sni": service.backend_sni} if depends_on_request else {}
         if not service.backend_ca:
-            unverified_name(service, place)
+            verified_name(service, place)
         has_port = service.check_port or any(node.check_port is not None for node in service.nodes)
         if service.balance_type == "http" and not has_port:
             place.key("haproxy_backend_ssl_check").warn(
@@ -112,7 +116,7 @@ def check_tls(service: Service, place: Place) -> None:
             place.key(key).idle(value, "haproxy_backend_ssl")
 
 
-def unverified_name(service: Service, place: Place) -> None:
+def verified_name(service: Service, place: Place) -> None:
     if service.backend_verifyhost:
         place.key("haproxy_backend_verifyhost").wrong(
             service.backend_verifyhost, "is never verified without a CA", "Set haproxy_backend_ca."
@@ -149,5 +153,5 @@ def health_checks(service: Service, place: Place, settings: Settings) -> None:
     for key, index, rule in checks.rules(service):
         needed = checks.RULES[checks.first_word(rule)]
         if kind != needed:
-            why = f"does nothing with option {kind}" if kind else f"does nothing without option {needed}"
+            why = f"has no effect with option {kind}" if kind else f"has no effect without option {needed}"
             place.key(key).item(index).warn(rule, why, f"Keep one kind of check; this rule needs option {needed}.")

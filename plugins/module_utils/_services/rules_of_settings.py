@@ -31,15 +31,15 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
-SANDBOXED_SETTINGS = sandbox.looked_at(SETTINGS.keys)
-TAKEN_DESCRIPTION = ("is where HAProxy tells which release it runs", "Remove it.")
+SANDBOXED_SETTINGS = sandbox.checked_keys(SETTINGS.keys)
+TAKEN_DESCRIPTION = ("is reserved for the release id", "Remove it.")
 NO_TUNING = (
     (
         "nbproc",
-        "is gone from HAProxy since 2.5",
+        "was removed in HAProxy 2.5",
         "Use nbthread, or remove it: HAProxy starts a thread for each CPU.",
     ),
-    ("maxconn", "is set by a variable of its own", "Use haproxy_maxconn."),
+    ("maxconn", "is set by a separate variable", "Use haproxy_maxconn."),
     ("description", *TAKEN_DESCRIPTION),
 )
 
@@ -56,15 +56,15 @@ def check(settings: Settings, place: Place) -> None:
         )
     if settings.stats_prometheus_enabled and not settings.stats_enabled:
         place.key("haproxy_stats_prometheus_enabled").warn(
-            True, "does nothing without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
+            True, "has no effect without haproxy_stats_enabled", "Or use a service with haproxy_frontend_only."
         )
     if settings.hatop_download_url and not settings.hatop_download_checksum:
         place.key("haproxy_hatop_download_checksum").wrong(
             None,
-            "is required when haproxy_hatop_download_url is set, since root runs what the archive holds",
+            "is required when haproxy_hatop_download_url is set, because root runs the archive's content",
             "Set it, such as sha256:….",
         )
-    room_for_others(settings.frontend_maxconn, place, settings)
+    frontend_limit(settings.frontend_maxconn, place, settings)
     for index, entry in enumerate(settings.vip_binds):
         here = place.key("haproxy_vip_binds").item(index)
         certificate_and_key(entry.get("user_ssl_cert"), entry.get("user_ssl_key"), here)
@@ -132,7 +132,7 @@ def letsencrypt(settings: Settings, place: Place) -> None:
     is_dns = settings.ssl_letsencrypt_certbot_challenge == "dns-01"
     if is_dns and settings.ssl_letsencrypt_certbot_authenticator == "standalone":
         place.key("haproxy_ssl_letsencrypt_certbot_authenticator").wrong(
-            "standalone", "cannot answer dns-01", "Use a plugin of certbot that can, such as dns-rfc2136."
+            "standalone", "cannot answer dns-01", "Use a certbot plugin for it, such as dns-rfc2136."
         )
     first = first_acme_domains(settings)
     if any(is_by_acme(vip, settings) and vip.letsencrypt in ("", acme_name(first)) for vip in settings.tls_vips):
@@ -145,7 +145,7 @@ def acme_certificates(settings: Settings, place: Place) -> None:
     for index, entry in enumerate(settings.ssl_letsencrypt_certificates):
         here = place.item(index)
         if entry.name in taken:
-            here.key("name").wrong(entry.name, "is the name of another certificate already", "Choose another name.")
+            here.key("name").wrong(entry.name, "is already the name of another certificate", "Choose another name.")
         if not entry.domains:
             here.key("domains").wrong(None, "is empty, but a certificate needs names", "List the DNS names.")
         taken.add(entry.name)
@@ -169,7 +169,7 @@ def acme_choices(settings: Settings, place: Place) -> None:
         if vip.certificate:
             here.key("user_ssl_cert").wrong(
                 vip.certificate.cert,
-                "is not used beside a certificate from Let's Encrypt",
+                "is not used with a certificate from Let's Encrypt",
                 "Keep one of the two keys.",
             )
     if choosing and not settings.ssl_letsencrypt_enable:
@@ -189,7 +189,7 @@ def domains(names: t.Sequence[str], place: Place, *, is_dns: bool) -> None:
         elif is_ip(name) or not HOSTNAME.fullmatch(name.removeprefix("*.")):
             place.item(index).wrong(
                 name,
-                "is no DNS name, but certificates from Let's Encrypt are for names",
+                "is not a DNS name, but certificates from Let's Encrypt are for names",
                 "Set external_lb_vip_address to the external DNS name, or list names here.",
             )
 
@@ -205,7 +205,7 @@ def worker_life(timeout: str | None, place: Place, settings: Settings) -> None:
         )
 
 
-def room_for_others(limit: int | None, place: Place, settings: Settings) -> None:
+def frontend_limit(limit: int | None, place: Place, settings: Settings) -> None:
     if limit and limit >= settings.maxconn:
         place.key("haproxy_frontend_maxconn").warn(
             limit,

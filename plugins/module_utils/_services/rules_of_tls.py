@@ -74,7 +74,7 @@ def certificate_names(service: Service, place: Place) -> None:
             place.key("haproxy_ssl_certificates").item(index).key("hosts").wrong(
                 None,
                 "is empty, and HAProxy would show the certificate for every name on it",
-                "Leave the key out for that, or list names.",
+                "Remove the key for that, or list names.",
             )
 
 

@@ -32,7 +32,7 @@ HINT = "Or set haproxy_systemd_hardening: false."
 ELSEWHERE = ("haproxy_user_ssl_cert", "haproxy_user_ssl_key", "haproxy_user_ssl_ca_cert")
 
 
-def looked_at(keys: t.Iterable[Key]) -> list[str]:
+def checked_keys(keys: t.Iterable[Key]) -> list[str]:
     """The keys that hold paths of the load balancer, or lines with such paths."""
     return [
         key.name

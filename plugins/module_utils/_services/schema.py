@@ -100,7 +100,7 @@ NODE = TypedRecord(
             " `haproxy_check_port`.",
         ),
         Key("weight", WEIGHT, "Share of the traffic relative to the other servers; 0 takes no new sessions."),
-        Key("maxconn", CONNECTIONS, "Connections at once; more of them wait in the server's queue."),
+        Key("maxconn", CONNECTIONS, "Concurrent connections; more of them wait in the server's queue."),
         Key("backend_server_options", WORDS, "Words added at the end of this server's line."),
     ),
 )
@@ -115,7 +115,7 @@ BIND = Record(
         Key(
             "type",
             Choice(("external", "internal")),
-            "Which VIP this is; only tells apart names on certificates.",
+            "Which VIP this is; only distinguishes names on certificates.",
         ),
         Key("pki_san_records", ListOf(Text(r"\S+", "a name")), "Further names on the certificate of this bind."),
         Key("user_ssl_cert", PATH, "Own certificate for this address, a path on the setup host; needs the next key."),

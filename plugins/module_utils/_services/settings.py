@@ -55,7 +55,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefine
 ERROR_CODES = (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)
 TEXT = Text()
 VERSION = Text(r"\d+\.\d+", "a version of HAProxy", "Write major and minor, such as 2.6.")
-SECRET = Text(r"\S.*", "a password", "Set one that nobody else has, from a vault.")
+SECRET = Text(r"\S.*", "a password", "Set a unique one, from a vault.")
 BESIDE_CONFIGURATION = Text(
     r"/etc/haproxy/[A-Za-z0-9_][A-Za-z0-9_.-]*", "a file beside haproxy.cfg", "Put it into /etc/haproxy itself."
 )
@@ -125,7 +125,7 @@ SETTINGS = TypedRecord(
         Key(
             "haproxy_vip_binds",
             ListOf(VIP),
-            "All VIPs with everything said of them.",
+            "All VIPs with their properties.",
             [],
             aliases=("haproxy_tls_vip_binds",),
         ),

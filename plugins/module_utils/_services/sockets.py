@@ -48,7 +48,7 @@ class Bind:
         """Whether the kernel would give connections to either at random, or to the one that was bound last."""
         return self.is_beside(other) and self._plain == other._plain
 
-    def takes_from(self, other: Bind) -> bool:
+    def overrides(self, other: Bind) -> bool:
         """Whether connections that both could have come to this one.
 
         Linux prefers an address to a wildcard, and the wildcard of IPv4 to that of IPv6, which takes IPv4 too unless
@@ -66,11 +66,11 @@ class Bind:
 
     @property
     def _families(self) -> set[int]:
-        if self._plain == "::" and not self.says("v6only"):
+        if self._plain == "::" and not self.has_word("v6only"):
             return {4, 6}
         return {6} if ":" in self._plain else {4}
 
-    def says(self, word: str) -> bool:
+    def has_word(self, word: str) -> bool:
         return any(word in option.split() for option in self.options)
 
 

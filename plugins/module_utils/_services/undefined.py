@@ -54,14 +54,14 @@ def without_marks(value: t.Any) -> t.Any:
     return [without_marks(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def told(value: t.Any, place: Place) -> t.Any:
+def resolved(value: t.Any, place: Place) -> t.Any:
     """The value with nothing where it is undefined, once each of these places is noted as a mistake."""
     if is_marked(value):
         hint = "Define the variable, or give it a default." if is_missing(value) else "Correct the template."
         place.wrong(None, f"cannot be resolved: {value[MARK]}", hint)
         return None
     if isinstance(value, dict):
-        return {name: told(item, place.key(str(name))) for name, item in value.items()}
+        return {name: resolved(item, place.key(str(name))) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [told(item, place.item(index)) for index, item in enumerate(value)]
+        return [resolved(item, place.item(index)) for index, item in enumerate(value)]
     return value

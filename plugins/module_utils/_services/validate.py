@@ -114,7 +114,7 @@ def check(
     if not every:
         # Only the nodes know whether they serve: haproxy_config refuses to empty those that do.
         Place(problems, "haproxy_service_configs").warn(
-            None, "is empty, so the load balancers will balance nothing", "Check that Ansible reads your group_vars."
+            None, "is empty, so the load balancers will serve no client", "Check that Ansible reads your group_vars."
         )
     problems.sort()
     return Checked([item.service for item in wanted], read_settings, problems)
@@ -125,7 +125,7 @@ def read_all_settings(settings: t.Mapping[str, t.Any], place: Place) -> Data:
 
     A wrong one falls back to its default so that checking goes on.
     """
-    read, _is_whole = SETTINGS.read_keys(undefined.told(without_unknown_interfaces(settings), place), place)
+    read, _is_whole = SETTINGS.read_keys(undefined.resolved(without_unknown_interfaces(settings), place), place)
     whole = {**SETTING_DEFAULTS, **read}
     check_versions(read, SETTINGS.keys, place, whole["haproxy_version"])
     if read.get("haproxy_vips"):
@@ -162,7 +162,7 @@ def read_services(
     for variable, services in sources.items():
         place = Place(problems, variable)
         if undefined.is_marked(services):
-            undefined.told(services, place)
+            undefined.resolved(services, place)
         elif isinstance(services, (list, tuple)):
             for index, given in enumerate(services):
                 yield from read_item(unwrapped(given), place.item(index), settings, hosts)
@@ -173,7 +173,7 @@ def read_services(
 def read_item(given: t.Any, place: Place, settings: Settings, hosts: t.Mapping[str, str]) -> t.Iterator[Item]:
     name = given.get("haproxy_service_name") if isinstance(given, dict) else ""
     place = place.named(str(name) if isinstance(name, (str, int)) else "")
-    service = undefined.told(given, place)
+    service = undefined.resolved(given, place)
     if isinstance(service, dict):
         yield read_service(service, place, settings, hosts)
     else:

@@ -23,7 +23,7 @@ _OWN_CERTIFICATE = "Certificates are kept in haproxy_ssl_cert_path; name your ow
 
 # Variables of OpenStack-Ansible's releases that have no counterpart, and what to do instead.
 UNUSED = {
-    "galera_monitoring_user": "Remove it: nothing ever read it.",
+    "galera_monitoring_user": "Remove it: it was never read.",
     "haproxy_bufsize": "Set tune.bufsize in haproxy_tuning_params.",
     "haproxy_keepalived_priority_backup": "The order of keepalived_hosts decides.",
     "haproxy_keepalived_priority_master": "The order of keepalived_hosts decides.",
@@ -115,9 +115,9 @@ def check(names: t.Iterable[str], known: t.Collection[str], problems: Problems) 
         if name in gone:
             place.wrong(None, "is not used any more", gone[name])
         elif name in UNUSED:
-            place.warn(None, "is a variable that nothing reads here", UNUSED[name])
+            place.warn(None, "is an unused variable here", UNUSED[name])
         else:
             # Users have variables of their own that look like ours.
             near = nearest(name, known, alike=0.85)
             if near:
-                place.warn(None, "is a variable that nothing reads", f"Did you mean {near}?")
+                place.warn(None, "is an unused variable", f"Did you mean {near}?")

@@ -76,7 +76,7 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     (
         {"haproxy_forwarded_for": "off", "haproxy_backend_options": ["forwardfor header X-Client"]},
         "haproxy_forwarded_for",
-        "is not what servers would see with 'option forwardfor header X-Client'",
+        "contradicts 'option forwardfor header X-Client'",
     ),
     (
         {"haproxy_ssl": True, "haproxy_accept_both_protocols": True, "haproxy_single_frontend": True},
@@ -368,7 +368,7 @@ WRONG_KEYS: list[tuple[dict[str, t.Any], str, str]] = [
     (
         {"haproxy_backend_nodes": [{"name": "x", "ip_addr": "10.0.0.1:8080"}]},
         "haproxy_backend_nodes[0].ip_addr",
-        "the port has a key of its own",
+        "the port has its own key",
     ),
     ({"haproxy_timeout_check": True}, "haproxy_timeout_check", "is not a duration"),
 ]
@@ -422,22 +422,22 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
     (
         [{**WEB, "haproxy_acls": {"a": {"rule": "path /", "backend_name": "api"}}}, {**API, "state": "absent"}],
         f"{S0}.haproxy_acls.a.backend_name",
-        "is switched off",
+        "is a disabled service",
     ),
     (
         [{**WEB, "haproxy_default_backend": "api"}, {**API, "haproxy_service_enabled": False}],
         f"{S0}.haproxy_default_backend",
-        "is switched off",
+        "is a disabled service",
     ),
     (
         [{**WEB, "haproxy_backend_options": ["external-check"]}],
         f"{S0}.haproxy_backend_options[0]",
-        "finds none in its chroot, so every server would be down",
+        "missing in HAProxy's chroot, so every server would be down",
     ),
     (
         [{**WEB, "haproxy_backend_arguments": ["external-check command /bin/true", "option external-check"]}],
         f"{S0}.haproxy_backend_arguments[1]",
-        "finds none in its chroot",
+        "missing in HAProxy's chroot",
     ),
     (
         [{**WEB, "haproxy_balance_type": "tcp", "haproxy_backend_server_options": ["proto h2"]}],
@@ -447,12 +447,12 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
     (
         [{**WEB, "haproxy_backend_nodes": [{**NODE, "backend_server_options": ["check-proto h2"]}]}],
         f"{S0}.haproxy_backend_nodes[0].backend_server_options",
-        "is for HTTP checks, and these are others",
+        "is for HTTP checks, but the service has others",
     ),
     (
         [{**WEB, "haproxy_backend_server_options": ["track api-back/w9"]}, API],
         f"{S0}.haproxy_backend_server_options",
-        'is tracked and is no server of service "api"',
+        'is tracked but is not a server of service "api"',
     ),
     (
         [{**WEB, "haproxy_backend_nodes": [{**NODE, "backend_server_options": ["track w1 agent-check"]}]}],
@@ -470,7 +470,7 @@ WRONG_LISTS: list[tuple[t.Any, str, str]] = [
             },
         ],
         f"{S0}.haproxy_backend_server_options",
-        "is tracked and has no health check",
+        "is tracked but has no health check",
     ),
     (
         [{**WEB, "haproxy_balance_type": "tcp", "haproxy_backend_ssl_check": True, "haproxy_backend_verifyhost": "a"}],
@@ -496,7 +496,7 @@ LETSENCRYPT = {
 }
 
 WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
-    ({"haproxy_defaults_raw": ["option external-check"]}, "haproxy_defaults_raw[0]", "none in its chroot"),
+    ({"haproxy_defaults_raw": ["option external-check"]}, "haproxy_defaults_raw[0]", "missing in HAProxy's chroot"),
     ({"haproxy_stats_enabled": True}, "haproxy_stats_password", "Set one from a vault"),
     ({"haproxy_stats_enabled": True, "haproxy_stats_password": "x\ny"}, "haproxy_stats_password", "(hidden)"),
     (
@@ -530,11 +530,11 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_ssl_letsencrypt_domains[0]",
         "Set external_lb_vip_address to the external DNS name",
     ),
-    ({**LETSENCRYPT, "external_lb_vip_address": "*"}, "haproxy_ssl_letsencrypt_domains[0]", "is no DNS name"),
+    ({**LETSENCRYPT, "external_lb_vip_address": "*"}, "haproxy_ssl_letsencrypt_domains[0]", "is not a DNS name"),
     (
         {**LETSENCRYPT, "haproxy_ssl_letsencrypt_domains": ["www.example.org", "2001:db8::1"]},
         "haproxy_ssl_letsencrypt_domains[1]",
-        "'2001:db8::1' is no DNS name",
+        "'2001:db8::1' is not a DNS name",
     ),
     (
         {**LETSENCRYPT, "haproxy_ssl_letsencrypt_domains": ["*.example.org"]},
@@ -552,12 +552,12 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
             "haproxy_ssl_letsencrypt_certificates": [{"name": "www.example.org", "domains": ["a.example"]}],
         },
         "haproxy_ssl_letsencrypt_certificates[0].name",
-        "is the name of another certificate already",
+        "is already the name of another certificate",
     ),
     (
         {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certificates": [{"name": "shop", "domains": ["shop", "192.0.2.1"]}]},
         "haproxy_ssl_letsencrypt_certificates[0].domains[1]",
-        "is no DNS name",
+        "is not a DNS name",
     ),
     (
         {**LETSENCRYPT, "haproxy_ssl_letsencrypt_certificates": [{"name": "shop", "domains": []}]},
@@ -592,7 +592,7 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
         "neither blanks nor quotes",
     ),
     ({"haproxy_tuning_params": {"maxconn": 5}}, "haproxy_tuning_params.maxconn", "Use haproxy_maxconn"),
-    ({"haproxy_tuning_params": {"description": "x"}}, "haproxy_tuning_params.description", "which release it runs"),
+    ({"haproxy_tuning_params": {"description": "x"}}, "haproxy_tuning_params.description", "for the release id"),
     ({"haproxy_ssl_cert_path": "/home/ops/ssl"}, "haproxy_ssl_cert_path", "names /home/ops/ssl, which"),
     ({"haproxy_errorfiles": [{"code": 503, "path": "/root/503.http"}]}, "haproxy_errorfiles[0].path", "/root/503.http"),
     (
@@ -600,7 +600,7 @@ WRONG_SETTINGS: list[tuple[dict[str, t.Any], str, str]] = [
         "haproxy_global_raw[0]",
         "changes the owner of a socket with group",
     ),
-    ({"haproxy_global_raw": ["description x"]}, "haproxy_global_raw[0]", "which release it runs"),
+    ({"haproxy_global_raw": ["description x"]}, "haproxy_global_raw[0]", "is reserved for the release id"),
     ({"haproxy_errorfiles": [{"code": 503, "path": "x"}]}, "haproxy_errorfiles[0].path", "is not an absolute path"),
     (
         {"haproxy_static_files": [{"dest": "/srv/x", "content": "x"}]},
@@ -745,12 +745,12 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
     (
         [{**WEB, "haproxy_backend_options": ["tcp-check"], "haproxy_backend_httpcheck_options": ["expect status 200"]}],
         f"{S0}.haproxy_backend_httpcheck_options[0]",
-        "does nothing with option tcp-check. Keep one kind of check; this rule needs option httpchk.",
+        "has no effect with option tcp-check. Keep one kind of check; this rule needs option httpchk.",
     ),
     (
         [{**WEB, "haproxy_backend_arguments": ["option redis-check", "tcp-check send PING"]}],
         f"{S0}.haproxy_backend_arguments[1]",
-        "does nothing with option redis-check",
+        "has no effect with option redis-check",
     ),
     (
         [
@@ -761,12 +761,12 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
             }
         ],
         f"{S0}.haproxy_backend_arguments[0]",
-        "does nothing with option httpchk",
+        "has no effect with option httpchk",
     ),
     (
         [{**WEB, "haproxy_backend_arguments": ["http-check disable-on-404"]}],
         f"{S0}.haproxy_backend_arguments[0]",
-        "does nothing without option httpchk",
+        "has no effect without option httpchk",
     ),
     ([{**WEB, "haproxy_backend_ssl_check": True}], f"{S0}.haproxy_backend_ssl_check", "checks by TLS the port"),
     (
@@ -774,14 +774,14 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_backend_nodes",
         "is empty, so clients are disconnected until it has servers",
     ),
-    ([], "haproxy_service_configs", "will balance nothing"),
-    ([{**WEB, "haproxy_bind": []}], f"{S0}.haproxy_bind", "listens nowhere"),
+    ([], "haproxy_service_configs", "will serve no client"),
+    ([{**WEB, "haproxy_bind": []}], f"{S0}.haproxy_bind", "has no bind"),
     ([{**WEB, "haproxy_limit_hosts": []}], f"{S0}.haproxy_limit_hosts", "no load balancer has the service"),
     ([{**WEB, "haproxy_allowlist_networks": []}], f"{S0}.haproxy_allowlist_networks", "only the load balancer itself"),
     (
         [{**WEB, "haproxy_default_backend": "web", "haproxy_frontend_raw": ["default_backend web-back"]}],
         f"{S0}.haproxy_frontend_raw[0]",
-        "takes the place of haproxy_default_backend",
+        "replaces haproxy_default_backend",
     ),
     (
         [{**WEB, "haproxy_frontend_maxconn": 4096}],
@@ -812,8 +812,8 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
         f"{S0}.haproxy_backend_nodes",
         "clients get status 503 until it has servers",
     ),
-    ([{**WEB, "haproxy_backend_ssl": True}], f"{S0}.haproxy_backend_ca", "anybody can pose as a server"),
-    ([{**WEB, "haproxy_backend_ca": True}], f"{S0}.haproxy_backend_ca", "does nothing without haproxy_backend_ssl"),
+    ([{**WEB, "haproxy_backend_ssl": True}], f"{S0}.haproxy_backend_ca", "anybody can impersonate a server"),
+    ([{**WEB, "haproxy_backend_ca": True}], f"{S0}.haproxy_backend_ca", "has no effect without haproxy_backend_ssl"),
     ([{**WEB, "haproxy_backend_options": ["httplog"]}], f"{S0}.haproxy_backend_options[0]", "belongs to frontends"),
     (
         [{**WEB, "haproxy_port": 8446, "haproxy_ssl": True, "haproxy_redirect_http_port": 8086}],
@@ -833,7 +833,7 @@ DOUBTS: list[tuple[t.Any, str, str]] = [
     (
         [{**WEB, "haproxy_balance_type": "tcp", "haproxy_frontend_raw": ["http-request deny"]}],
         f"{S0}.haproxy_frontend_raw[0]",
-        "does nothing in tcp mode",
+        "has no effect in tcp mode",
     ),
     ([{**WEB, "haproxy_limit_hosts": ["lb1", "lbb2"]}], f"{S0}.haproxy_limit_hosts[1]", "Did you mean lb2?"),
     (
@@ -978,4 +978,4 @@ def test_somebody_sends_challenges_to_certbot(port: int, doubts: int) -> None:
     service = {**WEB, "haproxy_backend_port": port}
     checked = check({"haproxy_service_configs": [service]}, {**VIPS, **LETSENCRYPT}, HOSTS).or_raise()
     said = [str(problem) for problem in checked.problems.warnings]
-    assert len([words for words in said if "challenges do not reach certbot" in words]) == doubts
+    assert len([words for words in said if "no challenge reaches certbot" in words]) == doubts

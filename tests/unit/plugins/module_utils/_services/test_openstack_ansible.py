@@ -114,7 +114,7 @@ def test_a_service_is_accepted_and_means_the_same(
         assert INVALID[case.name] in said[0]
     else:
         # We warn of the same before.
-        assert not said or any("does nothing in tcp mode" in why for why in rendered.warnings), "\n".join(said)
+        assert not said or any("has no effect in tcp mode" in why for why in rendered.warnings), "\n".join(said)
     for service in map(unwrapped, case.services):
         if is_rendered(service):
             assert facts(rendered, service) == Original(service, case).facts()

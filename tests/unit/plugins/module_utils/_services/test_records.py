@@ -28,7 +28,7 @@ RESOLVED: dict[str, t.Any] = {
     "a setting.network_lists": dict[str, str],
     "a service.binds": tuple[Bind, ...],
 }
-SIMPLE = {kinds.Boolean: bool, kinds.Integer: int, kinds.Anything: t.Any, BooleanOrPath: bool | str}
+SIMPLE = {kinds.Boolean: bool, kinds.Integer: int, kinds.Anything: t.Any, BooleanOrPath: t.Union[bool, str]}
 
 
 def typed_records(kind: kinds.Kind) -> t.Iterator[TypedRecord]:
