@@ -19,7 +19,7 @@ COLLECTION = "ansible_collections.lbforge.haproxy"
 FLOORS = (
     ("addresses", "characters", "errors", "hints", "mask"),
     ("_host", "_haproxy_cfg", "_schema"),
-    ("_x509", "_vips"),
+    ("_x509", "_vips", "_rehearsal"),
     ("_services", "_vrrp", "_runtime"),
     ("_release", "_inventory"),
     ("_live",),

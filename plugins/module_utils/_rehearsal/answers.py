@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What came of a request: the answer, who was asked with what, and the way there. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Certificate
+
+ANSWERED = "answered"
+#: the name on a certificate that stands in for one of the load balancer's
+STAND_IN = "rehearsal.invalid"
+
+
+@dataclasses.dataclass(frozen=True)
+class Hop:
+    """A frontend that took the request, and where it sent it; empty where it did not."""
+
+    frontend: str
+    backend: str = ""
+    server: str = ""
+
+    def __str__(self) -> str:
+        place = "/".join(filter(None, (self.backend, self.server)))
+        return f"{self.frontend} > {place or 'no backend'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """What a server was asked."""
+
+    endpoint: tuple[str, int]
+    source: str
+    hops: tuple[Hop, ...]
+    request: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    tls: bool = False
+    sni: str = ""
+    problem: str = ""
+
+    @property
+    def backend(self) -> str:
+        return self.hops[-1].backend if self.hops else ""
+
+    @property
+    def server(self) -> str:
+        return self.hops[-1].server if self.hops else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What the client got."""
+
+    connection: str  # answered, refused, reset or timeout
+    address: str = ""
+    status: int = 0
+    http: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    certificate: Certificate | None = None
+
+    def header(self, name: str) -> str | None:
+        return header(self.headers, name)
+
+    def __str__(self) -> str:
+        return f"status {self.status}" if self.status else self.connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """All that came of one request. ``hops`` is the way it took, the last one first asked for the answer."""
+
+    reply: Reply
+    visit: Visit | None = None
+    hops: tuple[Hop, ...] = ()
+    bind: str = ""
+
+    @property
+    def backend(self) -> str:
+        return self.hops[-1].backend if self.hops else ""
+
+    @property
+    def server(self) -> str:
+        return self.hops[-1].server if self.hops else ""
+
+    @property
+    def way(self) -> str:
+        """The way the request took, in a line."""
+        if not self.hops:
+            return f"{self.bind or self.reply.address}: nobody listens"
+        answered = "" if self.visit else " (HAProxy itself answered)"
+        return f"{self.bind} > {' > '.join(map(str, self.hops))}{answered}"
+
+
+def header(headers: tuple[tuple[str, str], ...], name: str) -> str | None:
+    """The value of a header, of several the values in one line as RFC 9110, section 5.3 combines them."""
+    values = [value for key, value in headers if key.lower() == name.lower()]
+    return ", ".join(values) if values else None

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates of stand-ins, by openssl(1): modules on nodes have nothing else that makes any."""
+
+from __future__ import annotations
+
+import functools
+import re
+import ssl
+import threading
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Certificate
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_NAMES = re.compile(r"(?:DNS|IP Address):([^,\s]+)")
+_ISSUER = re.compile(r"^issuer=.*?CN ?= ?([^,\n]+)", re.MULTILINE)
+
+
+class Authority:
+    """An authority that nobody else knows, and what it has issued, in a directory that is private."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+        self._certificate, self._key = directory / "authority.pem", directory / "authority.key"
+        _openssl(
+            *("req", "-x509", *_NEW_KEY, "-days", "2", "-subj", "/CN=Rehearsal"),
+            *("-keyout", str(self._key), "-out", str(self._certificate)),
+        )
+
+    @property
+    def certificate(self) -> bytes:
+        """Its own certificate, as PEM."""
+        return self._certificate.read_bytes()
+
+    def pem(self, *names: str) -> bytes:
+        """A certificate with its key for these names and addresses, as PEM."""
+        name = re.sub(r"[^\w.-]", "_", names[0])
+        file, key, request = (self._directory / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
+        known = ",".join(f"{'IP' if is_ip(one) else 'DNS'}:{one}" for one in names)
+        extensions = self._directory / f"{name}.cnf"
+        extensions.write_text(f"subjectAltName={known}\n", encoding="utf-8")
+        subject = ("-subj", f"/CN={names[0].replace('/', '_')[:64]}")
+        _openssl("req", "-new", *_NEW_KEY, *subject, "-keyout", str(key), "-out", str(request))
+        _openssl(
+            *("x509", "-req", "-in", str(request), "-out", str(file), "-days", "2", "-extfile", str(extensions)),
+            *("-CA", str(self._certificate), "-CAkey", str(self._key), "-CAcreateserial"),
+        )
+        return file.read_bytes() + key.read_bytes()
+
+    def context(self, *names: str) -> ssl.SSLContext:
+        """How a server with these names speaks TLS; it has a certificate for any other name, too."""
+        with self._lock:
+            if names[0] not in self._contexts:
+                self._contexts[names[0]] = self._made(names)
+            return self._contexts[names[0]]
+
+    def _made(self, names: tuple[str, ...]) -> ssl.SSLContext:
+        path = self._directory / f"{re.sub(r'[^a-zA-Z0-9.-]', '_', names[0])}.pem"
+        path.write_bytes(self.pem(*names))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        # HAProxy then speaks HTTP/1.1, also where it offers HTTP/2.
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+@functools.cache
+def read(der: bytes) -> Certificate:
+    """The names on a certificate, and who issued it."""
+    out = _openssl("x509", "-noout", "-issuer", "-ext", "subjectAltName", text=ssl.DER_cert_to_PEM_cert(der))
+    issuer = _ISSUER.search(out)
+    return Certificate(tuple(_NAMES.findall(out)), issuer[1].strip() if issuer else "")
+
+
+def _openssl(*words: str, text: str = "") -> str:
+    done = run(["openssl", *words], text=text)
+    if done.code:
+        raise LbforgeError(f"openssl {words[0]} failed: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An expectation: what a client does, and what should come of it. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+import urllib.parse
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.schema import EXPECTATION, VARIABLE
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import INVALID, ListOf
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
+
+# Nobody's, so that lists of private networks do not know it: RFC 5737 and RFC 3849.
+CLIENT_IPV4 = "198.51.100.1"
+CLIENT_IPV6 = "2001:db8::1"
+
+Pairs = tuple[tuple[str, str], ...]
+Data = t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a client does: asks for a URL, or connects."""
+
+    url: str = ""
+    connect: str = ""
+    method: str = "GET"
+    headers: Pairs = ()
+    body: str = ""
+    http: str = "1"
+    source: str = ""
+    to: str = ""
+    tls: bool = False
+    sni: str = ""
+    times: int = 1
+    timeout: int = 10
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the client speaks TLS."""
+        return self.url.startswith("https://") or bool(self.connect and (self.tls or self.sni))
+
+    @property
+    def host(self) -> str:
+        """The host that the client is told, without brackets."""
+        if self.connect:
+            return self.connect.rpartition(":")[0].strip("[]")
+        return urllib.parse.urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port that the client connects to."""
+        if self.connect:
+            return int(self.connect.rpartition(":")[2])
+        return urllib.parse.urlsplit(self.url).port or (443 if self.is_tls else 80)
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        parts = urllib.parse.urlsplit(self.url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    @property
+    def words(self) -> str:
+        """The request in a line."""
+        return f"{self.method} {self.url}" if self.url else f"connect {self.connect}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """Servers that are not as on a good day, by their names or addresses."""
+
+    down: tuple[str, ...] = ()
+    drained: tuple[str, ...] = ()
+    maintenance: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    """A certificate that a client is shown."""
+
+    names: tuple[str, ...] = ()
+    issuer: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What should come, or must not; what is empty does not matter."""
+
+    connection: str = ""
+    service: str = ""
+    frontend: str = ""
+    backend: str = ""
+    server: tuple[str, ...] = ()
+    status: int = 0
+    location: str = ""
+    request_headers: Pairs = ()
+    without_request_headers: tuple[str, ...] = ()
+    response_headers: Pairs = ()
+    without_response_headers: tuple[str, ...] = ()
+    body: str = ""
+    http: str = ""
+    certificate: Certificate | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Expectation:
+    """One test of a configuration; ``path`` is where it stands."""
+
+    path: str
+    name: str
+    request: Request
+    given: Given
+    expected: Expected
+    unwanted: Expected
+
+
+def parse(values: t.Any, path: str = VARIABLE) -> list[Expectation]:
+    """The expectations of a user, or ProblemsError with every mistake in them."""
+    problems = Problems()
+    read = ListOf(EXPECTATION).read(values, Place(problems, path))
+    if read is INVALID:
+        raise ProblemsError(problems.errors)
+    return [made(item, f"{path}[{index}]") for index, item in enumerate(read)]
+
+
+def made(read: Data, path: str) -> Expectation:
+    """An expectation of what the table has read."""
+    request = {("source" if key == "from" else key): _frozen(value) for key, value in read["request"].items()}
+    wanted = dict(read["expect"])
+    unwanted = wanted.pop("not", {})
+    given = {key: _frozen(value) for key, value in read.get("given", {}).items()}
+    return Expectation(path, read["name"], Request(**request), Given(**given), _expected(wanted), _expected(unwanted))
+
+
+def _expected(read: Data) -> Expected:
+    values = {key: _frozen(value) for key, value in read.items() if key != "certificate"}
+    if "certificate" in read:
+        values["certificate"] = Certificate(**{key: _frozen(value) for key, value in read["certificate"].items()})
+    return Expected(**values)
+
+
+def _frozen(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return tuple(value) if isinstance(value, list) else value

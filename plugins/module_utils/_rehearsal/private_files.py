@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files in the place of others, for the processes of a private mount namespace alone.
+
+A directory gets a copy in memory whose entries lead to the original ones, mounted over it. What is then put into it
+exists here only, and all else is what it was, whatever user and file system that needs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stage import StageError
+
+# <sys/mount.h>
+_BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
+# Its sockets belong to what runs on this host; here it is empty.
+RUN = Path("/run")
+
+
+class PrivateFiles:
+    """The file system of this mount namespace."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._numbers = itertools.count()
+        self._mount("none", Path("/"), "", _RECURSIVE | _PRIVATE)
+        self._mount("tmpfs", RUN, "tmpfs", 0)
+        RUN.chmod(0o755)
+        self.home = RUN / "lbforge-rehearsal"
+        # What HAProxy has become somebody else for, it still finds.
+        self.home.mkdir(0o755)
+        self._device = RUN.stat().st_dev
+
+    def put(self, path: Path, content: bytes, mode: int = 0o600) -> None:
+        """Let a file have this content."""
+        place = self.hide(path)
+        place.write_bytes(content)
+        place.chmod(mode)
+
+    def hide(self, path: Path) -> Path:
+        """Let there be no such file; return where it would be."""
+        place = self.directory(path.parent) / path.name
+        if os.path.lexists(place):
+            place.unlink()
+        return place
+
+    def directory(self, path: Path) -> Path:
+        """Let a directory be private, and be there."""
+        place = Path(os.path.realpath(path))
+        there = next(parent for parent in (place, *place.parents) if parent.is_dir())
+        if there.stat().st_dev != self._device:
+            self._mirror(there)
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _mirror(self, directory: Path) -> None:
+        number = next(self._numbers)
+        real, copy = self.home / f"real-{number}", self.home / f"copy-{number}"
+        real.mkdir()
+        copy.mkdir()
+        self._mount(str(directory), real, "", _BIND | _RECURSIVE)
+        for entry in real.iterdir():
+            (copy / entry.name).symlink_to(entry.readlink() if entry.is_symlink() else entry)
+        copy.chmod(real.stat().st_mode & 0o7777)
+        self._mount(str(copy), directory, "", _BIND)
+
+    def _mount(self, source: str, target: Path, kind: str, flags: int) -> None:
+        words = [os.fsencode(word) for word in (source, target, kind)]
+        if self._libc.mount(*words, ctypes.c_ulong(flags), None) != 0:
+            raise StageError(f"{target} cannot be made private: {os.strerror(ctypes.get_errno())}")

@@ -1,0 +1,312 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rehearsal: a configuration, with everybody whom it needs, in a world of its own, and what comes of requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import typing as t
+from pathlib import Path
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import client
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import STAND_IN, Answer, Hop, Reply
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certificates import Authority
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import (
+    CLIENT_IPV4,
+    Expectation,
+    Given,
+    Request,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.judge import Failure, judge, unjudged
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.private_files import PrivateFiles
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.private_haproxy import PrivateHAProxy
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stage import has_all_users, perform
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stand_ins import StandIns
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import Endpoint, Surroundings
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError, shown
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked_data
+
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What is rehearsed.
+
+    ``files`` are in the place of those that are there, and one may be the configuration itself. ``addresses`` are those
+    of names that clients know, such as of a VIP; ``patience`` is in seconds.
+    """
+
+    configuration: Path
+    files: t.Mapping[Path, bytes]
+    expectations: t.Sequence[Expectation]
+    addresses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    binary: str = "haproxy"
+    patience: float = 60
+
+    @property
+    def text(self) -> str:
+        """The configuration."""
+        content = self.files.get(self.configuration)
+        if content is None:
+            content = self.configuration.read_bytes()
+        return content.decode(errors="replace")
+
+
+def rehearse(trial: Trial) -> dict[str, t.Any]:
+    """Rehearse, and return what came of each expectation, in their order, as plain data.
+
+    Raises LbforgeError where that cannot be done at all, ProblemsError for expectations that name what is not there.
+    """
+    around = Surroundings(parse(trial.text))
+    if mistakes := [problem for expectation in trial.expectations for problem in unknown_names(expectation, around)]:
+        raise ProblemsError(mistakes)
+    if around.oddities:
+        raise LbforgeError("This configuration cannot be rehearsed: " + " ".join(around.oddities))
+    interface = "".join(around.interfaces)
+    result: dict[str, t.Any] = perform(
+        lambda: _Rehearsal(trial, around).run(), trial.patience, "" if interface == "lo" else interface
+    )
+    return result
+
+
+def prove(trial: Trial, consequence: str = "") -> dict[str, t.Any]:
+    """Rehearse, and return what came of it; ProblemsError, with the same details, if something is not as expected.
+
+    ``consequence`` goes on with the sentence that says so.
+    """
+    found = rehearse(trial)
+    failed = [case for case in found["results"] if not case["passed"]]
+    found = {**found, "failures": len(failed), "lines": lines(found["results"])}
+    if failed:
+        problems = [Failure.of(failure) for case in failed for failure in case["failures"]]
+        heading = f"{len(failed)} of {len(found['results'])} expectations are not met{consequence}:"
+        raise ProblemsError(problems, heading, bullet="  ", **found)
+    return found
+
+
+def unknown_names(expectation: Expectation, around: Surroundings) -> t.Iterator[Problem]:
+    """What an expectation names and the configuration does not have."""
+    servers = [pooled.line.name for pooled in around.servers] + [pooled.name for pooled in around.servers]
+    for key in ("down", "drained", "maintenance"):
+        for word in getattr(expectation.given, key):
+            if not any(pooled.is_meant([word]) for pooled in around.servers):
+                yield _unknown(expectation, f"given.{key}", word, "a server, or the address of one")
+    for what, expected in (("expect", expectation.expected), ("expect.not", expectation.unwanted)):
+        for word in expected.server:
+            if word not in servers:
+                yield _unknown(expectation, f"{what}.server", word, "a server")
+
+
+def _unknown(expectation: Expectation, key: str, word: str, what: str) -> Problem:
+    why = f"{word!r} is not {what} of this configuration"
+    return Problem(f"{expectation.path}.{key}", shown(word), why, "Write its name, or BACKEND/NAME.", expectation.name)
+
+
+class _Rehearsal:
+    """What is done within the namespaces."""
+
+    def __init__(self, trial: Trial, around: Surroundings) -> None:
+        self._trial = trial
+        self._around = around
+        self._files = PrivateFiles()
+        self._authority = self._made_authority()
+        self._missing: list[str] = []
+        # Checked servers, by themselves, and not by those that they track; and those of them that are to be up now.
+        self._checked = [
+            pooled.name for pooled in around.servers if pooled.line.is_checked and not pooled.line.options.has("track")
+        ]
+        self._up = set(self._checked)
+        # Before HAProxy can be asked, there are checks only.
+        self._hops: t.Callable[[], tuple[Hop, ...]] = tuple
+
+    def run(self) -> dict[str, t.Any]:
+        self._put_files()
+        around = self._around
+        endpoints = dict.fromkeys(endpoint for pooled in around.servers for endpoint in pooled.endpoints)
+        self._stand_ins = StandIns(list(endpoints), self._authority, around.names_on_certificates, self._way)
+        self._haproxy = PrivateHAProxy(
+            self._trial.binary, self._trial.configuration, self._files.home, self._trial.patience
+        )
+        # Servers are as on a good day: their checks would need what only the real ones can answer.
+        self._haproxy.tell(f"disable health {name}" for name in self._checked)
+        self._stand_ins.hang_up()
+        self._put_up()
+        self._hops = self._haproxy.hops
+        results: dict[int, dict[str, t.Any]] = {}
+        # Those of one day together, the good day first: what a day leaves behind is then seen by few.
+        numbered = sorted(enumerate(self._trial.expectations), key=lambda pair: dataclasses.astuple(pair[1].given))
+        for given, group in itertools.groupby(numbered, key=lambda pair: pair[1].given):
+            undo = self._begin(given)
+            for number, expectation in group:
+                results[number] = self._result(expectation)
+            undo()
+        return {"results": [results[number] for number in sorted(results)], "stand_in_certificates": self._missing}
+
+    def _made_authority(self) -> Authority | None:
+        if not self._around.has_tls:
+            return None
+        directory = self._files.home / "authority"
+        directory.mkdir(0o700)
+        return Authority(directory)
+
+    # What is around it.
+
+    def _put_files(self) -> None:
+        around, files = self._around, self._files
+        for directory in around.directories:
+            files.directory(Path(directory))
+        for log in around.log_sockets:
+            # One in the file system leads out of any network.
+            files.hide(Path(log))
+        for path, content in self._trial.files.items():
+            files.put(path, content)
+        if around.addresses:
+            lines = "".join(f"{address} {name}\n" for name, address in around.addresses.items())
+            files.put(Path("/etc/hosts"), f"127.0.0.1 localhost\n{lines}".encode(), 0o644)
+            files.put(Path("/etc/nsswitch.conf"), b"passwd: files\ngroup: files\nhosts: files\n", 0o644)
+        self._enlist("passwd", around.users, "{name}:x:0:0::/:/bin/false\n")
+        self._enlist("group", around.groups, "{name}:x:0:\n")
+        self._certify()
+
+    def _enlist(self, file: str, names: t.Sequence[str], line: str) -> None:
+        """Let each name be known, as root's where there is no other."""
+        path = Path("/etc", file)
+        known = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        if has_all_users():
+            names = [name for name in names if not any(entry.startswith(f"{name}:") for entry in known)]
+        if names:
+            others = [entry for entry in known if entry.partition(":")[0] not in names]
+            text = "".join([*others, *(line.format(name=name) for name in names)])
+            self._files.put(path, text.encode(), 0o644)
+
+    def _certify(self) -> None:
+        if not (authority := self._authority):
+            return
+        around = self._around
+        for name in around.authorities_of_servers:
+            # They verify what they did, and the stand-ins.
+            path = SYSTEM_AUTHORITIES / "rehearsal.pem" if name.startswith("@") else Path(name)
+            there = path.read_bytes() + b"\n" if path.is_file() else b""
+            self._files.put(path, there + authority.certificate, 0o644)
+        missing = [name for name in self._certificate_files() if not Path(name).exists()]
+        if missing:
+            pem = authority.pem(STAND_IN)
+            for name in missing:
+                self._files.put(Path(name), pem)
+        for name in around.authorities_of_clients:
+            if name.startswith("/") and not Path(name).exists():
+                self._files.put(Path(name), authority.certificate)
+                missing.append(name)
+        self._missing = missing
+
+    def _certificate_files(self) -> list[str]:
+        found = [name for name in self._around.certificates if name.startswith("/")]
+        for path in self._around.certificate_lists:
+            if Path(path).exists():
+                lines = (line.split() for line in Path(path).read_text(encoding="utf-8").splitlines())
+                found += [words[0] for words in lines if words and words[0].startswith("/")]
+        return list(dict.fromkeys(found))
+
+    # What happens.
+
+    def _begin(self, given: Given) -> t.Callable[[], None]:
+        """Let servers be as an expectation wants them; return what makes all well again."""
+        servers = self._around.servers
+        down, drained, maintained = (
+            [pooled for pooled in servers if pooled.is_meant(words)]
+            for words in (given.down, given.drained, given.maintenance)
+        )
+        up = {endpoint for pooled in servers if pooled not in down for endpoint in pooled.endpoints}
+        closed = {endpoint for pooled in down for endpoint in pooled.endpoints} - up
+        failed = [pooled for pooled in down if pooled.name in self._checked]
+        for endpoint in closed:
+            self._stand_ins.close(endpoint)
+        self._up = set(self._checked) - {pooled.name for pooled in failed}
+        self._haproxy.tell(f"set server {pooled.name} health down" for pooled in failed)
+        self._haproxy.tell(f"set server {pooled.name} state drain" for pooled in drained)
+        self._haproxy.tell(f"set server {pooled.name} state maint" for pooled in maintained)
+
+        def undo() -> None:
+            for endpoint in closed:
+                self._stand_ins.open(endpoint)
+            self._up = set(self._checked)
+            self._haproxy.tell(f"set server {pooled.name} health up" for pooled in failed)
+            self._haproxy.tell(f"set server {pooled.name} state ready" for pooled in (*drained, *maintained))
+
+        return undo
+
+    def _put_up(self) -> bool:
+        """Put up what a check has taken down that was under way when checks were switched off; say if there was any."""
+        down = self._up.intersection(self._haproxy.down())
+        self._haproxy.tell(f"set server {name} health up" for name in down)
+        return bool(down)
+
+    def _result(self, expectation: Expectation) -> dict[str, t.Any]:
+        answers = self._answers(expectation.request)
+        failures = judge(expectation, answers)
+        if failures and self._put_up():
+            answers = self._answers(expectation.request)
+            failures = judge(expectation, answers)
+        last = answers[-1]
+        return {
+            "name": expectation.name,
+            "passed": not failures,
+            "unjudged": unjudged(expectation, answers),
+            "request": expectation.request.words,
+            "connection": last.reply.connection,
+            "status": last.reply.status,
+            "backend": last.backend,
+            "servers": list(dict.fromkeys(answer.server for answer in answers if answer.server)),
+            "way": last.way,
+            # A configuration may give a server a password.
+            "failures": [masked_data(failure.as_dict()) for failure in failures],
+        }
+
+    def _answers(self, request: Request) -> list[Answer]:
+        # Nobody is remembered: neither by a table nor by a counter.
+        self._haproxy.ask("clear counters all", *(f"clear table {name}" for name in self._around.tables))
+        return [self._answer(request) for _time in range(request.times)]
+
+    def _answer(self, request: Request) -> Answer:
+        address = self._address(request)
+        self._stand_ins.visits()
+        reply = client.ask(request, address)
+        # What HAProxy has no session for is a check that was under way.
+        visits = [visit for visit in self._stand_ins.visits() if visit.hops]
+        visit = visits[-1] if visits else None
+        found = self._around.frontends_at(address, request.port)
+        bind = f"bind {found[0]}" if found else f"{address}:{request.port}"
+        return Answer(reply, visit, visit.hops if visit else self._own_hops(reply, [b.frontend for b in found]), bind)
+
+    def _own_hops(self, reply: Reply, frontends: list[str]) -> tuple[Hop, ...]:
+        """The way to an answer of HAProxy's own, by who has counted a request."""
+        if reply.connection == "refused" or not frontends:
+            return ()
+        counted, backends = self._haproxy.passed()
+        way = [name for name in counted if name in frontends] or frontends[:1]
+        way += [name for name in counted if name not in way]
+        # What sends requests on to another frontend is a backend, too.
+        last = [name for name in backends if name not in way]
+        hops = [Hop(name) for name in way]
+        return (*hops[:-1], Hop(way[-1], last[-1] if last else ""))
+
+    def _way(self, endpoint: Endpoint) -> tuple[Hop, ...]:
+        """The frontends and servers that a request has passed which is at a stand-in now, that one last."""
+        at = {(pooled.pool, pooled.line.name) for pooled in self._around.servers if endpoint in pooled.endpoints}
+        return tuple(sorted(self._hops(), key=lambda hop: (hop.backend, hop.server) in at))
+
+    def _address(self, request: Request) -> str:
+        if request.to:
+            return request.to
+        if is_ip(request.host):
+            return request.host
+        if address := self._trial.addresses.get(request.host):
+            return address
+        return self._around.address_for(request.port) or CLIENT_IPV4

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rehearsal as people and as a CI read it. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import xml.etree.ElementTree as ET
+
+Result = t.Mapping[str, t.Any]
+
+# What XML 1.0 cannot hold, section 2.2.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def lines(results: t.Iterable[Result]) -> list[str]:
+    """A line for each expectation, and below one that is not met the reasons and the way of its request."""
+    return [line for result in results for line in _of(result)]
+
+
+def _of(result: Result) -> t.Iterator[str]:
+    unjudged = f" (not on this host, and so not judged: {', '.join(result['unjudged'])})" if result["unjudged"] else ""
+    yield f"{'ok    ' if result['passed'] else 'FAILED'}  {result['name']}{unjudged}"
+    for failure in result["failures"]:
+        yield f"        {failure['key']}: expected {failure['expected']}, got {failure['got']}"
+    for way in dict.fromkeys(failure["way"] for failure in result["failures"]):
+        yield f"        the way: {way}"
+
+
+def ways(results: t.Iterable[Result]) -> list[str]:
+    """What came of each request, and the way that it took."""
+    found = []
+    for result in results:
+        came = f"status {result['status']}" if result["status"] else result["connection"]
+        found += [f"{result['request']}: {came}", f"the way: {result['way']}"]
+    return found
+
+
+def of_hosts(told: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """The lines of load balancers, by their names; those that are alike stand once."""
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for name, its_lines in told.items():
+        hosts.setdefault(tuple(its_lines), []).append(name)
+    return [line for alike, names in hosts.items() for line in (f"{', '.join(names)}:", *alike)]
+
+
+def junit(rehearsals: t.Mapping[str, Result]) -> str:
+    """The rehearsals of load balancers, by their names, as the XML of JUnit that CI systems read.
+
+    The form is that of the schema jenkins-junit.xsd of Jenkins' xunit plugin, which other CI systems take.
+    """
+    suites = ET.Element("testsuites")
+    for name, rehearsal in rehearsals.items():
+        cases = rehearsal["results"]
+        failed = sum(not result["passed"] for result in cases)
+        numbers = {"tests": str(len(cases)), "failures": str(failed), "errors": "0"}
+        suite = ET.SubElement(suites, "testsuite", {"name": _text(name), **numbers})
+        for result in cases:
+            case = ET.SubElement(suite, "testcase", name=_text(result["name"]), classname=_text(name))
+            if not result["passed"]:
+                texts = [_text(failure["text"]) for failure in result["failures"]]
+                failure = ET.SubElement(case, "failure", message=texts[0], type="expectation")
+                failure.text = "\n".join(texts)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub("?", text)

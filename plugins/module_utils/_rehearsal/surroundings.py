@@ -1,0 +1,257 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be around a configuration so that it runs: servers, names, users, files. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from dataclasses import dataclass
+from functools import cached_property
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
+    Section,
+    socket_files,
+    word_after,
+)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import Server, configured_servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words
+
+Endpoint = tuple[str, int]
+
+WILDCARDS = ("", "*", "0.0.0.0", "::")
+# For servers that the configuration only names: the network for benchmarks, RFC 2544, is nobody's.
+NAMED = ipaddress.ip_network("198.18.0.0/15")
+
+_BIND = re.compile(r"(?:ipv[46]@|quic[46]@)?(?P<address>.*):(?P<first>\d+)(?:-(?P<last>\d+))?")
+_OFFSET = re.compile(r"(?:ipv[46]@)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<offset>[+-]\d+))?")
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A line ``bind``, or one of its addresses."""
+
+    frontend: str
+    address: str
+    first: int
+    last: int
+
+    def takes(self, address: str, port: int) -> bool:
+        """Whether a client that connects there gets to it."""
+        return self.first <= port <= self.last and (self.is_wildcard or self.address == address)
+
+    @property
+    def is_wildcard(self) -> bool:
+        return self.address in WILDCARDS
+
+    def __str__(self) -> str:
+        return f"{self.address or '*'}:{self.first}" if ":" not in self.address else f"[{self.address}]:{self.first}"
+
+
+@dataclass(frozen=True)
+class PooledServer:
+    """A server, and where its stand-in listens; nowhere where HAProxy itself does, or where nothing can."""
+
+    pool: str
+    line: Server
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.pool}/{self.line.name}"
+
+    def is_meant(self, words: t.Collection[str]) -> bool:
+        """Whether it is one of those, by its name with or without the pool, or by its address."""
+        addresses = {address for address, _port in self.endpoints}
+        return bool({self.name, self.line.name, self.line.host or ""} & set(words) or addresses & set(words))
+
+
+class Surroundings:
+    """A configuration, as far as others have to trial along."""
+
+    def __init__(self, sections: t.Sequence[Section]) -> None:
+        self._sections = sections
+
+    @cached_property
+    def binds(self) -> list[Bind]:
+        """Where clients connect, in the order of the configuration."""
+        return [
+            bind
+            for section in self._sections
+            if section.kind in ("frontend", "listen")
+            for line in section.lines_with("bind")
+            if len(line) > 1
+            for spec in line[1].split(",")
+            if (bind := _bind(section.name, spec))
+        ]
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        """An address for each DNS name of a server."""
+        names = {server.host: None for _place, server in self._configured if server.host}
+        return {name: str(NAMED[1 + number]) for number, name in enumerate(names)}
+
+    @cached_property
+    def servers(self) -> list[PooledServer]:
+        """The servers, each with the places where a stand-in is needed."""
+        return [
+            PooledServer(pool, server, tuple(self._endpoints(server))) for (pool, _name), server in self._configured
+        ]
+
+    @cached_property
+    def interfaces(self) -> list[str]:
+        """The interfaces that are bound."""
+        lines = [line for section in self._sections for line in section.lines_with("bind")]
+        return list(dict.fromkeys(filter(None, (word_after(line, "interface") for line in lines))))
+
+    @cached_property
+    def users(self) -> list[str]:
+        return self._owners("user")
+
+    @cached_property
+    def groups(self) -> list[str]:
+        return self._owners("group")
+
+    @cached_property
+    def directories(self) -> list[str]:
+        """Directories that have to be there, for sockets and for the chroot."""
+        sockets = [found.path.rpartition("/")[0] or "/" for found in socket_files(self._sections)]
+        return list(dict.fromkeys([*sockets, *self._globals("chroot")]))
+
+    @cached_property
+    def log_sockets(self) -> list[str]:
+        """Sockets in the file system to which HAProxy logs."""
+        lines = [line for section in self._sections for line in section.lines_with("log") if len(line) > 1]
+        return list(dict.fromkeys(line[1] for line in lines if line[1].startswith("/")))
+
+    @cached_property
+    def certificates(self) -> list[str]:
+        """Files that HAProxy shows to clients or servers, as far as the lines name them."""
+        return self._files("crt")
+
+    @cached_property
+    def certificate_lists(self) -> list[str]:
+        return self._files("crt-list")
+
+    @cached_property
+    def authorities_of_servers(self) -> list[str]:
+        """Files of the authorities that servers are verified by; ``@system-ca`` is one of them."""
+        found = (server.options.argument("ca-file") for _place, server in self._configured if server.uses_tls)
+        return list(dict.fromkeys(filter(None, found)))
+
+    @cached_property
+    def authorities_of_clients(self) -> list[str]:
+        lines = [line for section in self._sections for line in section.lines_with("bind")]
+        keywords = ("ca-file", "ca-verify-file")
+        return list(dict.fromkeys(filter(None, (word_after(line, word) for line in lines for word in keywords))))
+
+    @cached_property
+    def names_on_certificates(self) -> list[str]:
+        """Names and addresses by which servers are verified that are not asked for a name."""
+        verified = [server.options.argument("verifyhost") for _place, server in self._configured if server.uses_tls]
+        return list(dict.fromkeys(filter(None, verified)))
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether anything speaks TLS."""
+        lines = (line for section in self._sections for line in section.lines_with("bind"))
+        return any("ssl" in line for line in lines) or any(server.uses_tls for _place, server in self._configured)
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """The sections with a stick table, which remembers clients."""
+        return [section.name for section in self._sections if section.lines_with("stick-table")]
+
+    @cached_property
+    def oddities(self) -> list[str]:
+        """What a rehearsal cannot do, each in a sentence."""
+        found = [
+            f"server {pool}/{server.name} speaks only HTTP/2 (proto h2), which a stand-in does not."
+            for (pool, _name), server in self._configured
+            if server.options.argument("proto") == "h2"
+        ]
+        if len(self.interfaces) > 1:
+            names = ", ".join(self.interfaces)
+            found.append(f"binds name several interfaces ({names}), and a private network has one.")
+        return found
+
+    def frontends_at(self, address: str, port: int) -> list[Bind]:
+        """The binds that a client gets to; the address itself goes before a wildcard."""
+        found = [bind for bind in self.binds if bind.takes(address, port)]
+        exact = [bind for bind in found if not bind.is_wildcard]
+        return exact or found
+
+    def address_for(self, port: int) -> str | None:
+        """The first address that listens on a port; None if none does."""
+        found = [bind for bind in self.binds if bind.first <= port <= bind.last]
+        # Clients know an address of the load balancer, not its loopback.
+        found.sort(key=lambda bind: bind.is_wildcard or _is_loopback(bind.address))
+        if not found:
+            return None
+        return "127.0.0.1" if found[0].is_wildcard else found[0].address
+
+    @cached_property
+    def _configured(self) -> list[tuple[tuple[str, str], Server]]:
+        return list(configured_servers(self._sections).items())
+
+    def _endpoints(self, server: Server) -> t.Iterator[Endpoint]:
+        found = [server.address] if server.address else self._by_name(server)
+        for address, port in found:
+            own = [bind for bind in self.binds if bind.takes(address, port)]
+            # A wildcard takes what comes to this load balancer, and another machine has that port for itself.
+            if not any(not bind.is_wildcard or _is_loopback(address) for bind in own):
+                yield address, port
+
+    def _by_name(self, server: Server) -> list[Endpoint]:
+        """Where a server is that is told by its name, or whose port is that of the client."""
+        if server.host and server.port:
+            return [(self.addresses[server.host], server.port)]
+        found = _OFFSET.fullmatch(server.endpoint)
+        if not found:
+            return []
+        host = found["host"].strip("[]")
+        address = self.addresses.get(host, host)
+        asked = {port for bind in self.binds for port in range(bind.first, bind.last + 1)}
+        ports = sorted(port + int(found["offset"] or 0) for port in asked)
+        return [(address, port) for port in ports] if _is_address(address) else []
+
+    def _globals(self, keyword: str) -> list[str]:
+        lines = [line for section in self._sections if section.kind == "global" for line in section.lines_with(keyword)]
+        return [line[1] for line in lines if len(line) > 1]
+
+    def _owners(self, keyword: str) -> list[str]:
+        of_sockets = [getattr(found, keyword) for found in socket_files(self._sections)]
+        names = [*self._globals(keyword), *of_sockets]
+        return [name for name in dict.fromkeys(names) if name and not name.isdecimal()]
+
+    def _files(self, keyword: str) -> list[str]:
+        lines: list[Words] = [line for section in self._sections for line in section.lines_with("bind")]
+        lines += [server.others for _place, server in self._configured]
+        found = [line[at + 1] for line in lines for at, word in enumerate(line[:-1]) if word == keyword]
+        return list(dict.fromkeys(found))
+
+
+def _bind(frontend: str, spec: str) -> Bind | None:
+    found = _BIND.fullmatch(spec)
+    if not found or "@" in found["address"]:
+        return None
+    address = found["address"].strip("[]")
+    if address not in WILDCARDS and _is_address(address):
+        address = str(ipaddress.ip_address(address))
+    first = int(found["first"])
+    return Bind(frontend, address, first, int(found["last"] or first))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(address: str) -> bool:
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
