@@ -128,6 +128,19 @@ options:
       - Otherwise such a release is rejected, because missing variables are the usual cause.
     type: bool
     default: false
+  expectations:
+    description:
+      - What should come of requests, as for M(lbforge.haproxy.haproxy_rehearsal). If something else comes of one, the
+        release is refused, and nothing is changed.
+      - They are rehearsed with the release before it is in place, if there is something to change. A release that is
+        brought back is not rehearsed.
+    type: list
+    elements: raw
+    default: []
+  addresses:
+    description: Addresses of hosts that URLs in O(expectations) name.
+    type: dict
+    default: {}
   keep_releases:
     description:
       - Number of releases that stay on the host.
@@ -225,7 +238,7 @@ certificates_changed:
   returned: success
   sample: []
 errors:
-  description: The mistakes in the options, or the lines that HAProxy rejects.
+  description: The mistakes in the options, the lines that HAProxy rejects, or the expectations that are not met.
   returned: failure
   type: list
   elements: dict
@@ -246,6 +259,22 @@ errors:
     hint:
       description: What to do; empty if that is clear.
       type: str
+    key:
+      description: The key of an expectation that is not met.
+      type: str
+      returned: for an expectation
+    expected:
+      description: What was expected.
+      type: str
+      returned: for an expectation
+    got:
+      description: What came.
+      type: str
+      returned: for an expectation
+    way:
+      description: The way of the request, from the bind to the server.
+      type: str
+      returned: for an expectation
     level:
       description: HAProxy's severity, V(ALERT) or V(WARNING).
       type: str
@@ -273,6 +302,7 @@ from pathlib import Path
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.packing import unpack
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.options import option_problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import (
     Host,
     Wanted,
@@ -283,6 +313,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check imp
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.diff import diff_blocks
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import (
     RESERVED,
@@ -318,6 +349,8 @@ ARGUMENTS = {
     "binary": {"type": "str", "default": "haproxy"},
     "service": {"type": "str", "default": "haproxy"},
     "allow_empty": {"type": "bool", "default": False},
+    "expectations": {"type": "list", "elements": "raw", "default": []},
+    "addresses": {"type": "dict", "default": {}},
     "keep_releases": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 30},
 }
@@ -355,6 +388,9 @@ def host_of(module: Module) -> Host:
         store=store,
         certificates=CertificateStore(certificate_dir),
         checker=Checker(binary, store, certificate_dir),
+        rehearsal=Rehearsal(
+            binary, store.config_dir, certificate_dir, parse(params["expectations"]), params["addresses"]
+        ),
         haproxy=HAProxy(RuntimeClient(params["master_socket"], timeout), Service(params["service"]), timeout),
         live=Live(timeout),
     )

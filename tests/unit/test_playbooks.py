@@ -36,7 +36,7 @@ PLAYBOOKS = sorted((pathlib.Path(__file__).parents[2] / "playbooks").glob("*.yml
 META = PLAYBOOKS[0].parent / "meta"
 # Names of variables that are no role's, and of playbooks.
 OF_PLAYBOOKS = re.compile(
-    r"\b(?:haproxy_(?:certificates|drain|render|rollback|serial|status)"
+    r"\b(?:haproxy_(?:certificates|drain|explain|rehearse|render|rollback|serial|status)"
     r"|keepalived_(?:drill|prob\w+|switchover|upgrade|waited|vips_avoid|vips_patience))(?:_\w+)?\b"
 )
 # After it was put among the standby nodes, nothing answers there any more.

@@ -259,6 +259,9 @@ WHOLE: dict[str, Strategy] = {
         ),
         max_size=4,
     ),
+    "haproxy_expectations": st.just(
+        [{"name": "nobody listens", "request": {"connect": "192.0.2.1:1"}, "expect": "refused"}],
+    ),
     "content": st.text(),
     "condition": st.booleans(),
 }

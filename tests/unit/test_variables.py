@@ -78,6 +78,7 @@ ACME = {
     "haproxy_ssl_letsencrypt_domains": ["www.example.org"],
     "haproxy_extra_services": ["{{ haproxy_ssl_letsencrypt_service }}"],
 }
+EXPECTATIONS = [{"name": "nobody listens", "request": {"connect": "192.0.2.1:1"}, "expect": "refused"}]
 ACME_CONFIG = "/etc/haproxy-acme/config.json"
 ARCHIVE = "https://mirror.example.org/hatop.tar.gz"
 CHECK = "/usr/bin/nice -n -20 /etc/keepalived/haproxy_check.sh"
@@ -100,9 +101,11 @@ CASES = {
             "haproxy_stats_enabled": True,
             "haproxy_stats_ssl": False,
             "haproxy_stats_password": "only-here",
+            "haproxy_expectations": EXPECTATIONS,
         },
         rows=(
             Row("haproxy_allow_empty", True, "haproxy_config", "allow_empty: true", "allow_empty: false"),
+            Row("haproxy_rehearse", True, "haproxy_config", "expectations.name: nobody listens"),
             Row("haproxy_apply", "reload", "haproxy_config", "apply: reload", "apply: auto"),
             Row("haproxy_bind_internal_lb_vip_interface", "lo", "haproxy.cfg", "bind 10.0.0.10:80 interface lo"),
             Row("haproxy_connect_timeout", "3s", "haproxy.cfg", "timeout connect 3s", "timeout connect 10s"),

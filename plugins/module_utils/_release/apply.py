@@ -36,6 +36,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight
     new_endpoints,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import ProofError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.server_proof import compare_configured
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ORIGINAL, Runtime
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, Release
@@ -77,6 +78,7 @@ class Host:
     store: ReleaseStore
     certificates: CertificateStore
     checker: Checker
+    rehearsal: Rehearsal
     haproxy: HAProxy
     live: Live
 
@@ -282,6 +284,8 @@ def _check(wanted: Wanted, host: Host, found: Found, plan: Plan, check_mode: boo
         warnings = host.checker.check(wanted.release, wanted.certificates)
         if plan.action in ("start", "reload"):
             warnings += _preflight(wanted, host, found, check_mode)
+        if not wanted.is_rollback:
+            warnings += host.rehearsal.check(wanted.release, wanted.certificates)
     except LbforgeError as refusal:
         raise LbforgeError(f"{refusal}\n{host.haproxy.state()}", **refusal.details) from refusal
     return warnings

@@ -324,6 +324,7 @@ class Settings:
     global_raw: list[str]
     defaults_raw: list[str]
     extra_sections: list[ExtraSection]
+    expectations: t.Any
     log_socket: str
     static_files: list[StaticFile]
     errorfiles: list[ErrorFile]

@@ -241,6 +241,7 @@ SETTINGS = TypedRecord(
         Key("haproxy_global_raw", LINES, "Raw lines of the global section.", []),
         Key("haproxy_defaults_raw", LINES, "Raw lines of the defaults section.", []),
         Key("haproxy_extra_sections", ListOf(SECTION), "Sections of the user's.", []),
+        Key("haproxy_expectations", Anything(), "What should come of requests; the room `_rehearsal` reads it.", []),
         Key("haproxy_log_socket", Text(r"\S+", "a log target"), "Where logs go.", "/dev/log"),
         Key("haproxy_static_files", ListOf(STATIC_FILE), "Files beside haproxy.cfg.", []),
         Key("haproxy_errorfiles", ListOf(ERROR_FILE), "Pages instead of HAProxy's own errors.", []),

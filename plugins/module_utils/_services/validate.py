@@ -14,6 +14,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services import (
     binds,
     crosscheck,
+    expected,
     extra_sections,
     network_lists,
     rules,
@@ -109,6 +110,7 @@ def check(
     unwanted = (item for item in every if not is_wanted(item.service, read_settings))
     others = crosscheck.raw_lines(unwanted, None, problems)
     extra_sections.references(lines, (line for line, _place in others), read_settings, place)
+    expected.check(read_settings.expectations, {item.name for item in every}, place)
     listening = [item for item in every if item.service.is_enabled and item.service.is_served]
     vips.check(listening, read_settings, movement, problems)
     if not every:

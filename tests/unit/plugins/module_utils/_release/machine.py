@@ -22,10 +22,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Host, Outcome, Wanted, apply
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
@@ -72,6 +74,7 @@ class Machine:
     home: Path
     port: int
     template: str = CONFIGURATION
+    expectations: t.Sequence[t.Any] = ()
 
     @property
     def etc(self) -> Path:
@@ -87,6 +90,7 @@ class Machine:
             store,
             CertificateStore(self.ssl),
             Checker(BINARY, store, self.ssl, self.home / "run"),
+            Rehearsal(BINARY, self.etc, self.ssl, parse(list(self.expectations))),
             HAProxy(RuntimeClient(self.home / "master", 30), Service("haproxy"), 30),
             Live(30),
         )

@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_rehearsal
+short_description: Test what a HAProxy configuration does with requests, before it gets any
+version_added: 0.1.0
+author: The lbforge.haproxy authors (@lbforge)
+description:
+  - Starts a HAProxy of its own with an unchanged configuration, in a private network in which every address is local.
+    Clients, VIPs and servers have the addresses that they have in earnest.
+  - Stand-ins answer for the servers of the configuration. They speak HTTP, TLS and the PROXY protocol as HAProxy does
+    to them, and tell who was asked, and with which headers.
+  - Then it sends the requests of O(expectations), and fails if something else comes of one than was expected. For each
+    of those it says what came, and which way the request took.
+  - No other host and no running HAProxy is contacted. What was started is gone when the module ends, and when it is
+    killed, too.
+extends_documentation_fragment:
+  - lbforge.haproxy.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - It rehearses in check mode too, because it changes nothing.
+  diff_mode:
+    support: none
+    details: It changes nothing.
+requirements:
+  - HAProxy 2.6 or newer, ip of iproute2, and openssl where the configuration uses TLS
+  - curl with HTTP/2, for requests by HTTP/2
+  - root, or user namespaces for all
+notes:
+  - Health checks are switched off, and all servers are up unless an expectation says otherwise. Whether a real server
+    passes its check cannot be rehearsed.
+  - An answer of C(http-request silent-drop) is a reset here, since there is no router on the way that would drop it.
+  - A server that is spoken to in HTTP/2 without a choice (C(proto h2)) has no stand-in. A configuration with such a
+    server is refused.
+options:
+  path:
+    description: The configuration. It is used as if it lay there, with the files beside it.
+    type: path
+    default: /etc/haproxy/haproxy.cfg
+  files:
+    description:
+      - Texts of files in the directory of O(path) by their names, in the place of those that are there. One may be the
+        configuration itself.
+    type: dict
+    default: {}
+  expectations:
+    description:
+      - What should come of requests, as in the variable C(haproxy_expectations) of the role haproxy_server. The file
+        C(docs/rehearsals.md) of this collection describes the keys.
+    type: list
+    elements: raw
+    required: true
+  addresses:
+    description:
+      - Addresses of hosts that URLs name. Without one, a request goes to the first address that listens on its port.
+    type: dict
+    default: {}
+  secrets:
+    description: Values that must not be shown in a result or a log.
+    type: list
+    elements: str
+    default: []
+  binary:
+    description: The HAProxy, a path or a name on the search path.
+    type: str
+    default: haproxy
+  timeout:
+    description: Seconds after which the rehearsal is given up.
+    type: int
+    default: 60
+"""
+
+EXAMPLES = r"""
+- name: Test the configuration of this load balancer
+  lbforge.haproxy.haproxy_rehearsal:
+    expectations:
+      - name: the API goes to the API's pool
+        request:
+          url: https://www.example.com/api/v1
+          from: 198.51.100.7
+        expect:
+          service: api
+          request_headers:
+            X-Forwarded-Proto: https
+      - name: the world does not see the admin port
+        request:
+          connect: 203.0.113.10:9000
+        expect: refused
+      - name: web2 takes over when web1 is down
+        given:
+          down: [web1]
+        request:
+          url: http://www.example.com/
+        expect:
+          server: web2
+
+- name: Test a configuration that is nowhere yet
+  lbforge.haproxy.haproxy_rehearsal:
+    files:
+      haproxy.cfg: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"
+    expectations: "{{ haproxy_expectations }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+results:
+  description: What came of each expectation, in their order. Of several requests it is what came of the last one.
+  type: list
+  elements: dict
+  returned: success, and failure of expectations
+  contains:
+    name:
+      description: Name of the expectation.
+      type: str
+    passed:
+      description: Whether all was as expected.
+      type: bool
+    unjudged:
+      description: Keys of what was expected that cannot be judged here, as V(certificate) of RV(stand_in_certificates).
+      type: list
+      elements: str
+    request:
+      description: What the client did.
+      type: str
+      sample: GET https://www.example.com/api/v1
+    connection:
+      description: V(answered), V(refused), V(reset) or V(timeout).
+      type: str
+    status:
+      description: The status code; V(0) without one.
+      type: int
+    backend:
+      description: The backend that the request went to; empty if none.
+      type: str
+    servers:
+      description: The servers that were asked.
+      type: list
+      elements: str
+    way:
+      description: The way of the request, from the bind to the server.
+      type: str
+      sample: bind 203.0.113.10:443 > web-front-1 > api-back/api1
+    failures:
+      description: What is not as expected, as in RV(errors).
+      type: list
+      elements: dict
+failures:
+  description: How many expectations are not met.
+  type: int
+  returned: success, and failure of expectations
+lines:
+  description: The same for people to read, a line or more for each expectation.
+  type: list
+  elements: str
+  returned: success, and failure of expectations
+stand_in_certificates:
+  description: Certificates that are not on this host, in whose place a stand-in was shown.
+  type: list
+  elements: str
+  returned: success, and failure of expectations
+errors:
+  description: What is not as expected, or a mistake in an expectation.
+  returned: failure
+  type: list
+  elements: dict
+  contains: &problem
+    path:
+      description: The key of the expectation.
+      type: str
+      sample: haproxy_expectations[0].expect.service
+    name:
+      description: The name of the expectation.
+      type: str
+    value:
+      description: The value there; empty without one, hidden for secrets.
+      type: str
+    why:
+      description: The reason.
+      type: str
+    hint:
+      description: What to do; empty if that is clear.
+      type: str
+    text:
+      description: The whole problem on one line, as in the message.
+      type: str
+    key:
+      description: The key within C(expect); only of what is not as expected, as are the following three.
+      type: str
+    expected:
+      description: What was expected.
+      type: str
+    got:
+      description: What came.
+      type: str
+    way:
+      description: The way of the request, from the bind to the server.
+      type: str
+warning_details:
+  description: What is legal but doubtful. Ansible also shows each C(text) as a warning.
+  returned: always
+  type: list
+  elements: dict
+  contains: *problem
+"""
+
+import pathlib
+import typing as t
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, prove
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
+
+ARGUMENTS = {
+    "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
+    "files": {"type": "dict", "default": {}},
+    "expectations": {"type": "list", "elements": "raw", "required": True},
+    "addresses": {"type": "dict", "default": {}},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "binary": {"type": "str", "default": "haproxy"},
+    "timeout": {"type": "int", "default": 60},
+}
+
+
+def run(module: Module) -> dict[str, t.Any]:
+    """Rehearse and return the result; what is not as expected is an error."""
+    params = module.params
+    # The texts are large and may hold passwords.
+    module.show_instead(files=list(params["files"]), secrets=[])
+    configuration = pathlib.Path(params["path"])
+    trial = Trial(
+        configuration=configuration,
+        files={configuration.parent / name: text.encode() for name, text in params["files"].items()},
+        expectations=parse(params["expectations"]),
+        addresses=params["addresses"],
+        binary=module.get_bin_path(params["binary"], required=True),
+        patience=params["timeout"],
+    )
+    try:
+        return {"changed": False, **masked_data(prove(trial), params["secrets"])}
+    except LbforgeError as error:
+        details = masked_data(error.details, params["secrets"])
+        raise LbforgeError(masked(str(error), params["secrets"]), **details) from error
+
+
+def main() -> t.NoReturn:
+    Module(argument_spec=ARGUMENTS).run(run)
+
+
+if __name__ == "__main__":
+    main()

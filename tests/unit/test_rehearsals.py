@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the lbforge.haproxy authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook haproxy_rehearse: the examples keep what their expectations promise, and a mistake is caught."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import typing as t
+import xml.etree.ElementTree as ET
+
+import pytest
+import yaml
+
+from ansible_collections.lbforge.haproxy.plugins.filter.rehearsal_junit import rehearsal_junit
+from ansible_collections.lbforge.haproxy.plugins.filter.rehearsal_lines import rehearsal_lines
+from ansible_collections.lbforge.haproxy.plugins.filter.vip_names import vip_names
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXAMPLES = sorted(
+    path.parents[1] for path in ROOT.glob("examples/*/group_vars/*.yml") if "haproxy_expectations" in path.read_text()
+)
+
+
+def rehearse(example: pathlib.Path, playbook: str = "haproxy_rehearse", **variables: t.Any) -> tuple[int, str]:
+    """How the playbook ends with an example, and what it says."""
+    if BINARY is None or not shutil.which("ip"):
+        pytest.skip("needs haproxy and ip")
+    done = subprocess.run(
+        [
+            *("ansible-playbook", "-i", example / "inventory.yml", f"lbforge.haproxy.{playbook}"),
+            *("-e", json.dumps({f"{playbook}_binary": str(BINARY), **variables})),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def changed(example: pathlib.Path, old: str, new: str) -> dict[str, t.Any]:
+    """The services of an example with a change, as -e takes them."""
+    text = (example / "group_vars" / "haproxy.yml").read_text()
+    assert old in text
+    services = yaml.safe_load(text.replace(old, new))["haproxy_service_configs"]
+    return {"haproxy_service_configs": services}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_do_as_they_say(example: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    code, output = rehearse(example, haproxy_rehearse_report=str(tmp_path / "junit.xml"))
+    assert code == 0, output
+    suites = ET.parse(tmp_path / "junit.xml").getroot()
+    names = [
+        one["name"] for one in yaml.safe_load((example / "group_vars/haproxy.yml").read_text())["haproxy_expectations"]
+    ]
+    for suite in suites:
+        assert (suite.get("tests"), suite.get("failures")) == (str(len(names)), "0")
+        assert [case.get("name") for case in suite] == names
+
+
+def test_enough_examples_have_expectations() -> None:
+    """Else nothing above could fail."""
+    assert len(EXAMPLES) >= 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        # HAProxy takes each of these.
+        (
+            "path_beg /api/",
+            "path_beg /api/v2",
+            [
+                "FAILED  the API has servers of its own",
+                "service: expected api, got web-back",
+                "> web-front-1 > web-back/",
+            ],
+        ),
+        ("10.0.0.0/24\n", "10.0.0.0/25\n      - 198.51.100.0/24\n", ["FAILED  strangers do not reach the database"]),
+        ("haproxy_redirect_http_port: 80", "haproxy_redirect_scheme: https", ["FAILED  nobody stays without TLS"]),
+    ],
+    ids=["another path", "a wrong network", "no redirect"],
+)
+def test_a_mistake_is_caught(old: str, new: str, told: list[str], tmp_path: pathlib.Path) -> None:
+    example = ROOT / "examples" / "three-nodes"
+    services = changed(example, old, new)
+    services["haproxy_service_configs"] = [
+        {key: value for key, value in service.items() if key != "haproxy_redirect_scheme"}
+        for service in services["haproxy_service_configs"]
+    ]
+    code, output = rehearse(example, **services, haproxy_rehearse_report=str(tmp_path / "junit.xml"))
+    assert code != 0
+    assert [words for words in told if words not in output] == [], output
+    assert "Not all expectations are met with the configuration of lb1, lb2, lb3." in output
+    assert ET.parse(tmp_path / "junit.xml").getroot().find("testsuite/testcase/failure") is not None
+
+
+def test_the_page_shows_what_comes_of_its_example() -> None:
+    page = (ROOT / "docs" / "rehearsals.md").read_text()
+    variables = page.split("```yaml\n")[1].split("```")[0]
+    shown = page.split("```text\n")[1].split("```")[0].splitlines()
+    code, output = rehearse(ROOT / "examples" / "pair", **yaml.safe_load(variables))
+    assert code != 0
+    # Which of the two servers has its turn is HAProxy's matter.
+    assert [line for line in shown if re.sub("web2$", "web", line) not in output] == []
+    assert "path_beg /api\n" in variables
+    mended = yaml.safe_load(variables.replace("path_beg /api\n", "path_beg /api/\n"))
+    code, output = rehearse(ROOT / "examples" / "pair", **mended)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            {"haproxy_explain_url": "https://www.example.org/api/x", "haproxy_explain_down": ["api-back/web1"]},
+            ["GET https://www.example.org/api/x: status 200", "443 > web-front-1 > api-back/web2"],
+        ),
+        (
+            {"haproxy_explain_url": "http://www.example.org:443/", "haproxy_explain_to": "10.0.0.10"},
+            ["GET http://www.example.org:443/: status 200", "the way: bind 10.0.0.10:443 > web-front-"],
+        ),
+        ({"haproxy_explain_url": "http://203.0.113.10:99/"}, ["/: refused", "203.0.113.10:99: nobody listens"]),
+    ],
+)
+def test_the_way_of_one_request(variables: dict[str, t.Any], told: list[str]) -> None:
+    code, output = rehearse(ROOT / "examples" / "three-nodes", "haproxy_explain", **variables)
+    assert code == 0, output
+    assert [words for words in told if words not in output] == [], output
+
+
+def test_a_service_that_is_not_there_is_a_mistake() -> None:
+    expectation = {"name": "x", "request": {"url": "http://192.0.2.10/"}, "expect": {"service": "wbe"}}
+    code, output = rehearse(ROOT / "examples" / "pair", haproxy_expectations=[expectation])
+    assert code != 0
+    assert "haproxy_expectations[0].expect.service: 'wbe' is not a service. Did you mean web?" in output
+
+
+def result(name: str, **failure: str) -> dict[str, t.Any]:
+    told = {"key": "status", "expected": "200", "got": "503", "way": "bind *:80 > web", "text": "a\x00b < c", **failure}
+    failures = [told] if failure else []
+    lines = [f"{'FAILED' if failures else 'ok    '}  {name}"]
+    return {"lines": lines, "results": [{"name": name, "passed": not failures, "failures": failures}]}
+
+
+def test_load_balancers_that_are_alike_are_told_once() -> None:
+    rehearsals = {"lb1": result("a"), "lb2": result("a"), "lb3": result("a", got="404")}
+    assert rehearsal_lines(rehearsals) == ["lb1, lb2:", "ok      a", "lb3:", "FAILED  a"]
+
+
+def test_the_report_is_xml_whatever_a_server_says() -> None:
+    root = ET.fromstring(rehearsal_junit({"lb1": result("<a>", got="404"), "lb2": result("b")}))
+    assert [(suite.get("name"), suite.get("failures")) for suite in root] == [("lb1", "1"), ("lb2", "0")]
+    case = root.find("testsuite/testcase")
+    assert case is not None
+    assert (case.get("name"), case.get("classname")) == ("<a>", "lb1")
+    assert case.findtext("failure") == "a?b < c"
+
+
+def test_names_lead_to_the_first_address_of_the_first_vip() -> None:
+    vips = [
+        {"name": "one", "address": ["203.0.113.10/24", "2001:db8::10/64"], "names": ["a.test", "b.test"]},
+        {"name": "two", "address": "203.0.113.11/24", "names": ["b.test", "c.test"]},
+    ]
+    assert vip_names(vips) == {"a.test": "203.0.113.10", "b.test": "203.0.113.10", "c.test": "203.0.113.11"}
+    assert vip_names([]) == {}
