@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a program of the host."""
+"""Run the programs of the host."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def run(
     except subprocess.TimeoutExpired:
         return Result(124, "", f"{command[0]} did not end within {timeout:g} s")
     return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def start(command: t.Sequence[str], output: t.IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a program that goes on beside this one, from the root directory. ``output`` takes all that it prints."""
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function
+        command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    )

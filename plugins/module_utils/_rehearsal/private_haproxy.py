@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import start
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import Hop
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -33,15 +33,9 @@ class PrivateHAProxy:
     def __init__(self, binary: str, configuration: Path, home: Path, patience: float) -> None:
         """Start it, and come back when it serves; what it refuses is an error. ``patience`` is in seconds."""
         self._socket, log = home / "master", home / "log"
-        with log.open("wb") as output:
-            # run_command would wait for its end. With -db the word "daemon" in a configuration does nothing.
-            self._process = subprocess.Popen(
-                [binary, "-W", "-db", "-S", str(self._socket), "-f", str(configuration)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
-            )
+        with log.open("wb") as log_file:
+            # With -db the word "daemon" in a configuration has no effect.
+            self._process = start([binary, "-W", "-db", "-S", str(self._socket), "-f", str(configuration)], log_file)
         deadline = time.monotonic() + patience
         while not self._serves():
             if self._process.poll() is not None:

@@ -94,7 +94,7 @@ def test_errors_come_out() -> None:
 
 def test_a_rehearsal_that_does_not_end() -> None:
     with pytest.raises(StageError, match="did not end"):
-        perform(lambda: signal.pause(), 0.5)
+        perform(signal.pause, 0.5)
 
 
 def test_a_user_who_may_nothing(shop: pathlib.Path) -> None:
