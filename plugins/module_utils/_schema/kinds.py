@@ -190,12 +190,9 @@ class Boolean(Kind):
         }
         text = str(value).strip().lower() if isinstance(value, (str, int)) else ""
         if text not in known:
-            self.refuse(value, place)
+            place.wrong(value, "is not a valid value; use true or false")
             return INVALID
         return known[text]
-
-    def refuse(self, value: t.Any, place: Place) -> None:
-        place.wrong(value, "is neither true nor false", "Use true or false.")
 
     def words(self) -> str:
         return "true or false"
@@ -220,13 +217,10 @@ class Choice(Kind):
     def read(self, value: t.Any, place: Place) -> t.Any:
         text = dict(self.synonyms).get(str(value), str(value)) if isinstance(value, (str, int)) else ""
         if text not in self.choices:
-            self.refuse(value, text, place)
+            hint = dict(self.gone).get(text) or did_you_mean(text, self.choices)
+            place.wrong(value, f"is not a valid value; use {either(self.choices)}", hint)
             return INVALID
         return text
-
-    def refuse(self, value: t.Any, text: str, place: Place) -> None:
-        hint = dict(self.gone).get(text) or did_you_mean(text, self.choices) or one_of(self.choices)
-        place.wrong(value, "is not a valid value", hint)
 
     def words(self) -> str:
         return ", ".join(f"`{choice}`" for choice in self.choices)

@@ -64,12 +64,6 @@ PATH = Text(
 # What the authority calls its own, or where something else lies.
 NAME_OR_PATH = Text("/[^\\s'\"\\[\\]#\\\\]*|[A-Za-z0-9_][A-Za-z0-9_.:@%+-]*", "a name or an absolute path")
 
-INTERFACE = Text(
-    r"[A-Za-z0-9_.@+-]{1,15}",
-    "an interface name",
-    "Linux allows 15 characters; use letters, digits, '-', '_', '.', '@' and '+'.",
-)
-
 PORT = Integer(
     1,
     65535,

@@ -28,7 +28,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     CONNECTIONS,
     COUNT,
     FILE_NAME,
-    INTERFACE,
     NAME,
     NAME_OR_PATH,
     PATH,
@@ -53,6 +52,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records 
     ServiceBind,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.schema import INTERFACE
 
 LINES = Lines()
 REST_OF_LINE = Line(what="words of a line of HAProxy configuration", before=1)

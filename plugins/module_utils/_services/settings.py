@@ -23,7 +23,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     CONNECTIONS,
     COUNT,
     FILE_NAME,
-    INTERFACE,
     NAME,
     PATH,
     PORT,
@@ -50,6 +49,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.static_files import wanted_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.typed import TypedRecord
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.undefined import is_marked
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.schema import INTERFACE
 
 # The status codes whose page can be replaced: configuration manual, keyword `errorfile`.
 ERROR_CODES = (200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504)

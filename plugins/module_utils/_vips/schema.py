@@ -20,7 +20,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds impo
     Kind,
     ListOf,
     Text,
-    either,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record
@@ -30,21 +29,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import (
     Address,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
-from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
-
-
-class OneOf(Choice):
-    """One of a few words, with all of them and the nearest one in the message."""
-
-    def refuse(self, value: t.Any, text: str, place: Place) -> None:
-        place.wrong(value, f"is not a valid value; use {either(self.choices)}", did_you_mean(text, self.choices))
-
-
-class YesNo(Boolean):
-    """Yes or no."""
-
-    def refuse(self, value: t.Any, place: Place) -> None:
-        place.wrong(value, "is not a valid value; use true or false")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +140,11 @@ class Table(Record):
 
 NAME = Text(r"\S+", "a name without blanks", "Write one word.")
 HOST = Text(r"\S+", "the name of a host", "Write one word.")
-INTERFACE = Text(r"[A-Za-z0-9_.@+-]{1,15}", "an interface name", "Linux allows 15 characters.")
+INTERFACE = Text(
+    r"[A-Za-z0-9_.@+-]{1,15}",
+    "an interface name",
+    "Linux allows 15 characters; use letters, digits, '-', '_', '.', '@' and '+'.",
+)
 FILE = Text("/.*", "an absolute path", "Write a path on the setup host that begins with '/'.")
 
 CERTIFICATE = Table(
@@ -192,7 +180,7 @@ VIP = Table(
         ),
         Key(
             "type",
-            OneOf(TYPES),
+            Choice(TYPES),
             "Whether its clients are external or internal. ACME certificates are for external VIPs, and the first VIP"
             " of each type gives `external_lb_vip_address` and `internal_lb_vip_address`.",
             TYPES[0],
@@ -204,7 +192,7 @@ VIP = Table(
         ),
         Key(
             "tls",
-            YesNo(),
+            Boolean(),
             "Whether services with `haproxy_ssl` speak TLS on it. If missing, they do so on the first VIP, and on"
             " others with `haproxy_ssl_all_vips`.",
         ),

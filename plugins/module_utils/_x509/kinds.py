@@ -92,18 +92,7 @@ class Capitals(Text):
         return text if text is INVALID else text.upper()
 
 
-@dataclasses.dataclass(frozen=True)
-class OneOf(Choice):
-    """One of a few words, each with one spelling."""
-
-    #: why other values are invalid
-    why: str = ""
-
-    def refuse(self, value: t.Any, text: str, place: Place) -> None:  # noqa: ARG002 - no word is near another
-        place.wrong(value, self.why or f"is not a valid value; use {either(self.choices)}")
-
-
-class KeyType(OneOf):
+class KeyType(Choice):
     """A kind of key, in capitals or not."""
 
     def read(self, value: t.Any, place: Place) -> t.Any:

@@ -12,7 +12,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import Boolean, Integer, Kind, ListOf, Text
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
+    Boolean,
+    Choice,
+    Integer,
+    Kind,
+    ListOf,
+    Text,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.table import Key, Record, homes
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import (
@@ -23,7 +30,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.kinds import
     KeyType,
     Lifetime,
     Listed,
-    OneOf,
     PathLength,
     Serial,
 )
@@ -70,7 +76,7 @@ FILE_NAME = FileName()
 ANY = Text(longest=4096)
 KEY_TYPE = KeyType(tuple(KEY_SIZES))
 KEY_SIZE = Integer(0, max(max(sizes, default=0) for sizes in KEY_SIZES.values()), "a size of a key")
-USAGES = Listed(OneOf(KEY_USAGES))
+USAGES = Listed(Choice(KEY_USAGES))
 
 
 def _subject() -> tuple[Key, ...]:
@@ -113,7 +119,7 @@ REVOKED = Table(
             "Serial number in hexadecimal, as openssl prints it.",
             required=True,
         ),
-        Key("reason", OneOf(REVOCATION_REASONS), "Reason of the revocation.", "unspecified"),
+        Key("reason", Choice(REVOCATION_REASONS), "Reason of the revocation.", "unspecified"),
     ),
 )
 
@@ -124,7 +130,7 @@ AUTHORITY = Table(
         CONDITION,
         Key(
             "provider",
-            OneOf(("selfsigned", "ownca")),
+            Choice(("selfsigned", "ownca")),
             "`selfsigned` for a root, `ownca` for an authority that another one signs; follows from `signed_by`.",
         ),
         Key("signed_by", ANY, "Name of the authority that signs this one, listed or already in the directory."),
@@ -171,7 +177,7 @@ CERTIFICATE = Table(
         CONDITION,
         Key(
             "provider",
-            OneOf(("ownca",), why="is not a valid value; use ownca, because an authority signs every certificate"),
+            Choice(("ownca",), gone=(("selfsigned", "Use ownca: an authority signs every certificate."),)),
             "`ownca`, the only one.",
             "ownca",
         ),
@@ -191,7 +197,7 @@ CERTIFICATE = Table(
         Key("key_usage", USAGES, "Key usages. The default is `digitalSignature`, for RSA keys also `keyEncipherment`."),
         Key(
             "extended_key_usage",
-            Listed(OneOf(EXTENDED_KEY_USAGES)),
+            Listed(Choice(EXTENDED_KEY_USAGES)),
             "Purposes of the certificate.",
             ["serverAuth"],
         ),
@@ -232,7 +238,7 @@ FILE = Table(
     keys=(
         Key("name", ANY, "Name of a certificate; required without `src`."),
         CONDITION,
-        Key("type", OneOf(PARTS), "The part of the certificate; required without `src`."),
+        Key("type", Choice(PARTS), "The part of the certificate; required without `src`."),
         Key("src", ANY, "A file of the setup host instead."),
         Key("dest", ANY, "Its path on the node.", required=True),
         Key("owner", ANY, "Its user on the node.", "root"),

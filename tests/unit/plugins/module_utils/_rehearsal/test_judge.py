@@ -107,7 +107,7 @@ def test_a_service_without_a_backend_is_its_frontend() -> None:
         ({"name": "x", "request": {"url": "a.test"}, "expect": "reset"}, "[0].request.url: 'a.test' is not a URL"),
         (
             {"name": "x", "request": {"connect": "192.0.2.1:1"}, "expect": "refuse"},
-            "[0].expect: 'refuse' is not a valid value. Did you mean refused?",
+            "[0].expect: 'refuse' is not a valid value; use refused, reset or timeout. Did you mean refused?",
         ),
         (
             {"name": "x", "request": {"connect": "192.0.2.1:1", "from": "home"}, "expect": "reset"},

@@ -63,7 +63,7 @@ def test_a_dictionary_in_its_normal_form() -> None:
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        ({"colour": "rad"}, "my_colour: 'rad' is not a valid value. Did you mean red?"),
+        ({"colour": "rad"}, "my_colour: 'rad' is not a valid value; use red or blue. Did you mean red?"),
         ({"varnish": "matt", "colour": "red"}, "my_varnish: cannot be combined with colour; keep one of the two."),
         ({}, "my_colour: is missing (or varnish)."),
         ({"colour": "red", "bel": True}, "my_bel: is not a key of a bicycle. Did you mean bell?"),

@@ -40,7 +40,7 @@ def test_what_is_right(expect: t.Any) -> None:
         ({"service": "wbe"}, ".service: 'wbe' is not a service. Did you mean web?"),
         ({"not": {"service": "api"}}, ".not.service: 'api' is not a service. Write a haproxy_service_name."),
         ({"statsu": 200}, ".statsu: is not a key of what should come. Did you mean status?"),
-        ("refuse", ": 'refuse' is not a valid value. Did you mean refused?"),
+        ("refuse", ": 'refuse' is not a valid value; use refused, reset or timeout. Did you mean refused?"),
         (mark("'here' is undefined"), ": cannot be resolved: 'here' is undefined. Define the variable, or give it"),
     ],
 )
