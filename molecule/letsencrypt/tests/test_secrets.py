@@ -41,6 +41,7 @@ Play = tuple[str, int, list[str]]
 ALWAYS: list[Play] = [
     ("haproxy_validate", GOOD, [f"haproxy_render_to={BENCH}/rendered"]),
     ("haproxy-install", BAD, ["@{invalid}"]),
+    ("haproxy_rehearse", GOOD, []),
     ("haproxy_install", GOOD, ["haproxy_pki_regen_cert=true"]),
     # Without pipelining modules and what they are told pass through files.
     ("haproxy_install", BAD, ["@{refused}", "--limit=lb3", CONFIGURATION, "ansible_ssh_pipelining=false"]),
@@ -53,6 +54,7 @@ LONG: list[Play] = [
     ("haproxy_certificates", GOOD, ["haproxy_pki_regen_cert=true"]),
     ("haproxy_drain", GOOD, ["haproxy_drain_host=lb3"]),
     ("haproxy_drain", GOOD, ["haproxy_drain_host=lb3", "haproxy_drain_state=ready"]),
+    ("haproxy_explain", GOOD, ["haproxy_explain_url=https://guarded.bench.test:8443/"]),
     ("haproxy_rollback", GOOD, []),
     ("keepalived_switchover", GOOD, [PROBE, "keepalived_switchover_host=lb1"]),
     ("keepalived_switchover", GOOD, ["keepalived_switchover_host=lb1", BACK]),

@@ -151,7 +151,7 @@ def test_another_run_in_check_mode_would_change_nothing(arguments: tuple[str, ..
     result = ansible_playbook(MOLECULE / "shared" / "converge.yml", "--check", "--diff", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Apply the release" in result.stdout
-    assert "Bring keepalived.conf into service" in result.stdout
+    assert "Deploy keepalived.conf" in result.stdout
     changed = changes(result.stdout)
     assert nodes <= set(changed)
     assert not any(changed.values()), result.stdout
