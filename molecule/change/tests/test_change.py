@@ -150,7 +150,7 @@ def killed(cluster: Cluster, change: Change, holder: Node) -> None:
     cluster.workers[holder.name] = cluster.worker(holder)
 
     played = again(cluster, change, early={name: played.answers[name] for name in others})
-    assert "cut off" in played.answers[holder.name]["reason"]
+    assert "interrupted" in played.answers[holder.name]["reason"]
 
 
 def again(cluster: Cluster, change: Change, early: Answers) -> Played:
