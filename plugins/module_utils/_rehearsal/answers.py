@@ -41,14 +41,6 @@ class Visit:
     sni: str = ""
     problem: str = ""
 
-    @property
-    def backend(self) -> str:
-        return self.hops[-1].backend if self.hops else ""
-
-    @property
-    def server(self) -> str:
-        return self.hops[-1].server if self.hops else ""
-
 
 @dataclasses.dataclass(frozen=True)
 class Reply:

@@ -19,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.confi
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import Server, configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
 Endpoint = tuple[str, int]
 
@@ -70,7 +71,7 @@ class PooledServer:
 
 
 class Surroundings:
-    """A configuration, as far as others have to trial along."""
+    """What a configuration needs from others."""
 
     def __init__(self, sections: t.Sequence[Section]) -> None:
         self._sections = sections
@@ -216,7 +217,7 @@ class Surroundings:
         address = self.addresses.get(host, host)
         asked = {port for bind in self.binds for port in range(bind.first, bind.last + 1)}
         ports = sorted(port + int(found["offset"] or 0) for port in asked)
-        return [(address, port) for port in ports] if _is_address(address) else []
+        return [(address, port) for port in ports] if is_ip(address) else []
 
     def _globals(self, keyword: str) -> list[str]:
         lines = [line for section in self._sections if section.kind == "global" for line in section.lines_with(keyword)]
@@ -239,19 +240,11 @@ def _bind(frontend: str, spec: str) -> Bind | None:
     if not found or "@" in found["address"]:
         return None
     address = found["address"].strip("[]")
-    if address not in WILDCARDS and _is_address(address):
+    if address not in WILDCARDS and is_ip(address):
         address = str(ipaddress.ip_address(address))
     first = int(found["first"])
     return Bind(frontend, address, first, int(found["last"] or first))
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_loopback(address: str) -> bool:
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+    return is_ip(address) and ipaddress.ip_address(address).is_loopback
