@@ -19,8 +19,10 @@ COLLECTION = "ansible_collections.lbforge.haproxy"
 FLOORS = (
     ("addresses", "characters", "errors", "hints", "mask"),
     ("_host", "_haproxy_cfg", "_schema"),
-    ("_x509", "_vips", "_rehearsal"),
-    ("_services", "_vrrp", "_runtime"),
+    ("_x509", "_vips"),
+    ("_runtime", "_vrrp"),
+    ("_rehearsal",),
+    ("_services",),
     ("_release", "_inventory"),
     ("_live",),
     ("_insight", "_node"),

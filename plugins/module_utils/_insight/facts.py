@@ -13,6 +13,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import Bind, binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse, socket_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.drift import (
     Disk,
@@ -28,7 +29,6 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.drift imp
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.reach import ports, unanswered
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.status import tree
 from ansible_collections.lbforge.haproxy.plugins.module_utils._live.tables import parse_tables
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import Endpoint, endpoints
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.server_proof import Difference
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime import certificates, crtlists, patterns
@@ -196,7 +196,7 @@ class Facts:
     def vips(self) -> list[Data]:
         """Which ports HAProxy binds at virtual addresses, and which of them do not answer from here."""
         sections = parse((self._store.config_dir / CONFIGURATION).read_text(errors="replace"))
-        bound = endpoints(sections)
+        bound = binds(sections)
         wanted = {vip: ports(vip, bound) for vip in self._vips}
         targets = [(vip, port) for vip, numbers in wanted.items() for port in numbers]
         silent = unanswered(targets, REACH_PATIENCE, REACH_LIMIT)
@@ -205,7 +205,7 @@ class Facts:
                 "address": vip,
                 "ports": numbers,
                 "problems": [
-                    f"{Endpoint(vip, port)} does not answer: {silent[vip, port]}."
+                    f"{Bind(vip, port)} does not answer: {silent[vip, port]}."
                     for port in numbers
                     if (vip, port) in silent
                 ]

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import selectors
 import socket
@@ -15,7 +14,7 @@ import time
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import Endpoint
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import Bind
 
 Target = tuple[str, int]
 
@@ -23,16 +22,9 @@ AT_ONCE = 64
 SILENCE = "no answer"
 
 
-def ports(vip: str, endpoints: t.Iterable[Endpoint]) -> list[int]:
+def ports(vip: str, binds: t.Iterable[Bind]) -> list[int]:
     """The TCP ports of an address, including those of matching wildcards."""
-    wanted = ipaddress.ip_address(vip)
-
-    def takes(endpoint: Endpoint) -> bool:
-        bound = ipaddress.ip_address(endpoint.address)
-        both = bound.version == 6 and not endpoint.v6only
-        return bound == wanted or (bound.is_unspecified and (bound.version == wanted.version or both))
-
-    return sorted({endpoint.port for endpoint in endpoints if not endpoint.udp and takes(endpoint)})
+    return sorted({bind.port for bind in binds if not bind.udp and bind.takes(vip)})
 
 
 def unanswered(targets: t.Iterable[Target], patience: float, limit: float) -> dict[Target, str]:

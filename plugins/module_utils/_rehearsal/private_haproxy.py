@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 import typing as t
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import start
+from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import answer_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import Hop
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, SocketRefusedError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row, parse_stats
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _PAUSE = 0.01
@@ -21,9 +23,9 @@ _PAUSE = 0.01
 _LONGEST = 8000
 # Management Guide, section 9.3, "show sess".
 _SESSION = re.compile(r"fe=(\S+) be=(\S+) srv=(\S+)")
-# The kinds of object of "show stat", and how many columns of it are read: "status" is the eighteenth.
+# The kinds of object of "show stat".
 _FRONTENDS, _BACKENDS, _SERVERS = 1, 2, 4
-_LAST_COLUMN = 18
+_PATIENCE = 10.0  # seconds for an answer
 _NONE = re.compile("<none>", re.IGNORECASE)
 
 
@@ -32,10 +34,11 @@ class PrivateHAProxy:
 
     def __init__(self, binary: str, configuration: Path, home: Path, patience: float) -> None:
         """Start it, and come back when it serves; what it refuses is an error. ``patience`` is in seconds."""
-        self._socket, log = home / "master", home / "log"
+        master, log = home / "master", home / "log"
+        self._master = RuntimeClient(master, _PATIENCE)
         with log.open("wb") as log_file:
             # With -db the word "daemon" in a configuration has no effect.
-            self._process = start([binary, "-W", "-db", "-S", str(self._socket), "-f", str(configuration)], log_file)
+            self._process = start([binary, "-W", "-db", "-S", str(master), "-f", str(configuration)], log_file)
         deadline = time.monotonic() + patience
         while not self._serves():
             if self._process.poll() is not None:
@@ -58,7 +61,7 @@ class PrivateHAProxy:
 
     def ask(self, *commands: str) -> str:
         """What the worker answers."""
-        return self._asked(";".join(f"@1 {command}" for command in commands))
+        return self._master.ask(";".join(f"@1 {command}" for command in commands))
 
     def hops(self) -> tuple[Hop, ...]:
         """Where requests are that are not answered yet."""
@@ -68,21 +71,19 @@ class PrivateHAProxy:
 
     def passed(self) -> tuple[list[str], list[str]]:
         """The frontends and the backends that have had requests since the counters were cleared."""
-        used = [row for row in self._statistics(_FRONTENDS | _BACKENDS) if row["stot"] not in ("", "0")]
-        frontends = [row["pxname"] for row in used if row["svname"] == "FRONTEND"]
-        return frontends, [row["pxname"] for row in used if row["svname"] == "BACKEND"]
+        used = [row for row in self._statistics(_FRONTENDS | _BACKENDS) if row["stot"]]
+        frontends = [str(row["pxname"]) for row in used if row["type"] == "frontend"]
+        return frontends, [str(row["pxname"]) for row in used if row["type"] == "backend"]
 
     def down(self) -> list[str]:
         """The servers that are not up, with their pools."""
         rows = self._statistics(_SERVERS)
-        return [f"{row['pxname']}/{row['svname']}" for row in rows if row["status"].startswith(("DOWN", "UP 1/"))]
+        return [f"{row['pxname']}/{row['svname']}" for row in rows if str(row["status"]).startswith(("DOWN", "UP 1/"))]
 
-    def _statistics(self, kinds: int) -> list[dict[str, str]]:
-        """The rows of statistics of some kinds of object: Management Guide, section 9.1."""
-        head, *rows = [line for line in self.ask(f"show stat -1 {kinds} -1").splitlines() if line]
-        columns = head.lstrip("# ").split(",")
-        # No value of these columns holds a comma.
-        return [dict(zip(columns, row.split(",", _LAST_COLUMN))) for row in rows]
+    def _statistics(self, kinds: int) -> list[Row]:
+        command = f"show stat -1 {kinds} -1"
+        with answer_of(lambda: "the private HAProxy", command):
+            return parse_stats(self.ask(command))
 
     def _do(self, commands: t.Sequence[str]) -> None:
         said = self.ask(*commands).strip()
@@ -92,17 +93,5 @@ class PrivateHAProxy:
     def _serves(self) -> bool:
         try:
             return "Pid: " in self.ask("show info")
-        except OSError:
+        except SocketRefusedError:
             return False
-
-    def _asked(self, line: str) -> str:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(10)
-            connection.connect(str(self._socket))
-            connection.sendall(line.encode() + b"\n")
-            # The master of 2.6 keeps the connection open else.
-            connection.shutdown(socket.SHUT_WR)
-            parts = []
-            while part := connection.recv(1 << 16):
-                parts.append(part)
-        return b"".join(parts).decode(errors="replace")

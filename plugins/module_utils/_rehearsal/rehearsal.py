@@ -281,9 +281,9 @@ class _Rehearsal:
         # What HAProxy has no session for is a check that was under way.
         visits = [visit for visit in self._stand_ins.visits() if visit.hops]
         visit = visits[-1] if visits else None
-        found = self._around.frontends_at(address, request.port)
-        bind = f"bind {found[0]}" if found else f"{address}:{request.port}"
-        return Answer(reply, visit, visit.hops if visit else self._own_hops(reply, [b.frontend for b in found]), bind)
+        found = self._around.binds_at(address, request.port)
+        hops = visit.hops if visit else self._own_hops(reply, [bind.proxy for bind in found])
+        return Answer(reply, visit, hops, f"bind {found[0]}" if found else f"{address}:{request.port}")
 
     def _own_hops(self, reply: Reply, frontends: list[str]) -> tuple[Hop, ...]:
         """The way to an answer of HAProxy's own, by who has counted a request."""

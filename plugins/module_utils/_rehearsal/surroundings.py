@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import Bind, binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
     Section,
     socket_files,
@@ -23,33 +24,10 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 
 Endpoint = tuple[str, int]
 
-WILDCARDS = ("", "*", "0.0.0.0", "::")
 # For servers that the configuration only names: the network for benchmarks, RFC 2544, is nobody's.
 NAMED = ipaddress.ip_network("198.18.0.0/15")
 
-_BIND = re.compile(r"(?:ipv[46]@|quic[46]@)?(?P<address>.*):(?P<first>\d+)(?:-(?P<last>\d+))?")
 _OFFSET = re.compile(r"(?:ipv[46]@)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<offset>[+-]\d+))?")
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A line ``bind``, or one of its addresses."""
-
-    frontend: str
-    address: str
-    first: int
-    last: int
-
-    def takes(self, address: str, port: int) -> bool:
-        """Whether a client that connects there gets to it."""
-        return self.first <= port <= self.last and (self.is_wildcard or self.address == address)
-
-    @property
-    def is_wildcard(self) -> bool:
-        return self.address in WILDCARDS
-
-    def __str__(self) -> str:
-        return f"{self.address or '*'}:{self.first}" if ":" not in self.address else f"[{self.address}]:{self.first}"
 
 
 @dataclass(frozen=True)
@@ -77,17 +55,13 @@ class Surroundings:
         self._sections = sections
 
     @cached_property
-    def binds(self) -> list[Bind]:
-        """Where clients connect, in the order of the configuration."""
-        return [
-            bind
-            for section in self._sections
-            if section.kind in ("frontend", "listen")
-            for line in section.lines_with("bind")
-            if len(line) > 1
-            for spec in line[1].split(",")
-            if (bind := _bind(section.name, spec))
-        ]
+    def binds(self) -> dict[int, list[Bind]]:
+        """Where clients connect, by ports, in the order of the configuration."""
+        found: dict[int, list[Bind]] = {}
+        for bind in binds(self._sections):
+            if bind.proxy_kind in ("frontend", "listen") and not bind.udp:
+                found.setdefault(bind.port, []).append(bind)
+        return found
 
     @cached_property
     def addresses(self) -> dict[str, str]:
@@ -179,17 +153,16 @@ class Surroundings:
             found.append(f"binds name several interfaces ({names}), and a private network has one.")
         return found
 
-    def frontends_at(self, address: str, port: int) -> list[Bind]:
+    def binds_at(self, address: str, port: int) -> list[Bind]:
         """The binds that a client gets to; the address itself goes before a wildcard."""
-        found = [bind for bind in self.binds if bind.takes(address, port)]
+        found = [bind for bind in self.binds.get(port, ()) if bind.takes(address)]
         exact = [bind for bind in found if not bind.is_wildcard]
         return exact or found
 
     def address_for(self, port: int) -> str | None:
         """The first address that listens on a port; None if none does."""
-        found = [bind for bind in self.binds if bind.first <= port <= bind.last]
         # Clients know an address of the load balancer, not its loopback.
-        found.sort(key=lambda bind: bind.is_wildcard or _is_loopback(bind.address))
+        found = sorted(self.binds.get(port, ()), key=lambda bind: bind.is_wildcard or _is_loopback(bind.address))
         if not found:
             return None
         return "127.0.0.1" if found[0].is_wildcard else found[0].address
@@ -201,9 +174,8 @@ class Surroundings:
     def _endpoints(self, server: Server) -> t.Iterator[Endpoint]:
         found = [server.address] if server.address else self._by_name(server)
         for address, port in found:
-            own = [bind for bind in self.binds if bind.takes(address, port)]
             # A wildcard takes what comes to this load balancer, and another machine has that port for itself.
-            if not any(not bind.is_wildcard or _is_loopback(address) for bind in own):
+            if not any(not bind.is_wildcard or _is_loopback(address) for bind in self.binds_at(address, port)):
                 yield address, port
 
     def _by_name(self, server: Server) -> list[Endpoint]:
@@ -215,8 +187,7 @@ class Surroundings:
             return []
         host = found["host"].strip("[]")
         address = self.addresses.get(host, host)
-        asked = {port for bind in self.binds for port in range(bind.first, bind.last + 1)}
-        ports = sorted(port + int(found["offset"] or 0) for port in asked)
+        ports = sorted(port + int(found["offset"] or 0) for port in self.binds)
         return [(address, port) for port in ports] if is_ip(address) else []
 
     def _globals(self, keyword: str) -> list[str]:
@@ -233,17 +204,6 @@ class Surroundings:
         lines += [server.others for _place, server in self._configured]
         found = [line[at + 1] for line in lines for at, word in enumerate(line[:-1]) if word == keyword]
         return list(dict.fromkeys(found))
-
-
-def _bind(frontend: str, spec: str) -> Bind | None:
-    found = _BIND.fullmatch(spec)
-    if not found or "@" in found["address"]:
-        return None
-    address = found["address"].strip("[]")
-    if address not in WILDCARDS and is_ip(address):
-        address = str(ipaddress.ip_address(address))
-    first = int(found["first"])
-    return Bind(frontend, address, first, int(found["last"] or first))
 
 
 def _is_loopback(address: str) -> bool:

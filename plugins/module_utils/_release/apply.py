@@ -16,6 +16,7 @@ import typing as t
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import new_binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
     Configuration,
     parse,
@@ -31,10 +32,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.serve
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release import open_files
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.changes import in_order
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.plan import Difference, compare
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import (
-    Preflight,
-    new_endpoints,
-)
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import Preflight
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import ProofError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.server_proof import compare_configured
@@ -296,7 +294,7 @@ def _preflight(wanted: Wanted, host: Host, found: Found, check_mode: bool) -> li
     _enough_files(wanted, host)
     is_known = found.worker and len(found.before) == 1 and not found.adopted
     running = found.before[0] if is_known else None
-    refused = Preflight(host.haproxy.pids).problems(new_endpoints(wanted.release.sections, running))
+    refused = Preflight(host.haproxy.pids).problems(new_binds(wanted.release.sections, running))
     # In check mode, the kernel setting or the VIP that makes an address bindable may be missing.
     hopeless = [one for one in refused if one.kind == "taken" or (one.kind == "absent" and not check_mode)]
     if hopeless:

@@ -12,32 +12,19 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import re
 import socket
 import struct
 import typing as t
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import word_after
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import IP, Bind
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.messages import Message, warning
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-
-    from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Section
-    from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words
-
-IP = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-
-# HAProxy Configuration Manual, section 11, "Address formats". Of the others (unix@, abns@, fd@, sockpair@, rhttp@ …)
-# nothing can be tried.
-_FORM = re.compile(
-    r"(?:(?:(?P<stack>stream|dgram|quic)\+)?(?P<kind>ipv|tcp|mptcp|udp|quic)(?P<family>[46]?)@)?"
-    r"(?P<host>[^@]*):(?P<first>\d+)(?:-(?P<last>\d+))?"
-)
 
 # <linux/in.h> and <linux/in6.h>; Python has no names for them.
 _TRANSPARENT = {
@@ -48,127 +35,20 @@ _LISTENS = "0A"  # <net/tcp_states.h>
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """An address and port that HAProxy listens on. Its line does not count in comparisons."""
-
-    address: str
-    port: int
-    udp: bool = False
-    interface: str = ""
-    transparent: bool = False
-    v6only: bool | None = None  # None: as the node has it
-    section: str = field(default="", compare=False)
-    line: Words = field(default=(), compare=False)
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}{' (UDP)' if self.udp else ''}"
-
-
-@dataclass(frozen=True)
 class RefusedBind:
     """The reason why HAProxy cannot listen, in a sentence for the user.
 
     ``taken`` and ``absent`` make a reload fail. With ``interface`` HAProxy only warns, and listens on all interfaces.
     """
 
-    endpoint: Endpoint
+    bind: Bind
     kind: t.Literal["taken", "absent", "interface"]
     sentence: str
 
     @property
     def message(self) -> Message:
         """The problem with its line."""
-        return warning(self.sentence, " ".join(self.endpoint.line), self.endpoint.section)
-
-
-def endpoints(sections: Iterable[Section], host: str | None = None) -> list[Endpoint]:
-    """The endpoints of this configuration; ``host`` is the node's name among its peers.
-
-    What only HAProxy can resolve (host names, environment variables, conditional blocks) is left out.
-    """
-    sections = _unconditional(sections)
-    globals_ = [section for section in sections if section.kind == "global"]
-    named = [line[1] for section in globals_ for line in section.lines_with("localpeer") if line[1:]]
-    peer = named[-1] if named else host or socket.gethostname()
-    found = [
-        endpoint
-        for section in sections
-        if ("disabled",) not in section.lines
-        for line, options in _listening(section, peer)
-        for endpoint in _endpoints(section, line, options)
-    ]
-    return list(dict.fromkeys(found))
-
-
-def new_endpoints(wanted: Iterable[Section], running: Iterable[Section] | None) -> list[Endpoint]:
-    """The endpoints on which HAProxy does not listen yet."""
-    known = set(endpoints(running)) if running is not None else set()
-    return [endpoint for endpoint in endpoints(wanted) if endpoint not in known]
-
-
-def _unconditional(sections: Iterable[Section]) -> list[Section]:
-    """Leave out the lines between ``.if`` and ``.endif``, which may span several sections."""
-    depth, result = 0, []
-    for section in sections:
-        kept = []
-        outside = depth == 0
-        for line in section.lines:
-            depth += {".if": 1, ".endif": -1}.get(line[0], 0)
-            if depth == 0:
-                kept.append(line)
-        if outside:
-            result.append(replace(section, lines=tuple(kept)))
-    return result
-
-
-def _listening(section: Section, peer: str) -> Iterator[tuple[Words, Words]]:
-    """The lines that open sockets, each with its words from the address on."""
-    if section.kind in ("frontend", "listen", "peers", "log-forward"):
-        for keyword in ("bind", "dgram-bind"):
-            for line in section.lines_with(keyword):
-                yield line, line[1:]
-    if section.kind == "peers":
-        for keyword in ("peer", "server"):
-            for line in section.lines_with(keyword, peer):
-                yield line, line[2:3]  # options of a server concern connections to it
-
-
-def _endpoints(section: Section, line: Words, words: Words) -> Iterator[Endpoint]:
-    addresses, options = words[:1], words[1:]
-    if "namespace" in options or any("$" in word for word in words):
-        return
-    for address in ",".join(addresses).split(","):
-        form = _FORM.fullmatch(address)
-        ip = _ip(form["host"], form["family"]) if form else None
-        if form is None or ip is None:
-            continue
-        for port in range(int(form["first"]), int(form["last"] or form["first"]) + 1):
-            yield Endpoint(
-                str(ip),
-                port,
-                line[0] == "dgram-bind" or form["stack"] in ("dgram", "quic") or form["kind"] in ("udp", "quic"),
-                word_after(options, "interface"),
-                "transparent" in options,
-                _v6only(options) if ip.version == 6 else None,
-                " ".join(section.heading[:2]),
-                line,
-            )
-
-
-def _ip(host: str, family: str | None) -> IP | None:
-    if host in ("", "*"):
-        host = "::" if family == "6" else "0.0.0.0"
-    try:
-        return ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None  # a host name
-
-
-def _v6only(options: Words) -> bool | None:
-    if "v6only" in options:  # the stronger of the two
-        return True
-    return False if "v4v6" in options else None
+        return warning(self.sentence, " ".join(self.bind.line), self.bind.section)
 
 
 class Preflight:
@@ -178,26 +58,26 @@ class Preflight:
         """Set the processes of the running HAProxy, which share their sockets with their successors."""
         self._own = frozenset(own_pids)
 
-    def problems(self, endpoints: Iterable[Endpoint]) -> list[RefusedBind]:
+    def problems(self, binds: Iterable[Bind]) -> list[RefusedBind]:
         """The obstacles to listening. Binds that this process may not try are skipped."""
         table = _Sockets()
-        return [problem for endpoint in endpoints for problem in self._problems(endpoint, table)]
+        return [problem for bind in binds for problem in self._problems(bind, table)]
 
-    def _problems(self, endpoint: Endpoint, table: _Sockets) -> Iterator[RefusedBind]:
+    def _problems(self, bind: Bind, table: _Sockets) -> Iterator[RefusedBind]:
         try:
-            _bind(endpoint)
+            _bind(bind)
         except OSError as error:
             if error.errno == errno.ENODEV:
-                yield RefusedBind(endpoint, "interface", _no_interface(endpoint))
-                yield from self._problems(replace(endpoint, interface=""), table)
-            elif error.errno == errno.EADDRINUSE and (owner := self._owner(endpoint, table)):
-                yield RefusedBind(endpoint, "taken", f"{endpoint} is in use by {owner}. Stop it, or use another port.")
+                yield RefusedBind(bind, "interface", _no_interface(bind))
+                yield from self._problems(replace(bind, interface=""), table)
+            elif error.errno == errno.EADDRINUSE and (owner := self._owner(bind, table)):
+                yield RefusedBind(bind, "taken", f"{bind} is in use by {owner}. Stop it, or use another port.")
             elif error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                yield RefusedBind(endpoint, "absent", _no_address(endpoint))
+                yield RefusedBind(bind, "absent", _no_address(bind))
 
-    def _owner(self, endpoint: Endpoint, table: _Sockets) -> str:
+    def _owner(self, bind: Bind, table: _Sockets) -> str:
         """The programs that hold an address; empty if it is HAProxy itself."""
-        holders = table.holders(endpoint)
+        holders = table.holders(bind)
         others = [holder for holder in holders if self._own.isdisjoint(pid for pid, _name in holder)]
         if holders and not others:
             return ""
@@ -207,34 +87,31 @@ class Preflight:
         return " and ".join(f"{name} (process {pid})" for name, pid in named) or "an unknown process"
 
 
-def _bind(endpoint: Endpoint) -> None:
-    version = ipaddress.ip_address(endpoint.address).version
+def _bind(bind: Bind) -> None:
+    version = ipaddress.ip_address(bind.address).version
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM if endpoint.udp else socket.SOCK_STREAM) as probe:
-        if not endpoint.udp:  # two UDP sockets with this option share an address, and one starves
+    with socket.socket(family, socket.SOCK_DGRAM if bind.udp else socket.SOCK_STREAM) as probe:
+        if not bind.udp:  # two UDP sockets with this option share an address, and one starves
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if endpoint.v6only is not None:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, endpoint.v6only)
-        if endpoint.transparent:
+        if bind.v6only is not None:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, bind.v6only)
+        if bind.transparent:
             for level, option in _TRANSPARENT[version]:
                 with suppress(PermissionError):
                     probe.setsockopt(level, option, 1)
-        if endpoint.interface:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, endpoint.interface.encode())
-        probe.bind((endpoint.address, endpoint.port))
+        if bind.interface:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, bind.interface.encode())
+        probe.bind((bind.address, bind.port))
 
 
-def _no_interface(endpoint: Endpoint) -> str:
+def _no_interface(bind: Bind) -> str:
+    return f"this node has no network interface {bind.interface}; HAProxy would listen for {bind} on every interface."
+
+
+def _no_address(bind: Bind) -> str:
+    version = ipaddress.ip_address(bind.address).version
     return (
-        f"this node has no network interface {endpoint.interface}; HAProxy would listen for {endpoint} on every"
-        " interface."
-    )
-
-
-def _no_address(endpoint: Endpoint) -> str:
-    version = ipaddress.ip_address(endpoint.address).version
-    return (
-        f"{endpoint.address} is not an address of this node, and net.ipv{version}.ip_nonlocal_bind is 0. Give the node"
+        f"{bind.address} is not an address of this node, and net.ipv{version}.ip_nonlocal_bind is 0. Give the node"
         " the address, or let HAProxy bind addresses that the node does not hold: set haproxy_bind_on_non_local: true,"
         " or the option transparent for this bind."
     )
@@ -246,13 +123,13 @@ class _Sockets:
     def __init__(self) -> None:
         self.hidden: set[int] = set()  # processes whose sockets need more privileges to see
 
-    def holders(self, endpoint: Endpoint) -> list[frozenset[tuple[int, str]]]:
-        """The holders of the sockets that conflict with an endpoint: process ids and names."""
-        mine = ipaddress.ip_address(endpoint.address)
+    def holders(self, bind: Bind) -> list[frozenset[tuple[int, str]]]:
+        """The holders of the sockets that conflict with a bind: process ids and names."""
+        mine = ipaddress.ip_address(bind.address)
         rows = [
             row
-            for row in (self._udp if endpoint.udp else self._tcp)
-            if row.port == endpoint.port and (mine == row.address or mine.is_unspecified or row.address.is_unspecified)
+            for row in (self._udp if bind.udp else self._tcp)
+            if row.port == bind.port and (mine == row.address or mine.is_unspecified or row.address.is_unspecified)
         ]
         rows = [row for row in rows if row.listens] or rows
         held = (self._processes.get(row.inode) for row in rows)

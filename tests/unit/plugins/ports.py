@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import socket
+import subprocess
 
 # Below those that Linux gives to clients (ip_local_port_range), and a part for each process of pytest-xdist, so that
 # nobody else takes a port between its choice and its bind.
@@ -37,3 +38,15 @@ def is_free(port: int) -> bool:
         probe.bind(("", port))
         return True
     return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Neighbouring ports that nothing uses, for any protocol."""
+    used = set(
+        subprocess.run("ss -Htuna | grep -o ':[0-9]* '", shell=True, capture_output=True, check=True).stdout.split()
+    )
+    for first in range(random.randrange(20000, 30000), 32000, count):
+        ports = range(first, first + count)
+        if used.isdisjoint(f":{port}".encode() for port in ports):
+            return list(ports)
+    raise AssertionError("no free ports")

@@ -12,9 +12,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._insight.reach import SILENCE, ports, unanswered
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight import endpoints
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.preflight
     ],
 )
 def test_ports_of_an_address(bind: str, takes: bool) -> None:
-    found = ports("192.0.2.10", endpoints(parse(f"frontend f\n bind {bind}\n")))
+    found = ports("192.0.2.10", binds(parse(f"frontend f\n bind {bind}\n")))
     assert (80 in found) == takes
 
 

@@ -40,7 +40,9 @@ def of(*lines: str, servers: str = "") -> Surroundings:
 
 def test_a_whole_configuration() -> None:
     around = Surroundings(parse(WHOLE))
-    assert [str(bind) for bind in around.binds] == ["203.0.113.10:80", "*:8080", "[2001:db8::10]:443"]
+    assert [str(bind) for binds in around.binds.values() for bind in binds] == [
+        *("203.0.113.10:80", "0.0.0.0:8080", "[2001:db8::10]:443")
+    ]
     assert (around.users, around.groups) == (["haproxy", "root"], ["ops"])
     assert around.directories == ["/run/haproxy", "/var/lib/haproxy"]
     assert around.log_sockets == ["/dev/log"]
@@ -97,8 +99,8 @@ def test_the_first_address_of_a_port(binds: list[str], port: int, address: str |
 def test_an_address_goes_before_a_wildcard() -> None:
     """As the kernel chooses."""
     around = Surroundings(parse("frontend all\n    bind :80\nfrontend one\n    bind 203.0.113.10:80\n"))
-    assert [bind.frontend for bind in around.frontends_at("203.0.113.10", 80)] == ["one"]
-    assert [bind.frontend for bind in around.frontends_at("203.0.113.11", 80)] == ["all"]
+    assert [bind.proxy for bind in around.binds_at("203.0.113.10", 80)] == ["one"]
+    assert [bind.proxy for bind in around.binds_at("203.0.113.11", 80)] == ["all"]
 
 
 def test_oddities() -> None:
