@@ -147,6 +147,20 @@ results:
       description: The way of the request, from the bind to the server.
       type: str
       sample: bind 203.0.113.10:443 > web-front-1 > api-back/api1
+    observed:
+      description:
+        - What came, in the form of C(expect) in O(expectations). Of several requests it is what their answers have in
+          common. Of headers it holds those that are not as they were sent.
+        - What changes from one request to the next is left out, such as the server of a pool with several, a header
+          with the time, or a cookie.
+      type: dict
+      sample:
+        frontend: web-front-1
+        backend: api-back
+        server: api1
+        status: 200
+        request_headers:
+          x-forwarded-for: 198.51.100.7
     failures:
       description: What is not as expected, as in RV(errors).
       type: list

@@ -11,6 +11,8 @@ import dataclasses
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Certificate
 
 ANSWERED = "answered"
+#: what a stand-in answers with, besides the length: what load balancers often remove is there to be removed
+STAND_IN_HEADERS = (("Content-Type", "text/plain"), ("Server", "Rehearsal"), ("X-Powered-By", "Rehearsal"))
 #: the name on a certificate that stands in for one of the load balancer's
 STAND_IN = "rehearsal.invalid"
 

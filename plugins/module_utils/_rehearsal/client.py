@@ -87,7 +87,7 @@ def _answered(connection: socket.socket, request: Request) -> Got:
     client.sock = connection
     headers = dict(request.headers)
     client.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
-    for name, value in {"Host": _host(request), **headers}.items():
+    for name, value in {"Host": request.authority, **headers}.items():
         client.putheader(name, value)
     body = request.body.encode()
     if body or request.method in ("POST", "PUT", "PATCH"):
@@ -96,11 +96,6 @@ def _answered(connection: socket.socket, request: Request) -> Got:
     response = client.getresponse()
     text = response.read(_LARGEST_BODY).decode(errors="replace")
     return response.status, "1", tuple(response.getheaders()), text
-
-
-def _host(request: Request) -> str:
-    name = f"[{request.host}]" if ":" in request.host else request.host
-    return name if request.port == (443 if request.is_tls else 80) else f"{name}:{request.port}"
 
 
 def _by_curl(request: Request, address: str) -> Reply:

@@ -60,6 +60,12 @@ class Request:
         return urllib.parse.urlsplit(self.url).port or (443 if self.is_tls else 80)
 
     @property
+    def authority(self) -> str:
+        """The host and, where it is not that of the scheme, the port, as in the header Host: RFC 9110, section 7.2."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == (443 if self.is_tls else 80) else f"{name}:{self.port}"
+
+    @property
     def target(self) -> str:
         """Path and query."""
         parts = urllib.parse.urlsplit(self.url)

@@ -75,6 +75,15 @@ class PrivateHAProxy:
         frontends = [str(row["pxname"]) for row in used if row["type"] == "frontend"]
         return frontends, [str(row["pxname"]) for row in used if row["type"] == "backend"]
 
+    def turns(self) -> dict[str, int]:
+        """After how many requests each server of a backend has had its turn, where that is not left to chance."""
+        return {
+            # The weights of all that may be chosen, of which the servers of the same weight have one each.
+            str(row["pxname"]): 1 if row["act"] == 1 else int(row["weight"] or 0)
+            for row in self._statistics(_BACKENDS)
+            if row["algo"] != "random"
+        }
+
     def down(self) -> list[str]:
         """The servers that are not up, with their pools."""
         rows = self._statistics(_SERVERS)

@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expecta
     Request,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.judge import Failure, judge, unjudged
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.observed import changing_headers, observed
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.private_files import PrivateFiles
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.private_haproxy import PrivateHAProxy
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import lines
@@ -64,14 +65,17 @@ def rehearse(trial: Trial) -> dict[str, t.Any]:
 
     Raises LbforgeError where that cannot be done at all, ProblemsError for expectations that name what is not there.
     """
-    around = Surroundings(parse(trial.text))
+    sections = parse(trial.text)
+    around = Surroundings(sections)
     if mistakes := [problem for expectation in trial.expectations for problem in unknown_names(expectation, around)]:
         raise ProblemsError(mistakes)
     if around.oddities:
         raise LbforgeError("This configuration cannot be rehearsed: " + " ".join(around.oddities))
     interface = "".join(around.interfaces)
     result: dict[str, t.Any] = perform(
-        lambda: _Rehearsal(trial, around).run(), trial.patience, "" if interface == "lo" else interface
+        lambda: _Rehearsal(trial, around, changing_headers(sections)).run(),
+        trial.patience,
+        "" if interface == "lo" else interface,
     )
     return result
 
@@ -112,9 +116,10 @@ def _unknown(expectation: Expectation, key: str, word: str, what: str) -> Proble
 class _Rehearsal:
     """What is done within the namespaces."""
 
-    def __init__(self, trial: Trial, around: Surroundings) -> None:
+    def __init__(self, trial: Trial, around: Surroundings, changing: t.Collection[str]) -> None:
         self._trial = trial
         self._around = around
+        self._changing = changing
         self._files = PrivateFiles()
         self._authority = self._made_authority()
         self._missing: list[str] = []
@@ -144,6 +149,7 @@ class _Rehearsal:
         numbered = sorted(enumerate(self._trial.expectations), key=lambda pair: dataclasses.astuple(pair[1].given))
         for given, group in itertools.groupby(numbered, key=lambda pair: pair[1].given):
             undo = self._begin(given)
+            self._turns = self._haproxy.turns()
             for number, expectation in group:
                 results[number] = self._result(expectation)
             undo()
@@ -265,6 +271,7 @@ class _Rehearsal:
             "backend": last.backend,
             "servers": list(dict.fromkeys(answer.server for answer in answers if answer.server)),
             "way": last.way,
+            "observed": observed(expectation.request, answers, self._turns, self._changing),
             # A configuration may give a server a password.
             "failures": [masked_data(failure.as_dict()) for failure in failures],
         }

@@ -16,7 +16,7 @@ import struct
 import threading
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import Hop, Visit
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import STAND_IN_HEADERS, Hop, Visit
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certificates import Authority
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import Endpoint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
@@ -212,7 +212,8 @@ def _read_body(stream: t.BinaryIO, headers: t.Mapping[str, str]) -> None:
 
 def _answer(request: str) -> bytes:
     body = b"" if request.startswith("HEAD ") else b"Rehearsal\n"
-    return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n" + body
+    headers = "".join(f"{name}: {value}\r\n" for name, value in (*STAND_IN_HEADERS, ("Content-Length", "10")))
+    return f"HTTP/1.1 200 OK\r\n{headers}\r\n".encode() + body
 
 
 def _drain(stream: t.BinaryIO) -> None:
