@@ -10,13 +10,20 @@ short_description: Rehearsals as lines of text
 version_added: 0.1.0
 author: The lbforge.haproxy authors (@lbforge)
 description:
-  - Puts together what M(lbforge.haproxy.haproxy_rehearsal) returns for some load balancers. What is the same for
-    several of them is there once.
+  - Lays out the results of M(lbforge.haproxy.haproxy_rehearsal) for several load balancers. Lines that are the same for
+    several of them are shown once.
 options:
   _input:
-    description: What the module returned, by the names of the load balancers.
+    description: The results of the module, by the names of the load balancers.
     type: dict
     required: true
+  show:
+    description:
+      - V(verdicts) shows whether each expectation is met; V(ways) shows the response to each request and the way that
+        the request took.
+    type: str
+    choices: [verdicts, ways]
+    default: verdicts
 """
 
 EXAMPLES = r"""
@@ -34,11 +41,17 @@ _value:
 
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import of_hosts
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import of_hosts, ways
 
 
-def rehearsal_lines(rehearsals: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    return of_hosts({name: rehearsal["lines"] for name, rehearsal in rehearsals.items()})
+def rehearsal_lines(rehearsals: t.Mapping[str, t.Mapping[str, t.Any]], show: str = "verdicts") -> list[str]:
+    if show == "verdicts":
+        return of_hosts({name: rehearsal["lines"] for name, rehearsal in rehearsals.items()})
+    if show == "ways":
+        return of_hosts({name: ways(rehearsal["results"]) for name, rehearsal in rehearsals.items()})
+    raise AnsibleFilterError(f"rehearsal_lines: {show!r} is not a valid value for show; use verdicts or ways.")
 
 
 class FilterModule:
