@@ -20,9 +20,9 @@ options:
   show:
     description:
       - V(verdicts) shows whether each expectation is met; V(ways) shows the response to each request and the way that
-        the request took.
+        the request took; V(differences) shows which requests get another response than before.
     type: str
-    choices: [verdicts, ways]
+    choices: [verdicts, ways, differences]
     default: verdicts
 """
 
@@ -43,7 +43,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import Difference, lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import of_hosts, ways
+
+SAME = "Every request gets the same response as before."
 
 
 def rehearsal_lines(rehearsals: t.Mapping[str, t.Mapping[str, t.Any]], show: str = "verdicts") -> list[str]:
@@ -51,7 +54,12 @@ def rehearsal_lines(rehearsals: t.Mapping[str, t.Mapping[str, t.Any]], show: str
         return of_hosts({name: rehearsal["lines"] for name, rehearsal in rehearsals.items()})
     if show == "ways":
         return of_hosts({name: ways(rehearsal["results"]) for name, rehearsal in rehearsals.items()})
-    raise AnsibleFilterError(f"rehearsal_lines: {show!r} is not a valid value for show; use verdicts or ways.")
+    if show == "differences":
+        told = {name: rehearsal["differences"] for name, rehearsal in rehearsals.items()}
+        return of_hosts({name: lines(Difference(**one) for one in found) or [SAME] for name, found in told.items()})
+    raise AnsibleFilterError(
+        f"rehearsal_lines: {show!r} is not a valid value for show; use verdicts, ways or differences."
+    )
 
 
 class FilterModule:

@@ -19,7 +19,7 @@ def nearest(word: str, known: t.Iterable[str], alike: float = ALIKE) -> str:
     A common prefix up to an underscore does not count: most of our names share one.
     """
     found, likeness = "", alike
-    for name in known:
+    for name in sorted(known):  # of equals the first, whatever the order
         shared = sum(1 for _pair in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(word, name)))
         start = word.rfind("_", 0, shared) + 1
         matcher = difflib.SequenceMatcher(None, word[start:], name[start:])

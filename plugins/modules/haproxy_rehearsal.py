@@ -57,6 +57,11 @@ options:
     type: list
     elements: raw
     required: true
+  against:
+    description:
+      - A directory with the files of another configuration, C(haproxy.cfg) and what it names below the directory of
+        O(path). The result then tells which requests get another response with O(files), whether expected or not.
+    type: path
   addresses:
     description:
       - Addresses of hosts that URLs name. Without one, a request goes to the first address that listens on its port.
@@ -169,6 +174,28 @@ failures:
   description: How many expectations are not met.
   type: int
   returned: success, and failure of expectations
+differences:
+  description: The requests that get another response than with the configuration O(against).
+  type: list
+  elements: dict
+  returned: if O(against) is set
+  contains:
+    name:
+      description: Name of the expectation.
+      type: str
+    request:
+      description: What the client did.
+      type: str
+    before:
+      description: What differs, by the keys of C(expect), with O(against); a value is empty where there was none.
+      type: dict
+      sample:
+        backend: web-back
+    after:
+      description: The same keys with O(files).
+      type: dict
+      sample:
+        backend: api-back
 lines:
   description: The same for people to read, a line or more for each expectation.
   type: list
@@ -224,19 +251,21 @@ warning_details:
   contains: *problem
 """
 
+import dataclasses
 import pathlib
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, prove
-from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, compare, prove
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "files": {"type": "dict", "default": {}},
     "expectations": {"type": "list", "elements": "raw", "required": True},
+    "against": {"type": "path"},
     "addresses": {"type": "dict", "default": {}},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
     "binary": {"type": "str", "default": "haproxy"},
@@ -259,10 +288,29 @@ def run(module: Module) -> dict[str, t.Any]:
         patience=params["timeout"],
     )
     try:
-        return {"changed": False, **masked_data(prove(trial), params["secrets"])}
+        changes = differences(trial, pathlib.Path(params["against"])) if params["against"] else {}
+        try:
+            return {"changed": False, **masked_data({**prove(trial), **changes}, params["secrets"])}
+        except ProblemsError as error:
+            error.details.update(changes)
+            raise
     except LbforgeError as error:
         details = masked_data(error.details, params["secrets"])
         raise LbforgeError(masked(str(error), params["secrets"]), **details) from error
+
+
+def differences(trial: Trial, directory: pathlib.Path) -> dict[str, t.Any]:
+    """The requests to which the files of a directory respond differently."""
+    if not (directory / trial.configuration.name).is_file():
+        raise LbforgeError(
+            f"{directory} has no {trial.configuration.name}, so there is nothing to compare with. The playbook"
+            " haproxy_validate writes the files of each load balancer with -e haproxy_render_to=DIRECTORY."
+        )
+    files = {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    old = dataclasses.replace(
+        trial, files={trial.configuration.parent / name: content for name, content in files.items()}
+    )
+    return {"differences": [difference.as_dict() for difference in compare(old, trial)]}
 
 
 def main() -> t.NoReturn:

@@ -107,6 +107,33 @@ def test_a_mistake_is_caught(old: str, new: str, told: list[str], tmp_path: path
     assert ET.parse(tmp_path / "junit.xml").getroot().find("testsuite/testcase/failure") is not None
 
 
+def test_another_version_is_compared(tmp_path: pathlib.Path) -> None:
+    """As a CI does: the files of the main branch, and then the change, which meets all expectations."""
+    example = ROOT / "examples" / "three-nodes"
+    written = subprocess.run(
+        [
+            *("ansible-playbook", "-i", example / "inventory.yml", "lbforge.haproxy.haproxy_validate"),
+            *("-e", f"haproxy_render_to={tmp_path}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert written.returncode == 0, written.stdout
+    order = {"name": "an order", "request": {"url": "https://www.example.org/api/orders"}, "expect": {"status": 200}}
+    variables = {"haproxy_expectations": [order], "haproxy_rehearse_against": str(tmp_path)}
+    code, output = rehearse(example, **variables)
+    assert code == 0, output
+    assert "Every request gets the same response as before." in output
+    code, output = rehearse(example, **variables, **changed(example, "path_beg /api/", "path_beg /api/v2"))
+    assert code == 0, output
+    assert "CHANGED an order (GET https://www.example.org/api/orders)" in output
+    assert "backend: api-back -> web-back" in output
+    code, output = rehearse(example, **{**variables, "haproxy_rehearse_against": str(tmp_path / "nowhere")})
+    assert code != 0
+    assert "nowhere/lb1 has no haproxy.cfg" in output
+
+
 def test_the_page_shows_what_comes_of_its_example() -> None:
     page = (ROOT / "docs" / "rehearsals.md").read_text()
     variables = page.split("```yaml\n")[1].split("```")[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.pem import fingerprint
+from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 
 if t.TYPE_CHECKING:
@@ -35,9 +36,24 @@ def diff_blocks(host: Host, outcome: Outcome) -> list[dict[str, str]]:
         {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
         for path, before, after in shown
     ]
+    if responses := _responses(host, outcome):
+        blocks.append({"prepared": masked("".join(f"{line}\n" for line in responses), secrets)})
     if outcome.plan.action != "nothing":
         how = "".join(f"{line}\n" for line in (outcome.plan.action, outcome.plan.reason, *outcome.plan.commands))
         blocks.append(
             {"before_header": "HAProxy", "after_header": "HAProxy", "before": "", "after": masked(how, secrets)}
         )
     return blocks
+
+
+def _responses(host: Host, outcome: Outcome) -> list[str]:
+    """How the responses to the expected requests change."""
+    found, wanted, earlier = outcome.found, outcome.wanted, outcome.previous_release
+    if outcome.plan.action == "nothing" or found.worker is None:
+        return []
+    # In check mode, files that no release has are not stored.
+    before = host.store.read(earlier) if earlier in host.store.names() else found.contents
+    try:
+        return host.rehearsal.compare(before, wanted.release, found.certificates, wanted.certificates)
+    except LbforgeError as error:
+        return [f"The responses before and after cannot be compared: {error}"]

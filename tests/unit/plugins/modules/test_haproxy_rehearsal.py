@@ -59,6 +59,13 @@ def test_all_is_as_expected(run_module: Run) -> None:
         "backend": "api-back",
         "servers": ["api1"],
         "way": "bind 203.0.113.10:80 > web-front-1 > api-back/api1",
+        "observed": {
+            "frontend": "web-front-1",
+            "backend": "api-back",
+            "server": "api1",
+            "status": 200,
+            "request_headers": {"x-key": "only-here-too"},
+        },
         "failures": [],
     }
 

@@ -92,7 +92,8 @@ def test_what_changes_by_itself_is_left_out(rehearsed: Rehearsed) -> None:
         "    option forwardfor\n",
         "    unique-id-format %{+X}o%ci:%cp_%pid_%Ts\n    unique-id-header X-Unique-ID\n"
         "    http-request set-header X-Request-Start t=%[date()]\n    http-request set-header X-Same yes\n"
-        '    http-response set-header X-Served-By "%b/%s"\n    http-response set-header Expires %[date(60),http_date]\n',
+        '    http-response set-header X-Served-By "%b/%s"\n'
+        "    http-response set-header Expires %[date(60),http_date]\n",
     )
     for old, new in (
         ("option httpchk\n    server web1", "cookie SERVER insert\n    server web1"),

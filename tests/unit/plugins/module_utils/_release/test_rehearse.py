@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Wanted, rollback_target
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply import Outcome, Wanted, rollback_target
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.diff import diff_blocks
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import make
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import Machine
@@ -63,6 +64,32 @@ def test_a_certificate_that_is_not_there_yet(machine: Machine) -> None:
     other = make("other.example.com").pem.encode()
     with pytest.raises(LbforgeError, match="expected www"):
         machine.apply(machine.wanted(pem=other), check_mode=True)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_diff_tells_which_responses_change(machine: Machine, check_mode: bool) -> None:
+    """With expectations that both releases meet."""
+    machine = expecting(machine, status=200)
+    first = machine.apply(machine.wanted("one"))
+    assert responses(machine, first) == []
+    changed = machine.apply(machine.wanted("two"), check_mode=check_mode)
+    (text,) = responses(machine, changed)
+    request = f"GET http://127.0.0.1:{machine.port}/"
+    assert text == f"CHANGED the page ({request})\n        body: one x -> two x\n"
+    assert responses(machine, machine.apply(machine.wanted("one" if check_mode else "two"))) == []
+
+
+def responses(machine: Machine, outcome: Outcome) -> list[str]:
+    return [block["prepared"] for block in diff_blocks(machine.host(), outcome) if "prepared" in block]
+
+
+def test_a_diff_hides_secrets(machine: Machine) -> None:
+    machine = expecting(machine, status=200)
+    machine.apply(replace(machine.wanted("hunter1"), secrets=["hunter1"]))
+    outcome = machine.apply(replace(machine.wanted("hunter2"), secrets=["hunter2", "hunter1"]), check_mode=True)
+    (text,) = responses(machine, outcome)
+    assert "body: " in text
+    assert "hunter" not in text
 
 
 def test_the_way_back_is_not_rehearsed(machine: Machine) -> None:
