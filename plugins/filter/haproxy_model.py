@@ -97,6 +97,9 @@ _value:
       description: Certificates that an ACME server renews, each with name, domains and files (names in the store).
       type: list
       elements: dict
+    expectations:
+      description: Expectations of C(haproxy_expectations) and of services, in lists by the places where they stand.
+      type: dict
 """
 
 import typing as t

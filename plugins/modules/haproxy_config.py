@@ -132,10 +132,10 @@ options:
     description:
       - What should come of requests, as for M(lbforge.haproxy.haproxy_rehearsal). If something else comes of one, the
         release is refused, and nothing is changed.
+      - A list, or a dictionary of lists by the places that errors name.
       - They are rehearsed with the release before it is in place, if there is something to change. A release that is
         brought back is not rehearsed.
-    type: list
-    elements: raw
+    type: raw
     default: []
   addresses:
     description: Addresses of hosts that URLs in O(expectations) name.
@@ -349,7 +349,7 @@ ARGUMENTS = {
     "binary": {"type": "str", "default": "haproxy"},
     "service": {"type": "str", "default": "haproxy"},
     "allow_empty": {"type": "bool", "default": False},
-    "expectations": {"type": "list", "elements": "raw", "default": []},
+    "expectations": {"type": "raw", "default": []},
     "addresses": {"type": "dict", "default": {}},
     "keep_releases": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 30},

@@ -54,8 +54,8 @@ options:
     description:
       - What should come of requests, as in the variable C(haproxy_expectations) of the role haproxy_server. The file
         C(docs/rehearsals.md) of this collection describes the keys.
-    type: list
-    elements: raw
+      - A list, or a dictionary of lists by the places that errors name.
+    type: raw
     required: true
   against:
     description:
@@ -264,7 +264,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "files": {"type": "dict", "default": {}},
-    "expectations": {"type": "list", "elements": "raw", "required": True},
+    "expectations": {"type": "raw", "required": True},
     "against": {"type": "path"},
     "addresses": {"type": "dict", "default": {}},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},

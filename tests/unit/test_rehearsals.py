@@ -175,6 +175,24 @@ def test_a_service_that_is_not_there_is_a_mistake() -> None:
     assert "haproxy_expectations[0].expect.service: 'wbe' is not a service. Did you mean web?" in output
 
 
+def test_what_a_service_expects() -> None:
+    """Together with what is expected of all, and each mistake with its service and key."""
+    example = ROOT / "examples" / "pair"
+    service = changed(example, "", "")["haproxy_service_configs"][0]
+    right = {"name": "the health page is a page", "request": {"url": "https://192.0.2.10/healthz"}}
+    wrong = {**right, "name": "the health page is gone", "expect": {"status": 404}}
+    code, output = rehearse(example, haproxy_service_configs=[{**service, "haproxy_expect": [right, wrong]}])
+    assert code != 0
+    assert "ok      nobody stays without TLS" in output
+    assert "ok      the health page is a page" in output
+    assert "FAILED  the health page is gone" in output
+    nobody = {**right, "expect": {"service": "wbe"}}
+    code, output = rehearse(example, haproxy_service_configs=[{**service, "haproxy_expect": [nobody]}])
+    assert code != 0
+    place = 'haproxy_service_configs[0].haproxy_expect[0].expect.service (service "web")'
+    assert f"{place}: 'wbe' is not a service. Did you mean web?" in output
+
+
 def result(name: str, **failure: str) -> dict[str, t.Any]:
     told = {"key": "status", "expected": "200", "got": "503", "way": "bind *:80 > web", "text": "a\x00b < c", **failure}
     failures = [told] if failure else []

@@ -11,7 +11,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.schema import EXPECTATION, VARIABLE
-from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import INVALID, ListOf
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import ListOf
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import ProblemsError
 
@@ -126,13 +126,17 @@ class Expectation:
     unwanted: Expected
 
 
-def parse(values: t.Any, path: str = VARIABLE) -> list[Expectation]:
-    """The expectations of a user, or ProblemsError with every mistake in them."""
+def parse(values: t.Any) -> list[Expectation]:
+    """Read the expectations of a user, a list or lists by the places that errors name.
+
+    Raises ProblemsError with every mistake in them.
+    """
+    lists = values if isinstance(values, dict) else {VARIABLE: values}
     problems = Problems()
-    read = ListOf(EXPECTATION).read(values, Place(problems, path))
-    if read is INVALID:
+    read = {path: ListOf(EXPECTATION).read(items, Place(problems, path)) for path, items in lists.items()}
+    if problems.errors:
         raise ProblemsError(problems.errors)
-    return [made(item, f"{path}[{index}]") for index, item in enumerate(read)]
+    return [made(item, f"{path}[{index}]") for path, items in read.items() for index, item in enumerate(items)]
 
 
 def made(read: Data, path: str) -> Expectation:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
     INVALID,
     Boolean,
@@ -126,4 +128,10 @@ EXPECTATION = Record(
         Key("given", GIVEN, "What is otherwise than on a good day."),
         Key("expect", EXPECTED, "What comes of it.", required=True),
     ),
+)
+
+# For one of a service, the service itself is expected where nothing is said of the place that a request goes to.
+EXPECTATION_OF_SERVICE = dataclasses.replace(
+    EXPECTATION,
+    keys=tuple(dataclasses.replace(key, required=False) if key.name == "expect" else key for key in EXPECTATION.keys),
 )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with expectations: their keys, and services that nobody has."""
+"""Expectations of all services and of each: do the services exist that they name, and what do those of one mean?"""
 
 from __future__ import annotations
 
@@ -10,19 +10,62 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.schema import EXPECTATION, VARIABLE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import INVALID, ListOf, is_set
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.crosscheck import Item
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.problems import Place
+from ansible_collections.lbforge.haproxy.plugins.module_utils._services.records import Service
 from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_you_mean
 
+KEY = "haproxy_expect"
+# What says where a request goes, or that it goes nowhere.
+PLACES = {"connection", "service", "frontend", "backend", "server"}
 
-def check(value: t.Any, names: t.Collection[str], place: Place) -> None:
-    """Note every mistake in the expectations; ``names`` are those of all services."""
+Data = dict[str, t.Any]
+
+
+def check(value: t.Any, every: t.Sequence[Item], place: Place) -> list[Data]:
+    """Note every mistake in the expectations, of the variable and of all services; return those of the variable."""
     place = place.key(VARIABLE)
-    expectations = ListOf(EXPECTATION).read(value, place) if is_set(value) else []
-    if expectations is INVALID:
-        return
+    read = ListOf(EXPECTATION).read(value, place) if is_set(value) else []
+    expectations: list[Data] = [] if read is INVALID else read
+    names = {item.name for item in every}
+    _services(expectations, names, place)
+    for item in every:
+        its_place = item.place.key(KEY)
+        its_expectations = item.service.expect or []
+        _services(its_expectations, names, its_place)
+        if item.service.frontend_only:
+            for index, expectation in enumerate(its_expectations):
+                if "expect" not in expectation:
+                    here = its_place.item(index).key("expect")
+                    here.wrong(None, "is missing", "This service has no backend, so name what is expected.")
+    return expectations
+
+
+def by_places(shared: list[Data], items: t.Iterable[Item]) -> dict[str, list[Data]]:
+    """The expectations of the variable and those of services, by the places where they stand.
+
+    One of a service expects the service itself, unless it says where the request goes.
+    """
+    found = {VARIABLE: shared}
+    for item in items:
+        its_expectations = item.service.expect or ()
+        found[item.place.key(KEY).path] = [_completed(expectation, item.service) for expectation in its_expectations]
+    return {path: expectations for path, expectations in found.items() if expectations}
+
+
+def _completed(expectation: Data, service: Service) -> Data:
+    wanted = expectation.get("expect", {})
+    # With a frontend only, requests go to the backends of others.
+    if service.frontend_only or PLACES & {*wanted, *wanted.get("not", {})}:
+        return expectation
+    return {**expectation, "expect": {**wanted, "service": service.service_name}}
+
+
+def _services(expectations: t.Iterable[Data], names: t.Collection[str], place: Place) -> None:
+    """Note the services that nobody has."""
     for index, expectation in enumerate(expectations):
         here = place.item(index).key("expect")
-        wanted = expectation["expect"]
+        wanted = expectation.get("expect", {})
         for spot, expected in ((here, wanted), (here.key("not"), wanted.get("not", {}))):
             service = expected.get("service")
             if service and service not in names:

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.sections import SECTIONS
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.schema import EXPECTATION_OF_SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
     INVALID,
     Boolean,
@@ -388,3 +389,18 @@ class BooleanOrPath(Kind):
                 *others,
             ]
         }
+
+
+class Expectations(Kind):
+    """Expectations of a service. Their keys have everyday names, so no hint sends a misplaced one there."""
+
+    _list = ListOf(EXPECTATION_OF_SERVICE)
+
+    def read(self, value: t.Any, place: Place) -> t.Any:
+        return self._list.read(value, place)
+
+    def words(self) -> str:
+        return f"list of: {EXPECTATION_OF_SERVICE.what}"
+
+    def json_schema(self) -> JsonSchema:
+        return self._list.json_schema()

@@ -67,6 +67,7 @@ class Model:
     user_certificates: list[Data]
     acme_certificates: list[Data]
     client_authorities: list[str]
+    expectations: dict[str, list[Data]]
 
     def as_dict(self) -> Data:
         """All of it as plain data with the users' names of keys, for the template and for Ansible."""
@@ -123,6 +124,7 @@ def build(checked: Checked) -> Model:
         user_certificates=certificates.user_certificates(services, settings),
         acme_certificates=certificates.acme_certificates(settings),
         client_authorities=certificates.client_authorities(services),
+        expectations=checked.expectations,
     )
 
 

@@ -158,6 +158,8 @@ class Service:
     timeout_tunnel: str | None
     timeout_queue: str | None
     timeout_check: str | None
+    # Proof.
+    expect: list[dict[str, t.Any]] | None
     #: the sockets of its frontends, which follow from these keys and the VIPs; empty for one that is only a backend
     binds: tuple[Bind, ...] = ()
 

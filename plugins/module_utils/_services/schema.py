@@ -39,6 +39,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.kinds im
     Balance,
     BooleanOrPath,
     Duration,
+    Expectations,
     Line,
     Lines,
     Network,
@@ -548,6 +549,13 @@ SERVICE = TypedRecord(
         Key("haproxy_timeout_tunnel", TIMEOUT, "Longest silence once a connection is a tunnel, such as a WebSocket."),
         Key("haproxy_timeout_queue", TIMEOUT, "Longest wait in a queue before a 503."),
         Key("haproxy_timeout_check", TIMEOUT, "Longest health check once connected."),
+        # Proof.
+        Key(
+            "haproxy_expect",
+            Expectations(),
+            "Expected results of requests, as in the variable `haproxy_expectations`. One that does not say where the"
+            " request goes expects this service.",
+        ),
     ),
 )
 

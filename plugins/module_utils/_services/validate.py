@@ -58,6 +58,8 @@ class Checked:
     services: list[Service]
     settings: Settings
     problems: Problems
+    #: what this load balancer has to meet, by the places where it stands
+    expectations: dict[str, list[Data]] = dataclasses.field(default_factory=dict)
 
     def or_raise(self) -> Checked:
         if self.problems.errors:
@@ -110,7 +112,7 @@ def check(
     unwanted = (item for item in every if not is_wanted(item.service, read_settings))
     others = crosscheck.raw_lines(unwanted, None, problems)
     extra_sections.references(lines, (line for line, _place in others), read_settings, place)
-    expected.check(read_settings.expectations, {item.name for item in every}, place)
+    shared = expected.check(read_settings.expectations, every, place)
     listening = [item for item in every if item.service.is_enabled and item.service.is_served]
     vips.check(listening, read_settings, movement, problems)
     if not every:
@@ -119,7 +121,8 @@ def check(
             None, "is empty, so the load balancers will serve no client", "Check that Ansible reads your group_vars."
         )
     problems.sort()
-    return Checked([item.service for item in wanted], read_settings, problems)
+    expectations = expected.by_places(shared, wanted)
+    return Checked([item.service for item in wanted], read_settings, problems, expectations)
 
 
 def read_all_settings(settings: t.Mapping[str, t.Any], place: Place) -> Data:

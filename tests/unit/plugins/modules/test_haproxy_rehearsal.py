@@ -70,6 +70,16 @@ def test_all_is_as_expected(run_module: Run) -> None:
     }
 
 
+def test_errors_name_the_place_that_is_given(run_module: Run) -> None:
+    """As the role gives it for each service."""
+    lists = {"haproxy_expectations": [API], "haproxy_service_configs[2].haproxy_expect": [API, WRONG]}
+    result = run_module(haproxy_rehearsal, files=FILES, expectations=lists, binary=BINARY)
+    assert [case["passed"] for case in result["results"]] == [True, True, False]
+    assert [error["path"] for error in result["errors"]] == [
+        "haproxy_service_configs[2].haproxy_expect[1].expect.service"
+    ]
+
+
 def test_something_else_comes(run_module: Run) -> None:
     """Check mode is no different."""
     for check_mode in (False, True):

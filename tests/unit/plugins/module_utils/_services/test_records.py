@@ -27,6 +27,7 @@ RESOLVED: dict[str, t.Any] = {
     "a setting.vips": list[Vip],
     "a setting.network_lists": dict[str, str],
     "a service.binds": tuple[Bind, ...],
+    "a service.expect": t.Optional[list[dict[str, t.Any]]],
 }
 SIMPLE = {kinds.Boolean: bool, kinds.Integer: int, kinds.Anything: t.Any, BooleanOrPath: t.Union[bool, str]}
 
