@@ -20,7 +20,6 @@ import yaml
 
 from ansible_collections.lbforge.haproxy.plugins.filter.rehearsal_junit import rehearsal_junit
 from ansible_collections.lbforge.haproxy.plugins.filter.rehearsal_lines import rehearsal_lines
-from ansible_collections.lbforge.haproxy.plugins.filter.vip_names import vip_names
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -31,13 +30,18 @@ EXAMPLES = sorted(
 )
 
 
-def rehearse(example: pathlib.Path, playbook: str = "haproxy_rehearse", **variables: t.Any) -> tuple[int, str]:
+SEED = yaml.safe_load((ROOT / "tests" / "seed" / "expectations.yml").read_text())
+
+
+def rehearse(
+    example: pathlib.Path, playbook: str = "haproxy_rehearse", limit: str = "all", **variables: t.Any
+) -> tuple[int, str]:
     """How the playbook ends with an example, and what it says."""
     if BINARY is None or not shutil.which("ip"):
         pytest.skip("needs haproxy and ip")
     done = subprocess.run(
         [
-            *("ansible-playbook", "-i", example / "inventory.yml", f"lbforge.haproxy.{playbook}"),
+            *("ansible-playbook", "-i", example / "inventory.yml", f"lbforge.haproxy.{playbook}", "--limit", limit),
             *("-e", json.dumps({f"{playbook}_binary": str(BINARY), **variables})),
         ],
         capture_output=True,
@@ -68,6 +72,17 @@ def test_the_examples_do_as_they_say(example: pathlib.Path, tmp_path: pathlib.Pa
     for suite in suites:
         assert (suite.get("tests"), suite.get("failures")) == (str(len(names)), "0")
         assert [case.get("name") for case in suite] == names
+
+
+@pytest.mark.parametrize("case", SEED, ids=lambda case: " and ".join(case["files"]))
+def test_the_examples_of_the_seed_do_what_its_text_says(case: dict[str, t.Any]) -> None:
+    variables: dict[str, t.Any] = {}
+    for file in case["files"]:
+        variables.update(yaml.safe_load((ROOT / "tests" / "seed" / "chapter-1" / file).read_text()))
+    variables["haproxy_expectations"] = case["expectations"]
+    code, output = rehearse(ROOT / "tests" / "seed", limit="infra1", **variables)
+    assert code == 0, output
+    assert output.count(" ok      ") == len(case["expectations"])
 
 
 def test_enough_examples_have_expectations() -> None:
@@ -212,12 +227,3 @@ def test_the_report_is_xml_whatever_a_server_says() -> None:
     assert case is not None
     assert (case.get("name"), case.get("classname")) == ("<a>", "lb1")
     assert case.findtext("failure") == "a?b < c"
-
-
-def test_names_lead_to_the_first_address_of_the_first_vip() -> None:
-    vips = [
-        {"name": "one", "address": ["203.0.113.10/24", "2001:db8::10/64"], "names": ["a.test", "b.test"]},
-        {"name": "two", "address": "203.0.113.11/24", "names": ["b.test", "c.test"]},
-    ]
-    assert vip_names(vips) == {"a.test": "203.0.113.10", "b.test": "203.0.113.10", "c.test": "203.0.113.11"}
-    assert vip_names([]) == {}

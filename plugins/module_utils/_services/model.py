@@ -42,6 +42,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._services.sections
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.settings import SETTING_DEFAULTS, SETTINGS
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import Checked, version_tuple
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import addresses_of_names
 
 Data = dict[str, t.Any]
 
@@ -68,6 +69,7 @@ class Model:
     acme_certificates: list[Data]
     client_authorities: list[str]
     expectations: dict[str, list[Data]]
+    addresses: dict[str, str]
 
     def as_dict(self) -> Data:
         """All of it as plain data with the users' names of keys, for the template and for Ansible."""
@@ -125,6 +127,7 @@ def build(checked: Checked) -> Model:
         acme_certificates=certificates.acme_certificates(settings),
         client_authorities=certificates.client_authorities(services),
         expectations=checked.expectations,
+        addresses=addresses_of_names(settings.vips),
     )
 
 

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips import older
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.entries import read_entries
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import TYPES, Vip
+from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
 Variables = t.Mapping[str, t.Any]
@@ -44,6 +45,11 @@ def of_type(kind: str, vips: t.Sequence[Vip]) -> Vip | None:
 def public_names(vips: t.Sequence[Vip]) -> dict[str, str]:
     """The variables of OpenStack-Ansible that name VIPs, as ``haproxy_vips`` has them."""
     return {f"{kind}_lb_vip_address": vip.known_as for kind in TYPES if (vip := of_type(kind, vips))}
+
+
+def addresses_of_names(vips: t.Sequence[Vip]) -> dict[str, str]:
+    """The address for each name that clients know: the first one of the first VIP with that name."""
+    return {name: vip.plain[0] for vip in reversed(vips) for name in vip.names if is_ip(vip.plain[0])}
 
 
 def _filled_in(entries: t.Sequence[t.Mapping[str, t.Any]], variables: Variables) -> t.Iterator[dict[str, t.Any]]:

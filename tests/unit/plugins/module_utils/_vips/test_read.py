@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import public_names, read
+from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.read import addresses_of_names, public_names, read
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.vip import UserCertificate, Vip, duplicates
 
 EXTERNAL = {
@@ -131,6 +131,16 @@ def test_the_names_of_openstack_ansible() -> None:
     both = vips(EXTERNAL, INTERNAL)
     assert public_names(both) == {"external_lb_vip_address": "www.example.org", "internal_lb_vip_address": "10.0.0.10"}
     assert public_names(both[:1])["internal_lb_vip_address"] == "www.example.org"
+
+
+def test_a_name_leads_to_the_first_address_of_the_first_vip_with_it() -> None:
+    more = {"name": "more", "address": "203.0.113.11/24", "names": ["example.org", "shop.example.org"]}
+    assert addresses_of_names(vips(EXTERNAL, INTERNAL, more)) == {
+        "www.example.org": "203.0.113.10",
+        "example.org": "203.0.113.10",
+        "shop.example.org": "203.0.113.11",
+    }
+    assert addresses_of_names([]) == {}
 
 
 AGREEING: dict[str, t.Any] = {
