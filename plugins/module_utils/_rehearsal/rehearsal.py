@@ -114,14 +114,13 @@ def prove(trial: Trial, consequence: str = "") -> dict[str, t.Any]:
 
 def unknown_names(expectation: Expectation, around: Surroundings) -> t.Iterator[Problem]:
     """What an expectation names and the configuration does not have."""
-    servers = [pooled.line.name for pooled in around.servers] + [pooled.name for pooled in around.servers]
     for key in ("down", "drained", "maintenance"):
         for word in getattr(expectation.given, key):
-            if not any(pooled.is_meant([word]) for pooled in around.servers):
+            if not around.named([word]):
                 yield _unknown(expectation, f"given.{key}", word, "a server, or the address of one")
     for what, expected in (("expect", expectation.expected), ("expect.not", expectation.unwanted)):
         for word in expected.server:
-            if word not in servers:
+            if not any(word in (pooled.name, pooled.line.name) for pooled in around.named([word])):
                 yield _unknown(expectation, f"{what}.server", word, "a server")
 
 
@@ -241,13 +240,11 @@ class _Rehearsal:
 
     def _begin(self, given: Given) -> t.Callable[[], None]:
         """Let servers be as an expectation wants them; return what makes all well again."""
-        servers = self._around.servers
-        down, drained, maintained = (
-            [pooled for pooled in servers if pooled.is_meant(words)]
-            for words in (given.down, given.drained, given.maintenance)
-        )
-        up = {endpoint for pooled in servers if pooled not in down for endpoint in pooled.endpoints}
-        closed = {endpoint for pooled in down for endpoint in pooled.endpoints} - up
+        around = self._around
+        down, drained, maintained = map(around.named, (given.down, given.drained, given.maintenance))
+        endpoints = dict.fromkeys(endpoint for pooled in down for endpoint in pooled.endpoints)
+        names = {pooled.name for pooled in down}
+        closed = [endpoint for endpoint in endpoints if all(pooled.name in names for pooled in around.at(endpoint))]
         failed = [pooled for pooled in down if pooled.name in self._checked]
         for endpoint in closed:
             self._stand_ins.close(endpoint)
@@ -294,8 +291,7 @@ class _Rehearsal:
         }
 
     def _answers(self, request: Request) -> list[Answer]:
-        # Nobody is remembered: neither by a table nor by a counter.
-        self._haproxy.ask("clear counters all", *(f"clear table {name}" for name in self._around.tables))
+        self._haproxy.forget()
         return [self._answer(request) for _time in range(request.times)]
 
     def _answer(self, request: Request) -> Answer:
@@ -313,7 +309,7 @@ class _Rehearsal:
         """The way to an answer of HAProxy's own, by who has counted a request."""
         if reply.connection == "refused" or not frontends:
             return ()
-        counted, backends = self._haproxy.passed()
+        counted, backends = self._haproxy.passed(self._around.reachable(frontends))
         way = [name for name in counted if name in frontends] or frontends[:1]
         way += [name for name in counted if name not in way]
         # What sends requests on to another frontend is a backend, too.
@@ -323,7 +319,7 @@ class _Rehearsal:
 
     def _way(self, endpoint: Endpoint) -> tuple[Hop, ...]:
         """The frontends and servers that a request has passed which is at a stand-in now, that one last."""
-        at = {(pooled.pool, pooled.line.name) for pooled in self._around.servers if endpoint in pooled.endpoints}
+        at = {(pooled.pool, pooled.line.name) for pooled in self._around.at(endpoint)}
         return tuple(sorted(self._hops(), key=lambda hop: (hop.backend, hop.server) in at))
 
     def _address(self, request: Request) -> str:

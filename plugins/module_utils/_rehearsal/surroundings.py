@@ -15,6 +15,7 @@ from functools import cached_property
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import Bind, binds
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import (
     Section,
+    SocketFile,
     socket_files,
     word_after,
 )
@@ -42,10 +43,11 @@ class PooledServer:
     def name(self) -> str:
         return f"{self.pool}/{self.line.name}"
 
-    def is_meant(self, words: t.Collection[str]) -> bool:
-        """Whether it is one of those, by its name with or without the pool, or by its address."""
+    @property
+    def names(self) -> set[str]:
+        """Whatever names it: its name with or without the pool, its DNS name, its addresses."""
         addresses = {address for address, _port in self.endpoints}
-        return bool({self.name, self.line.name, self.line.host or ""} & set(words) or addresses & set(words))
+        return {self.name, self.line.name, *filter(None, [self.line.host]), *addresses}
 
 
 class Surroundings:
@@ -93,7 +95,7 @@ class Surroundings:
     @cached_property
     def directories(self) -> list[str]:
         """Directories that have to be there, for sockets and for the chroot."""
-        sockets = [found.path.rpartition("/")[0] or "/" for found in socket_files(self._sections)]
+        sockets = [found.path.rpartition("/")[0] or "/" for found in self._sockets]
         return list(dict.fromkeys([*sockets, *self._globals("chroot")]))
 
     @cached_property
@@ -136,11 +138,6 @@ class Surroundings:
         return any("ssl" in line for line in lines) or any(server.uses_tls for _place, server in self._configured)
 
     @cached_property
-    def tables(self) -> list[str]:
-        """The sections with a stick table, which remembers clients."""
-        return [section.name for section in self._sections if section.lines_with("stick-table")]
-
-    @cached_property
     def oddities(self) -> list[str]:
         """What a rehearsal cannot do, each in a sentence."""
         found = [
@@ -151,6 +148,24 @@ class Surroundings:
         if len(self.interfaces) > 1:
             names = ", ".join(self.interfaces)
             found.append(f"binds name several interfaces ({names}), and a private network has one.")
+        return found
+
+    def named(self, words: t.Iterable[str]) -> list[PooledServer]:
+        """The servers with any of these names or addresses."""
+        found = (pooled for word in words for pooled in self._by_name_or_address.get(word, ()))
+        return list({pooled.name: pooled for pooled in found}.values())
+
+    def at(self, endpoint: Endpoint) -> list[PooledServer]:
+        """The servers whose stand-in listens there."""
+        return self._by_endpoint.get(endpoint, [])
+
+    def reachable(self, frontends: t.Iterable[str]) -> list[str] | None:
+        """The frontends and backends that a request to these frontends may pass; None if only HAProxy knows them."""
+        found = list(dict.fromkeys(frontends))
+        for name in found:
+            if name not in self._successors:
+                return None
+            found += [successor for successor in self._successors[name] if successor not in found]
         return found
 
     def binds_at(self, address: str, port: int) -> list[Bind]:
@@ -170,6 +185,42 @@ class Surroundings:
     @cached_property
     def _configured(self) -> list[tuple[tuple[str, str], Server]]:
         return list(configured_servers(self._sections).items())
+
+    @cached_property
+    def _by_name_or_address(self) -> dict[str, list[PooledServer]]:
+        found: dict[str, list[PooledServer]] = {}
+        for pooled in self.servers:
+            for name in pooled.names:
+                found.setdefault(name, []).append(pooled)
+        return found
+
+    @cached_property
+    def _by_endpoint(self) -> dict[Endpoint, list[PooledServer]]:
+        found: dict[Endpoint, list[PooledServer]] = {}
+        for pooled in self.servers:
+            for endpoint in pooled.endpoints:
+                found.setdefault(endpoint, []).append(pooled)
+        return found
+
+    @cached_property
+    def _successors(self) -> dict[str, list[str]]:
+        """Where each frontend and backend may send requests to; without those that only HAProxy knows."""
+        inherited = [line[1] for line in self._lines("defaults", "default_backend")]
+        # A server without an endpoint may be another frontend.
+        unknown = {pooled.pool for pooled in self.servers if not pooled.endpoints}
+        found: dict[str, list[str]] = {}
+        for section in self._sections:
+            if section.kind in ("frontend", "listen", "backend"):
+                lines = [*section.lines_with("use_backend"), *section.lines_with("default_backend")]
+                names = [line[1] for line in lines if len(line) > 1]
+                found.setdefault(section.name, []).extend(names if section.kind == "backend" else [*names, *inherited])
+                # The name of a backend may be a sample of the request.
+                unknown.update(section.name for name in names if "%" in name)
+        return {name: names for name, names in found.items() if name not in unknown}
+
+    def _lines(self, kind: str, keyword: str) -> list[Words]:
+        lines = [line for section in self._sections if section.kind == kind for line in section.lines_with(keyword)]
+        return [line for line in lines if len(line) > 1]
 
     def _endpoints(self, server: Server) -> t.Iterator[Endpoint]:
         found = [server.address] if server.address else self._by_name(server)
@@ -191,11 +242,14 @@ class Surroundings:
         return [(address, port) for port in ports] if is_ip(address) else []
 
     def _globals(self, keyword: str) -> list[str]:
-        lines = [line for section in self._sections if section.kind == "global" for line in section.lines_with(keyword)]
-        return [line[1] for line in lines if len(line) > 1]
+        return [line[1] for line in self._lines("global", keyword)]
+
+    @cached_property
+    def _sockets(self) -> list[SocketFile]:
+        return socket_files(self._sections)
 
     def _owners(self, keyword: str) -> list[str]:
-        of_sockets = [getattr(found, keyword) for found in socket_files(self._sections)]
+        of_sockets = [getattr(found, keyword) for found in self._sockets]
         names = [*self._globals(keyword), *of_sockets]
         return [name for name in dict.fromkeys(names) if name and not name.isdecimal()]
 

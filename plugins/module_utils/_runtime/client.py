@@ -183,17 +183,18 @@ class Session:
         return re.sub(r"\A\[\d\]: ", "", answer)
 
     def run_all(self, commands: t.Sequence[str]) -> None:
-        """Send commands at once; only rejections count, and the first is a CommandError.
+        """Send commands, many at once; only rejections count, and the first is a CommandError.
 
-        HAProxy reads them one by one, and answers each. Together they are no larger than ``limit``.
+        HAProxy reads them one by one, and answers each. Those sent at once are no larger than ``limit``.
         """
         for command in commands:
             _require_one(command)
-        sent = "".join(f"{command}\n" for command in commands).encode()
-        answers = self._converse(sent, commands[0], len(commands)).split(PROMPT.decode())
-        for command, answer in zip(commands, answers):
-            if refused := refusal(f"{answer}\n"):
-                raise CommandError(command, refused)
+        for batch in chunks(commands, self.limit):
+            sent = "".join(f"{command}\n" for command in batch).encode()
+            answers = self._converse(sent, batch[0], len(batch)).split(PROMPT.decode())
+            for command, answer in zip(batch, answers):
+                if refused := refusal(f"{answer}\n"):
+                    raise CommandError(command, refused)
 
     def read(self, command: str, parse: t.Callable[[str], T]) -> T:
         """Parse the answer to a command; an error names the command and the version."""
@@ -237,3 +238,18 @@ def escaped(value: str) -> str:
     An open ``<<`` at an edge of the last word would make it wait for a payload.
     """
     return re.sub(r"([\\ ;\t<])", r"\\\1", value)
+
+
+def chunks(lines: t.Iterable[str], room: int) -> Iterator[list[str]]:
+    """The lines in parts of at most this many bytes, or of one line."""
+    chunk: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode()) + 1
+        if chunk and size + length > room:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(line)
+        size += length
+    if chunk:
+        yield chunk

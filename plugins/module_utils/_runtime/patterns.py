@@ -16,7 +16,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.answers import CommandError
-from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session, escaped
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import (
+    RuntimeClient,
+    Session,
+    chunks,
+    escaped,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.versions import require
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -160,23 +165,7 @@ def _fill(session: Session, target: str, lines: list[str]) -> None:
         raise LbforgeError(f"Some entries for {target} are not UTF-8. Only a reload applies them.")
     command = f"add {target}"
     if target.startswith("acl"):  # which takes no payload
-        for commands in _chunks([f"{command} {escaped(line)}" for line in lines], session.limit):
-            session.run_all(commands)
+        session.run_all([f"{command} {escaped(line)}" for line in lines])
         return
-    for chunk in _chunks(lines, session.limit - len(f"{command} <<\n\n".encode())):
+    for chunk in chunks(lines, session.limit - len(f"{command} <<\n\n".encode())):
         session.run(command, "\n".join(chunk))
-
-
-def _chunks(lines: t.Iterable[str], room: int) -> Iterator[list[str]]:
-    """The lines in parts of at most this many bytes, or of one line."""
-    chunk: list[str] = []
-    size = 0
-    for line in lines:
-        length = len(line.encode()) + 1
-        if chunk and size + length > room:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(line)
-        size += length
-    if chunk:
-        yield chunk

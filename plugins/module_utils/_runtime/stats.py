@@ -30,15 +30,20 @@ _INTEGER = re.compile(r"-?\d+")
 _TYPED = re.compile(r"\d+\.(?P<name>.+?)\.\d+:\w+:(?P<type>\w+):(?P<value>.*)")
 
 
-def parse_stats(text: str) -> list[Row]:
+def parse_stats(text: str, columns: t.Collection[str] = ()) -> list[Row]:
     """Read the CSV of ``show stat``: a dict of fields for each frontend, backend, server and listener.
 
-    The JSON of the same data takes HAProxy a hundred times longer.
+    Of thousands of rows, a few ``columns`` are read much faster than all. The JSON of the same data takes HAProxy a
+    hundred times longer.
     """
     header, *lines = text.lstrip("# \n").splitlines() or [""]
-    fields = header.split(",")
+    places = [
+        (place, field)
+        for place, field in enumerate(header.split(","))
+        if field not in ("", "-") and (not columns or field in columns)
+    ]
     return [
-        Fields((field, _value(field, value)) for field, value in zip(fields, values) if field not in ("", "-"))
+        Fields((field, _value(field, values[place])) for place, field in places if place < len(values))
         for values in csv.reader(line for line in lines if line)
     ]
 

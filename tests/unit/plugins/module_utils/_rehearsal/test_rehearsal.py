@@ -130,6 +130,26 @@ def test_the_way_of_a_request(rehearsed: Rehearsed) -> None:
     ]
 
 
+def test_the_way_to_an_answer_of_haproxy_itself(rehearsed: Rehearsed) -> None:
+    """In a backend that the request names, and in one that the configuration does."""
+    configuration = SHOP.replace("default_backend shop-back", "use_backend %[path,field(2,/)]-back").replace(
+        "\nbackend shop-back\n", "\nbackend no-back\n    http-request deny\nbackend shop-back\n"
+    )
+    configuration += "frontend closed\n    bind 203.0.113.10:81\n    default_backend shut\n"
+    configuration += "backend shut\n    http-request deny\n"
+    results = rehearsed(
+        {"request": {"url": "http://www.example.com/no"}, "expect": {"status": 403, "backend": "no-back"}},
+        {"request": {"url": "http://www.example.com:81/"}, "expect": {"status": 403, "backend": "shut"}},
+        {"request": {"url": "http://www.example.com/no"}, "expect": {"status": 403, "backend": "no-back"}},
+        configuration=configuration,
+    )
+    assert failures(results) == []
+    assert [result["way"] for result in results[:2]] == [
+        "bind 203.0.113.10:80 > shop-front-1 > no-back (HAProxy itself answered)",
+        "bind 203.0.113.10:81 > closed > shut (HAProxy itself answered)",
+    ]
+
+
 def test_a_certificate_that_is_not_there(rehearsed: Rehearsed) -> None:
     """Nothing is said of one that nobody has seen, and that is told; all else counts."""
     certificate = {"names": ["www.example.com"]}

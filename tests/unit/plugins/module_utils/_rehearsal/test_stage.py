@@ -130,7 +130,7 @@ def test_nothing_is_left_of_one_that_is_killed(shop: pathlib.Path, victim: signa
     started = subprocess.Popen(program(shop, WAITING), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         # HAProxy has its configuration in its command line, and so have the processes of the rehearsal.
-        eventually(lambda: any("-S" in words for words in commands_with(shop)))
+        eventually(lambda: any("-db" in words for words in commands_with(shop)))
     finally:
         started.send_signal(victim)
         started.wait(60)

@@ -51,7 +51,6 @@ def test_a_whole_configuration() -> None:
     assert around.authorities_of_servers == ["/etc/ssl/ca.pem"]
     assert around.authorities_of_clients == ["/etc/ssl/clients.pem"]
     assert around.names_on_certificates == ["a.test"]
-    assert around.tables == ["pool"]
     assert around.has_tls
     assert {server.name: server.endpoints for server in around.servers} == {
         "pool/a": (("10.0.0.1", 443),),
@@ -101,6 +100,47 @@ def test_an_address_goes_before_a_wildcard() -> None:
     around = Surroundings(parse("frontend all\n    bind :80\nfrontend one\n    bind 203.0.113.10:80\n"))
     assert [bind.proxy for bind in around.binds_at("203.0.113.10", 80)] == ["one"]
     assert [bind.proxy for bind in around.binds_at("203.0.113.11", 80)] == ["all"]
+
+
+REACHABLE = """\
+frontend plain
+    use_backend one if { path /one }
+    default_backend two
+frontend by-request
+    use_backend %[path,field(2,/)]
+frontend outer
+    default_backend relay
+frontend nowhere
+    default_backend missing
+listen both
+    server one 10.0.0.1:80
+backend one
+    server one 10.0.0.1:80
+backend two
+    server one 10.0.0.1:80
+backend relay
+    server inner abns@inner
+"""
+
+
+@pytest.mark.parametrize(
+    ("frontend", "reachable"),
+    [
+        ("plain", ["plain", "one", "two"]),
+        ("both", ["both"]),
+        # Only HAProxy knows.
+        ("by-request", None),
+        ("outer", None),
+        ("nowhere", None),
+    ],
+)
+def test_where_a_request_can_come_to(frontend: str, reachable: list[str] | None) -> None:
+    assert Surroundings(parse(REACHABLE)).reachable([frontend]) == reachable
+
+
+def test_a_default_backend_of_all_frontends() -> None:
+    around = Surroundings(parse(f"defaults\n    default_backend one\n{REACHABLE}"))
+    assert around.reachable(["both"]) == ["both", "one"]
 
 
 def test_oddities() -> None:

@@ -63,6 +63,7 @@ def test_statistics_are_typed_and_count_what_a_client_did(haproxy: t.Any) -> Non
 def test_texts_with_commas_and_quotes_stay_whole() -> None:
     text = '# pxname,svname,scur,last_chk,\na,b,1,"a ""b"", c",\n\n'
     assert parse_stats(text) == [{"pxname": "a", "svname": "b", "scur": 1, "last_chk": 'a "b", c'}]
+    assert parse_stats(text, ("scur", "pxname")) == [{"pxname": "a", "scur": 1}]
     assert parse_stats("") == []
 
 
