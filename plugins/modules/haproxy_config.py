@@ -141,6 +141,68 @@ options:
     description: Addresses of hosts that URLs in O(expectations) name.
     type: dict
     default: {}
+  watch_seconds:
+    description:
+      - Seconds for which real traffic is counted before a change, and for which it is watched after it. If it is worse
+        off after the change, the release before is restored, and the module fails with what got worse.
+      - V(0) watches nothing. Nothing is watched either if nothing changes, if HAProxy did not run, if no client came
+        before the change, or if only certificates change.
+      - Not for O(state=rolled_back).
+    type: float
+    default: 0
+  watch_limits:
+    description:
+      - What is worse. A rise of a share counts if it is both large by these limits and certain by Fisher's exact test.
+    type: dict
+    suboptions:
+      false_alarms:
+        description: The probability that a judgement finds a rise which is chance, if requests are independent.
+        type: float
+        default: 0.001
+      min_errors:
+        description: The least number of bad requests after the change.
+        type: int
+        default: 10
+      ratio:
+        description: How many times the old share the new one is at least.
+        type: float
+        default: 2.5
+      rise_5xx:
+        description: The rise of the share of 5xx responses of a frontend or backend, in percentage points.
+        type: float
+        default: 1
+      rise_4xx:
+        description:
+          - The rise of the share of 4xx responses of a frontend, in percentage points. It counts only if its good
+            answers per second also fall by so many percent.
+        type: float
+        default: 10
+      rise_connection_errors:
+        description: The rise of the share of failed connections to the servers of a backend, in percentage points.
+        type: float
+        default: 1
+      rise_retries:
+        description: The rise of the share of requests with repeated connections to servers, in percentage points.
+        type: float
+        default: 5
+      min_timed:
+        description: The least number of requests of a backend in each of both periods for a comparison of times.
+        type: int
+        default: 200
+      slower_times:
+        description:
+          - How many times the old average the response time, the time to connect or the time in the queue of a backend
+            is at least.
+        type: float
+        default: 3
+      slower_ms:
+        description: The least rise of such an average, in milliseconds.
+        type: int
+        default: 200
+      servers_down:
+        description: Percent of the servers of a backend that were up. It is worse if more than these went down.
+        type: float
+        default: 50
   keep_releases:
     description:
       - Number of releases that stay on the host.
@@ -220,6 +282,11 @@ commands:
   elements: str
   returned: success
   sample: [set server web-back/web1 weight 50]
+verdict:
+  description: What the watch of real traffic found; empty without a watch.
+  type: str
+  returned: success
+  sample: "Nothing got worse: 6,120 requests in 60 s before the change and 6,044 in 60 s after it."
 worker_pid:
   description: The process that serves; 0 if HAProxy does not run.
   type: int
@@ -297,6 +364,7 @@ warning_details:
 """
 
 import typing as t
+from dataclasses import fields
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.packing import unpack
@@ -311,6 +379,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.apply imp
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.check import Checker
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.diff import diff_blocks
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.judgement import Limits
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.live import Live
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process import HAProxy, Service
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
@@ -321,6 +390,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree impo
     file_problems,
     name_problems,
 )
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.watch import Watch, apply_watched
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem, ProblemsError, shown
@@ -351,6 +421,13 @@ ARGUMENTS = {
     "allow_empty": {"type": "bool", "default": False},
     "expectations": {"type": "raw", "default": []},
     "addresses": {"type": "dict", "default": {}},
+    "watch_seconds": {"type": "float", "default": 0},
+    "watch_limits": {
+        "type": "dict",
+        "options": {
+            limit.name: {"type": type(limit.default).__name__, "default": limit.default} for limit in fields(Limits)
+        },
+    },
     "keep_releases": {"type": "int", "default": 5},
     "timeout": {"type": "int", "default": 30},
 }
@@ -368,13 +445,21 @@ def problems(params: dict[str, t.Any]) -> list[Problem]:
     if params["state"] == "rolled_back":
         why = "it cannot be combined with the state rolled_back; a release has its own files"
         found += [Problem(name, "", why) for name in ("files", "certificates") if params[name]]
+        if params["watch_seconds"]:
+            why = "it cannot be combined with the state rolled_back; a release that is brought back is not watched"
+            found.append(Problem("watch_seconds", shown(params["watch_seconds"]), why))
     found += name_problems(certificates, "certificates")
     found += [
         Problem(f"certificates[{name!r}]", shown(name), "it is listed twice")
         for name in dict.fromkeys(certificates)
         if certificates.count(name) > 1
     ]
-    return found + option_problems(params, keep_releases=2)
+    found += [
+        Problem(f"watch_limits.{name}", shown(limit), f"{limit} is too small; use a number above 0")
+        for name, limit in (params["watch_limits"] or {}).items()
+        if limit <= 0
+    ]
+    return found + option_problems(params, keep_releases=2, watch_seconds=0)
 
 
 def host_of(module: Module) -> Host:
@@ -424,13 +509,12 @@ def run(module: Module) -> dict[str, t.Any]:
     if wrong := problems(params):
         raise ProblemsError(wrong)
     host = host_of(module)
-    outcome = apply(
-        lambda: choose(params, host),
-        host,
-        keep=params["keep_releases"],
-        patience=params["timeout"],
-        check_mode=module.check_mode,
-    )
+    bounds = {"keep": params["keep_releases"], "patience": params["timeout"]}
+    if params["watch_seconds"] and not module.check_mode:
+        watch = Watch(params["watch_seconds"], Limits(**params["watch_limits"] or {}))
+        outcome = apply_watched(lambda: choose(params, host), host, watch, **bounds)
+    else:
+        outcome = apply(lambda: choose(params, host), host, check_mode=module.check_mode, **bounds)
     wanted = outcome.wanted
     for warning in outcome.warnings:
         module.warn_of(warning, wanted.secrets)
@@ -441,6 +525,7 @@ def run(module: Module) -> dict[str, t.Any]:
         "action": outcome.plan.action,
         "reason": masked(outcome.plan.reason, wanted.secrets),
         "commands": [masked(command, wanted.secrets) for command in outcome.plan.commands],
+        "verdict": outcome.verdict,
         "worker_pid": outcome.worker.pid if outcome.worker else 0,
         "files_changed": outcome.found.files,
         "certificates_changed": list(outcome.found.certificates),

@@ -106,6 +106,8 @@ CASES = {
         rows=(
             Row("haproxy_allow_empty", True, "haproxy_config", "allow_empty: true", "allow_empty: false"),
             Row("haproxy_rehearse", True, "haproxy_config", "expectations.haproxy_expectations.name: nobody listens"),
+            Row("haproxy_watch_seconds", 90, "haproxy_config", "watch_seconds: 90", "watch_seconds: 0"),
+            Row("haproxy_watch_limits", {"rise_5xx": 2}, "haproxy_config", "watch_limits.rise_5xx: 2"),
             Row("haproxy_apply", "reload", "haproxy_config", "apply: reload", "apply: auto"),
             Row("haproxy_bind_internal_lb_vip_interface", "lo", "haproxy.cfg", "bind 10.0.0.10:80 interface lo"),
             Row("haproxy_connect_timeout", "3s", "haproxy.cfg", "timeout connect 3s", "timeout connect 10s"),

@@ -27,6 +27,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.messa
     Message,
     alerts,
     parse_messages,
+    warning,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.servers import configured_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release import open_files
@@ -67,6 +68,7 @@ class Wanted:
     may_use_runtime: bool = True
     is_rollback: bool = False
     allow_empty: bool = False  # whether HAProxy may end up without frontends
+    is_watched: bool = False  # whether real traffic judges it afterwards
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Outcome:
     plan: Plan
     warnings: list[Message]
     worker: Worker | None
+    verdict: str = ""  # of real traffic; empty if nothing was watched
 
     @property
     def previous_release(self) -> str | None:
@@ -140,12 +143,15 @@ def apply(
             if obstacles := host.store.obstacles(wanted.release.contents):
                 raise ProblemsError(obstacles)
             host.checker.tidy()
+            warnings = _left_unjudged(wanted, host.store)
             found = look(wanted, host)
             _refuse_to_empty(wanted, found)
             plan = decide(wanted, found)
             if plan.action == "nothing":
-                return Outcome(wanted, found, plan, [], found.worker)
-            warnings = _check(wanted, host, found, plan, check_mode)
+                if warnings and not check_mode:
+                    host.store.judged()  # reported once
+                return Outcome(wanted, found, plan, warnings, found.worker)
+            warnings += _check(wanted, host, found, plan, check_mode)
             if check_mode:
                 return Outcome(wanted, found, plan, warnings, found.worker)
             plan, worker = _change(wanted, host, found, plan)
@@ -153,6 +159,19 @@ def apply(
             return Outcome(wanted, found, plan, warnings, worker)
     except OSError as error:
         raise LbforgeError(f"Cannot read or write a file: {error}.\n{host.haproxy.state()}") from error
+
+
+def _left_unjudged(wanted: Wanted, store: ReleaseStore) -> list[Message]:
+    """Report that a run was interrupted while real traffic was judging its release."""
+    name = store.journal.unjudged
+    if name is None or wanted.is_rollback:
+        return []
+    return [
+        warning(
+            f"The run that applied release {name} was interrupted before real traffic had judged it, and the release is"
+            " still in use. If clients are worse off, go back (playbook haproxy_rollback)."
+        )
+    ]
 
 
 def _refuse_to_empty(wanted: Wanted, found: Found) -> None:
@@ -334,7 +353,7 @@ def _change(wanted: Wanted, host: Host, found: Found, plan: Plan) -> tuple[Plan,
             store.discard(release.id)  # otherwise failed releases would displace those that ran
         raise _failure(error, wanted, before, host, state) from error
     store.remove_links()
-    store.finish(release.id, back=wanted.is_rollback, runtime=runtime)
+    store.finish(release.id, back=wanted.is_rollback, runtime=runtime, is_watched=wanted.is_watched)
     return done, worker
 
 

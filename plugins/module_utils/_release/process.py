@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.fields import answer_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release import open_files
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.traffic import Sample
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import PAUSE, RuntimeClient, SocketError
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers import (
     Processes,
@@ -21,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.parsers i
     parse_reload,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import Key, ServerState, parse_servers
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import parse_stats
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 Answer = t.TypeVar("Answer")
@@ -156,6 +158,16 @@ class HAProxy:
         command = "show servers state"
         with answer_of(lambda: "HAProxy", command):
             return parse_servers(self._master.ask(f"@!{worker.pid} {command}", patience=RELOAD_PAUSE))
+
+    def sample(self) -> Sample:
+        """The counters of the running worker, now."""
+        worker = self.worker()
+        if worker is None:
+            raise LbforgeError("HAProxy does not run.")
+        command = "show stat -1 7 -1"  # frontends, backends and servers
+        with answer_of(lambda: "HAProxy", command):
+            rows = parse_stats(self._master.ask(f"@!{worker.pid} {command}", patience=RELOAD_PAUSE))
+            return Sample.of(worker.pid, time.monotonic(), worker.uptime, rows)
 
     def _proved(self, worker: Worker, description: str | None) -> Worker:
         if description in (None, worker.description):

@@ -52,6 +52,7 @@ class Journal:
     back: bool = False  # whether that run was going back
     rolled_back: bool = False  # whether the last run that ended was
     runtime: Runtime | None = None
+    unjudged: str | None = None  # the release that is being watched, or was when its run was interrupted
 
     @classmethod
     def read(cls, text: str) -> Journal:
@@ -283,9 +284,14 @@ class ReleaseStore:
         """Record that from now until the proof HAProxy may run a release other than that on the disk."""
         self._note(replace(self.journal, pending=name, back=back))
 
-    def finish(self, name: str, *, back: bool, runtime: Runtime | None) -> None:
-        """Record that HAProxy runs this release, and how it came to."""
-        self._note(Journal(_with(self.journal.history, name, back), rolled_back=back, runtime=runtime))
+    def finish(self, name: str, *, back: bool, runtime: Runtime | None, is_watched: bool = False) -> None:
+        """Record that HAProxy runs this release, how it came to, and whether real traffic is yet to judge it."""
+        history, unjudged = _with(self.journal.history, name, back), name if is_watched else None
+        self._note(Journal(history, rolled_back=back, runtime=runtime, unjudged=unjudged))
+
+    def judged(self) -> None:
+        """Record that no release waits to be judged."""
+        self._note(replace(self.journal, unjudged=None))
 
     def abandon(self) -> None:
         """Record that HAProxy runs what it ran before."""

@@ -73,10 +73,16 @@ def test_all_wrong_options_at_once(run_module: RunModule) -> None:
         certificates=[{"name": "a.pem", "content": "PEM-1"}] * 2,
         keep_releases=1,
         timeout=0,
+        watch_limits={"ratio": -1},
     )
     assert result["failed"]
-    assert len(result["errors"]) == 7
+    assert len(result["errors"]) == 8
     assert result["msg"] == "\n".join(error["text"] for error in result["errors"])
+
+
+def test_a_rollback_is_not_watched(run_module: RunModule) -> None:
+    result = run_module(haproxy_config, state="rolled_back", watch_seconds=5)
+    assert [error["path"] for error in result["errors"]] == ["watch_seconds"]
 
 
 def test_the_first_run_in_check_mode(run_module: RunModule, arguments: dict[str, t.Any]) -> None:

@@ -30,6 +30,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.rehearse import Rehearsal
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
+from ansible_collections.lbforge.haproxy.plugins.module_utils._release.watch import Watch, apply_watched
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient
 from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served import CertificateStore
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
@@ -104,7 +105,11 @@ class Machine:
     def wanted(self, text: str = "one", *lines: str, mapped: str = "x", pem: bytes = b"") -> Wanted:
         return Wanted(Release.made_of(self.files(text, *lines, mapped=mapped)), {"a.pem": pem} if pem else {})
 
-    def apply(self, wanted: Wanted, host: Host | None = None, *, check_mode: bool = False) -> Outcome:
+    def apply(
+        self, wanted: Wanted, host: Host | None = None, *, check_mode: bool = False, watch: Watch | None = None
+    ) -> Outcome:
+        if watch:
+            return apply_watched(lambda: wanted, host or self.host(), watch, keep=3, patience=30)
         return apply(lambda: wanted, host or self.host(), keep=3, patience=30, check_mode=check_mode)
 
     def answer(self, path: str = "/") -> str:
@@ -168,7 +173,16 @@ def served_certificate(port: int) -> str:
     return shown.split("-----BEGIN CERTIFICATE-----")[1].split("-----END")[0]
 
 
-def killed(machine: Machine, wanted: Wanted, kind: type, step: str, count: int = 1, *, late: bool) -> None:
+def killed(
+    machine: Machine,
+    wanted: Wanted,
+    kind: type,
+    step: str,
+    count: int = 1,
+    *,
+    late: bool,
+    watch: Watch | None = None,
+) -> None:
     """Apply in another process, which is killed just before or after its n-th call of a step."""
     pid = os.fork()
     if pid == 0:
@@ -185,7 +199,7 @@ def killed(machine: Machine, wanted: Wanted, kind: type, step: str, count: int =
 
         setattr(kind, step, deadly)
         try:
-            machine.apply(wanted)
+            machine.apply(wanted, watch=watch)
         finally:
             os._exit(0)
     _pid, status = os.waitpid(pid, 0)
