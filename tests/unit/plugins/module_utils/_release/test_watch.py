@@ -166,8 +166,9 @@ def test_an_answer_of_500_for_one_path(machine: Machine, serve: t.Callable[..., 
 
 def test_a_wrong_port(machine: Machine, serve: t.Callable[..., Server]) -> None:
     machine.apply(wanted(machine, serve().line()))
-    with clients(machine):
-        said = refused(machine, wanted(machine, pool(free_port())))
+    # HAProxy waits a second before each repetition, so these clients wait as well: it takes many.
+    with clients(machine, 30):
+        said = refused(machine, wanted(machine, pool(free_port())), Watch(10))
     # Repetitions, failed connections and 503 come to light in the order in which clients meet them.
     assert re.search("backend pool: (requests with repeated|failed) connections|backend pool: 5xx responses", said)
 
