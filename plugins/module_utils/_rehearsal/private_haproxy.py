@@ -18,6 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command impo
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import Hop
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import NAMED
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import parse_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row, parse_stats
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
@@ -28,6 +29,7 @@ _USED_TABLE = re.compile(r"^# table: (\S+), .*used:[1-9]", re.MULTILINE)
 # The kinds of object of "show stat".
 _FRONTENDS, _BACKENDS, _SERVERS = 1, 2, 4
 _PATIENCE = 10.0  # seconds for an answer
+_IN_PROGRESS = 1  # of "srv_check_state" in "show servers state": CHK_ST_INPROGRESS in HAProxy's check-t.h
 _NONE = re.compile("<none>", re.IGNORECASE)
 
 # The configuration may have no socket of the level admin, or one with a short timeout, or a prefix for all paths of
@@ -102,6 +104,12 @@ class PrivateHAProxy:
             for row in self._statistics(_BACKENDS, ("pxname", "act", "weight", "algo"))
             if row["algo"] != "random"
         }
+
+    def is_checking(self) -> bool:
+        """Whether a health check is in progress, which may end after checks are disabled and change a server."""
+        with self._lock:
+            servers = self._session.read("show servers state", parse_servers)
+        return any(server.check & _IN_PROGRESS for server in servers.values())
 
     def down(self) -> list[str]:
         """The servers that are not up, with their pools."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 import typing as t
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked_data
 
+_PAUSE = 0.01  # seconds
 SYSTEM_AUTHORITIES = Path("/etc/ssl/certs")
 
 
@@ -139,11 +141,10 @@ class _Rehearsal:
         self._files = PrivateFiles()
         self._authority = self._made_authority()
         self._missing: list[str] = []
-        # Checked servers, by themselves, and not by those that they track; and those of them that are to be up now.
+        # By themselves, and not by those that they track.
         self._checked = [
             pooled.name for pooled in around.servers if pooled.line.is_checked and not pooled.line.options.has("track")
         ]
-        self._up = set(self._checked)
         # Before HAProxy can be asked, there are checks only.
         self._hops: t.Callable[[], tuple[Hop, ...]] = tuple
 
@@ -155,10 +156,7 @@ class _Rehearsal:
         self._haproxy = PrivateHAProxy(
             self._trial.binary, self._trial.configuration, self._files.home, self._trial.patience
         )
-        # Servers are as on a good day: their checks would need what only the real ones can answer.
-        self._haproxy.tell(f"disable health {name}" for name in self._checked)
-        self._stand_ins.hang_up()
-        self._put_up()
+        self._end_checks()
         self._hops = self._haproxy.hops
         results: dict[int, dict[str, t.Any]] = {}
         # Those of one day together, the good day first: what a day leaves behind is then seen by few.
@@ -248,7 +246,6 @@ class _Rehearsal:
         failed = [pooled for pooled in down if pooled.name in self._checked]
         for endpoint in closed:
             self._stand_ins.close(endpoint)
-        self._up = set(self._checked) - {pooled.name for pooled in failed}
         self._haproxy.tell(f"set server {pooled.name} health down" for pooled in failed)
         self._haproxy.tell(f"set server {pooled.name} state drain" for pooled in drained)
         self._haproxy.tell(f"set server {pooled.name} state maint" for pooled in maintained)
@@ -256,24 +253,27 @@ class _Rehearsal:
         def undo() -> None:
             for endpoint in closed:
                 self._stand_ins.open(endpoint)
-            self._up = set(self._checked)
             self._haproxy.tell(f"set server {pooled.name} health up" for pooled in failed)
             self._haproxy.tell(f"set server {pooled.name} state ready" for pooled in (*drained, *maintained))
 
         return undo
 
-    def _put_up(self) -> bool:
-        """Put up what a check has taken down that was under way when checks were switched off; say if there was any."""
-        down = self._up.intersection(self._haproxy.down())
+    def _end_checks(self) -> None:
+        """Leave all servers up, and without checks: those would need what only the real servers can answer."""
+        self._haproxy.tell(f"disable health {name}" for name in self._checked)
+        deadline = time.monotonic() + self._trial.patience
+        self._stand_ins.hang_up()
+        while self._haproxy.is_checking():
+            if time.monotonic() > deadline:
+                raise LbforgeError(f"The health checks of HAProxy did not end within {self._trial.patience:g} s.")
+            time.sleep(_PAUSE)
+            self._stand_ins.hang_up()
+        down = set(self._checked).intersection(self._haproxy.down())
         self._haproxy.tell(f"set server {name} health up" for name in down)
-        return bool(down)
 
     def _result(self, expectation: Expectation) -> dict[str, t.Any]:
         answers = self._answers(expectation.request)
         failures = judge(expectation, answers)
-        if failures and self._put_up():
-            answers = self._answers(expectation.request)
-            failures = judge(expectation, answers)
         last = answers[-1]
         return {
             "name": expectation.name,
