@@ -17,6 +17,7 @@ import change
 import config
 import failover
 import pki
+import rehearsal
 import runtime
 import soak
 import throughput
@@ -35,6 +36,7 @@ SUITES: dict[str, tuple[Suite, t.Any, t.Any]] = {
         ("runtime", runtime),
         ("throughput", throughput),
         ("tls", tls),
+        ("rehearsal", rehearsal),
         ("soak", soak),
     )
 }

@@ -13,6 +13,7 @@ import pathlib
 import resource
 import sys
 import time
+import typing as t
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -24,12 +25,17 @@ TEMPLATE = pathlib.Path(__file__).parents[2] / "roles" / "haproxy_server" / "tem
 SETTINGS = {"external_lb_vip_address": "203.0.113.10", "internal_lb_vip_address": "203.0.113.11"}
 
 
+def rendered(wanted: list[dict[str, t.Any]]) -> str:
+    """The configuration of services, as the role writes it."""
+    variables = {"haproxy": haproxy_model(wanted, settings=SETTINGS), "ansible_managed": "Ansible managed"}
+    return str(Templar(loader=DataLoader(), variables=variables).template(trust_as_template(TEMPLATE.read_text())))
+
+
 def main() -> None:
     number, servers = (int(argument) for argument in sys.argv[1:])
     wanted = services(number, servers)
     started = time.process_time()
-    variables = {"haproxy": haproxy_model(wanted, settings=SETTINGS), "ansible_managed": "Ansible managed"}
-    text = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(TEMPLATE.read_text()))
+    text = rendered(wanted)
     seconds = time.process_time() - started
     # Nothing less than everything counts.
     assert text.count(" server ") >= number * servers

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 import urllib.parse
+from functools import cached_property
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.schema import EXPECTATION, VARIABLE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import ListOf
@@ -45,21 +46,21 @@ class Request:
         """Whether the client speaks TLS."""
         return self.url.startswith("https://") or bool(self.connect and (self.tls or self.sni))
 
-    @property
+    @cached_property
     def host(self) -> str:
         """The host that the client is told, without brackets."""
         if self.connect:
             return self.connect.rpartition(":")[0].strip("[]")
         return urllib.parse.urlsplit(self.url).hostname or ""
 
-    @property
+    @cached_property
     def port(self) -> int:
         """The port that the client connects to."""
         if self.connect:
             return int(self.connect.rpartition(":")[2])
         return urllib.parse.urlsplit(self.url).port or (443 if self.is_tls else 80)
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """The host and, where it is not that of the scheme, the port, as in the header Host: RFC 9110, section 7.2."""
         name = f"[{self.host}]" if ":" in self.host else self.host

@@ -29,7 +29,6 @@ _USED_TABLE = re.compile(r"^# table: (\S+), .*used:[1-9]", re.MULTILINE)
 # The kinds of object of "show stat".
 _FRONTENDS, _BACKENDS, _SERVERS = 1, 2, 4
 _PATIENCE = 10.0  # seconds for an answer
-_IN_PROGRESS = 1  # of "srv_check_state" in "show servers state": CHK_ST_INPROGRESS in HAProxy's check-t.h
 _NONE = re.compile("<none>", re.IGNORECASE)
 
 # The configuration may have no socket of the level admin, or one with a short timeout, or a prefix for all paths of
@@ -61,6 +60,7 @@ class PrivateHAProxy:
                 raise LbforgeError(f"HAProxy did not serve within {patience:g} s.")
             time.sleep(_PAUSE)
         self._session: Session = session
+        self._has_tables = bool(session.run("show table").strip())
 
     def tell(self, commands: t.Iterable[str]) -> None:
         """Send commands to the worker; a rejection is an error."""
@@ -71,8 +71,9 @@ class PrivateHAProxy:
         """Clear all counters and stick tables."""
         with self._lock:
             self._session.run("clear counters all")
-            used = _USED_TABLE.findall(self._session.run("show table"))
-            self._session.run_all([f"clear table {name}" for name in used])
+            if self._has_tables:
+                used = _USED_TABLE.findall(self._session.run("show table"))
+                self._session.run_all([f"clear table {name}" for name in used])
 
     def hops(self) -> tuple[Hop, ...]:
         """The places of all requests that are not answered yet."""
@@ -105,11 +106,11 @@ class PrivateHAProxy:
             if row["algo"] != "random"
         }
 
-    def is_checking(self) -> bool:
-        """Whether a health check is in progress, which may end after checks are disabled and change a server."""
+    def checked(self) -> list[str]:
+        """The servers whose health check is in progress, with their pools."""
         with self._lock:
             servers = self._session.read("show servers state", parse_servers)
-        return any(server.check & _IN_PROGRESS for server in servers.values())
+        return ["/".join(key) for key, server in servers.items() if server.check_running]
 
     def down(self) -> list[str]:
         """The servers that are not up, with their pools."""

@@ -35,8 +35,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked_data
 
-_PAUSE = 0.01  # seconds
 SYSTEM_AUTHORITIES = Path("/etc/ssl/certs")
+_PAUSE = 0.05  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,11 +259,15 @@ class _Rehearsal:
         return undo
 
     def _end_checks(self) -> None:
-        """Leave all servers up, and without checks: those would need what only the real servers can answer."""
+        """Leave all servers up, and without checks, which only the real servers could answer.
+
+        A check in progress could be mistaken for a request, and its failure would take its server down.
+        """
         self._haproxy.tell(f"disable health {name}" for name in self._checked)
+        at_stand_ins = {pooled.name for pooled in self._around.servers if pooled.endpoints}
         deadline = time.monotonic() + self._trial.patience
         self._stand_ins.hang_up()
-        while self._haproxy.is_checking():
+        while at_stand_ins.intersection(self._haproxy.checked()):
             if time.monotonic() > deadline:
                 raise LbforgeError(f"The health checks of HAProxy did not end within {self._trial.patience:g} s.")
             time.sleep(_PAUSE)

@@ -55,6 +55,7 @@ class Surroundings:
 
     def __init__(self, sections: t.Sequence[Section]) -> None:
         self._sections = sections
+        self._binds_at: dict[Endpoint, list[Bind]] = {}
 
     @cached_property
     def binds(self) -> dict[int, list[Bind]]:
@@ -170,9 +171,11 @@ class Surroundings:
 
     def binds_at(self, address: str, port: int) -> list[Bind]:
         """The binds that a client gets to; the address itself goes before a wildcard."""
-        found = [bind for bind in self.binds.get(port, ()) if bind.takes(address)]
-        exact = [bind for bind in found if not bind.is_wildcard]
-        return exact or found
+        endpoint = (address, port)
+        if endpoint not in self._binds_at:
+            found = [bind for bind in self.binds.get(port, ()) if bind.takes(address)]
+            self._binds_at[endpoint] = [bind for bind in found if not bind.is_wildcard] or found
+        return self._binds_at[endpoint]
 
     def address_for(self, port: int) -> str | None:
         """The first address that listens on a port; None if none does."""

@@ -32,7 +32,7 @@ Key = tuple[str, str]
 # it tracks or from DNS.
 _MAINT, _DRAIN = 1, 8
 # Bits of srv_check_state and srv_agent_state.
-_CONFIGURED, _ENABLED = 2, 4
+_RUNNING, _CONFIGURED, _ENABLED = 1, 2, 4
 _BETWEEN_DROPS = 0.5  # seconds; each makes two lines in HAProxy's log
 
 
@@ -78,6 +78,11 @@ class ServerState:
     def check_enabled(self) -> bool:
         """Whether it is checked; maintenance only pauses a check."""
         return bool(self.check & _ENABLED)
+
+    @property
+    def check_running(self) -> bool:
+        """Whether a check is under way, which may also be the last one of a disabled check."""
+        return bool(self.check & _RUNNING)
 
     @property
     def has_agent(self) -> bool:
