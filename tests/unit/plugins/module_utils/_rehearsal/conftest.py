@@ -6,15 +6,11 @@
 
 from __future__ import annotations
 
-import pathlib
-import shutil
 import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, rehearse
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.rehearsals import Results, results_of
 
 SHOP = """\
 global
@@ -57,25 +53,12 @@ listen database
     server db1 10.0.0.3:5432 check
 """
 
-Results = list[dict[str, t.Any]]
-
 
 @pytest.fixture
 def rehearsed() -> t.Callable[..., Results]:
-    """What comes of expectations, each without its name, with a configuration that lies in /etc/haproxy."""
-    if BINARY is None or not shutil.which("ip"):
-        pytest.skip("needs haproxy and ip")
+    """The results of expectations, by default of those about the shop."""
 
     def run(*expectations: dict[str, t.Any], configuration: str = SHOP, **options: t.Any) -> Results:
-        named = [{"name": str(number), **expectation} for number, expectation in enumerate(expectations)]
-        texts = {"haproxy.cfg": configuration, **options.pop("files", {})}
-        path = pathlib.Path("/etc/haproxy/haproxy.cfg")
-        files = {path.with_name(name): text.encode() for name, text in texts.items()}
-        results: Results = rehearse(Trial(path, files, parse(named), binary=str(BINARY), **options))["results"]
-        return results
+        return results_of(configuration, expectations, **options)
 
     return run
-
-
-def failures(results: Results) -> list[str]:
-    return [f"{failure['path']}: {failure['why']}" for result in results for failure in result["failures"]]

@@ -10,17 +10,14 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.observed import changing_headers, common
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.conftest import (
-    SHOP,
-    Results,
-    failures,
-)
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.conftest import SHOP
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.test_rehearsal import (
     API,
     MET,
     WEB,
     Rehearsed,
 )
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.rehearsals import Results, failures
 
 FORWARDED = {"x-forwarded-for": "198.51.100.1"}
 PROVEN = {"cache-control": "no-cache", "content-type": "text/html"}

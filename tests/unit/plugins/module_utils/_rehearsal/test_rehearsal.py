@@ -14,11 +14,8 @@ import pytest
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report import lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import make
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.conftest import (
-    SHOP,
-    Results,
-    failures,
-)
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.conftest import SHOP
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.rehearsals import Results, failures
 
 Rehearsed = t.Callable[..., Results]
 API = {"url": "https://www.example.com/api/v1?x=1"}

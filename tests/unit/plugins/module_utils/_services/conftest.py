@@ -22,6 +22,7 @@ from ansible.plugins.filter.core import comment
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.model import build
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.validate import check
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY, Running, launched
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.rehearsals import failures, results_of
 
 from .traffic import Mirror, MirrorServer
 
@@ -136,6 +137,19 @@ def haproxy_says(tmp_path: pathlib.Path, pem: str) -> t.Callable[[Rendered], lis
         return said
 
     return check_with_haproxy
+
+
+@pytest.fixture
+def unmet(render: t.Callable[..., Rendered]) -> t.Callable[..., list[str]]:
+    """What services do not do of what is expected of them, rehearsed with their configuration; empty if all is well."""
+
+    def rehearse(
+        services: t.Sequence[dict[str, t.Any]], *expectations: dict[str, t.Any], **settings: t.Any
+    ) -> list[str]:
+        rendered = render(*services, **settings)
+        return failures(results_of(rendered.text, expectations, files_of(rendered)))
+
+    return rehearse
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What servers come to know of clients, and who is let in: with real clients, and a server that tells what it got.
+"""What servers come to know of clients, and who is let in: rehearsed, or with a server that tells what it got.
 
-A PROXY header gives a client any address; proxies of a user are addresses, too.
+A PROXY header gives a client any address; proxies of a user are addresses, too. Tests that need several requests on one
+connection, or several values of a header, are not rehearsed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import http.client
 import json
 import socket
 import ssl
+import typing as t
 
 import pytest
 
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
+from .conftest import WEB
 from .traffic import Client, Headers, Serve, mirrored
 
+Unmet = t.Callable[..., list[str]]
 STRANGER, CLIENT, CDN, INNER_PROXY = "203.0.113.7", "198.51.100.8", "192.0.2.1", "192.0.2.2"
 PROXIES = ["192.0.2.0/24", "2001:db8:1::/48"]
 FORGED = {
@@ -80,13 +84,16 @@ def test_only_trusted_proxies_tell_of_clients(
 
 
 @pytest.mark.parametrize("choice", ["add", "set", "pass", "off"])
-def test_without_trusted_proxies_everybody_is_a_stranger(serve: Serve, mirror: int, choice: str) -> None:
-    web = mirrored(mirror, haproxy_forwarded_for=choice)
-    serve(web)
-    for source in (STRANGER, CDN):
-        seen = forwarding(Client(web["haproxy_port"], source).ask(FORGED)[1])
-        own = {"x-forwarded-for": [source]} if choice in ("add", "set") else {}
-        assert seen == {"x-forwarded-proto": ["http"], **own}
+def test_without_trusted_proxies_everybody_is_a_stranger(unmet: Unmet, choice: str) -> None:
+    def seen_of(source: str) -> dict[str, t.Any]:
+        told = {"X-Forwarded-Proto": "http", **({"X-Forwarded-For": source} if choice in ("add", "set") else {})}
+        forged = [name for name in FORGED if name not in told]
+        return {
+            "request": {"url": "http://203.0.113.10/", "from": source, "headers": FORGED},
+            "expect": {"request_headers": told, "without_request_headers": forged},
+        }
+
+    assert unmet([{**WEB, "haproxy_forwarded_for": choice}], seen_of(STRANGER), seen_of(CDN)) == []
 
 
 # X-Forwarded-For as it comes from a trusted proxy, and who the client is.
@@ -126,21 +133,27 @@ def test_the_client_is_the_last_that_is_no_trusted_proxy(serve: Serve, mirror: i
     assert json.loads(several.getresponse().read())["x-forwarded-for"] == [CLIENT]
 
 
-def test_rules_of_the_user_see_the_client(serve: Serve, mirror: int) -> None:
+def test_rules_of_the_user_see_the_client(unmet: Unmet) -> None:
     """Case 26, and what X-Forwarded-Proto is for: a redirect that ends."""
     lines = [
         "http-request set-header X-Client %[src]",
         "http-request redirect scheme https code 301 if { path_beg /secure } !{ req.hdr(X-Forwarded-Proto) https }",
         f"http-request deny deny_status 429 if {{ src {CLIENT} }} {{ path /banned }}",
     ]
-    web = mirrored(mirror, haproxy_trusted_proxies=PROXIES, haproxy_frontend_raw=lines)
-    serve(web)
-    proxied = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
-    assert Client(web["haproxy_port"], CDN).ask(proxied, "/secure")[0] == 200
-    assert Client(web["haproxy_port"], STRANGER).ask(proxied, "/secure")[0] == 301
-    assert Client(web["haproxy_port"], CDN).ask(proxied, "/banned")[0] == 429
-    assert Client(web["haproxy_port"], CDN).ask(proxied)[1]["x-client"] == [CLIENT]
-    assert Client(web["haproxy_port"], STRANGER).ask(proxied)[1]["x-client"] == [STRANGER]
+    web = {**WEB, "haproxy_trusted_proxies": PROXIES, "haproxy_frontend_raw": lines}
+
+    def request(source: str, path: str = "") -> dict[str, t.Any]:
+        proxied = {"X-Forwarded-For": CLIENT, "X-Forwarded-Proto": "https"}
+        return {"url": f"http://203.0.113.10/{path}", "from": source, "headers": proxied}
+
+    expectations = [
+        {"request": request(CDN, "secure"), "expect": {"status": 200}},
+        {"request": request(STRANGER, "secure"), "expect": {"status": 301}},
+        {"request": request(CDN, "banned"), "expect": {"status": 429}},
+        {"request": request(CDN), "expect": {"request_headers": {"X-Client": CLIENT}}},
+        {"request": request(STRANGER), "expect": {"request_headers": {"X-Client": STRANGER}}},
+    ]
+    assert unmet([web], *expectations) == []
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -199,15 +212,10 @@ def test_the_ca_reaches_certbot_past_an_allow_list(
         Client(web["haproxy_port"], STRANGER, tls=True).ask({}, "/.well-known/acme-challenge/token")
 
 
-def test_a_raw_default_backend_wins(serve: Serve, mirror: int) -> None:
-    other = {
-        **mirrored(mirror, haproxy_backend_arguments=["http-request return status 418"]),
-        "haproxy_service_name": "other",
-        "haproxy_backend_only": True,
-    }
-    web = mirrored(mirror, haproxy_frontend_raw=["default_backend other-back"])
-    serve(web, other)
-    assert Client(web["haproxy_port"], STRANGER).ask({})[0] == 418
+def test_a_raw_default_backend_wins(unmet: Unmet) -> None:
+    other = {**WEB, "haproxy_service_name": "other", "haproxy_backend_only": True}
+    web = {**WEB, "haproxy_frontend_raw": ["default_backend other-back"]}
+    assert unmet([web, other], {"request": {"url": "http://203.0.113.10/"}, "expect": {"service": "other"}}) == []
 
 
 def test_one_frontend_for_all_binds(serve: Serve, mirror: int) -> None:
