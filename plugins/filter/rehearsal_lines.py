@@ -20,9 +20,10 @@ options:
   show:
     description:
       - V(verdicts) shows whether each expectation is met; V(ways) shows the response to each request and the way that
-        the request took; V(differences) shows which requests get another response than before.
+        the request took; V(differences) shows which requests get another response than before;
+        V(untold) shows what learned expectations do not tell.
     type: str
-    choices: [verdicts, ways, differences]
+    choices: [verdicts, ways, differences, untold]
     default: verdicts
 """
 
@@ -57,8 +58,10 @@ def rehearsal_lines(rehearsals: t.Mapping[str, t.Mapping[str, t.Any]], show: str
     if show == "differences":
         told = {name: rehearsal["differences"] for name, rehearsal in rehearsals.items()}
         return of_hosts({name: lines(Difference(**one) for one in found) or [SAME] for name, found in told.items()})
+    if show == "untold":
+        return of_hosts({name: rehearsal["untold"] for name, rehearsal in rehearsals.items()})
     raise AnsibleFilterError(
-        f"rehearsal_lines: {show!r} is not a valid value for show; use verdicts, ways or differences."
+        f"rehearsal_lines: {show!r} is not a valid value for show; use verdicts, ways, differences or untold."
     )
 
 

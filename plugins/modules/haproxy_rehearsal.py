@@ -55,13 +55,20 @@ options:
       - What should come of requests, as in the variable C(haproxy_expectations) of the role haproxy_server. The file
         C(docs/rehearsals.md) of this collection describes the keys.
       - A list, or a dictionary of lists by the places that errors name.
+      - Either these or O(learn) is required.
     type: raw
-    required: true
   against:
     description:
       - A directory with the files of another configuration, C(haproxy.cfg) and what it names below the directory of
         O(path). The result then tells which requests get another response with O(files), whether expected or not.
     type: path
+  learn:
+    description:
+      - Instead of testing expectations, find out what the configuration answers today and return it as
+        RV(learned). Requests are made for each bind, and for either side of each condition of ACLs and rules, to
+        the host, path, header, method or source address that it names; and with each server of a pool down.
+      - Every request is made in two rehearsals, and only what comes in both is returned.
+    type: bool
   addresses:
     description:
       - Addresses of hosts that URLs name. Without one, a request goes to the first address that listens on its port.
@@ -106,6 +113,19 @@ EXAMPLES = r"""
         expect:
           server: web2
 
+- name: Find out what an inherited configuration answers
+  lbforge.haproxy.haproxy_rehearsal:
+    learn: true
+    timeout: 300
+  register: inherited
+
+- name: Keep it as expectations
+  ansible.builtin.copy:
+    content: "{{ {'haproxy_expectations': inherited.learned} | to_nice_yaml(sort_keys=false) }}"
+    dest: learned.yml
+    mode: "0644"
+  delegate_to: localhost
+
 - name: Test a configuration that is nowhere yet
   lbforge.haproxy.haproxy_rehearsal:
     files:
@@ -115,6 +135,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+learned:
+  description: What the configuration answers, in the form of O(expectations).
+  type: list
+  elements: dict
+  returned: with O(learn)
+untold:
+  description: What RV(learned) does not tell, such as a condition that no request here can meet; each in a sentence.
+  type: list
+  elements: str
+  returned: with O(learn)
 results:
   description: What came of each expectation, in their order. Of several requests it is what came of the last one.
   type: list
@@ -257,6 +287,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.learning import learn
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, compare, prove
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
@@ -264,7 +295,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked
 ARGUMENTS = {
     "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
     "files": {"type": "dict", "default": {}},
-    "expectations": {"type": "raw", "required": True},
+    "expectations": {"type": "raw"},
+    "learn": {"type": "bool"},
     "against": {"type": "path"},
     "addresses": {"type": "dict", "default": {}},
     "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -282,12 +314,15 @@ def run(module: Module) -> dict[str, t.Any]:
     trial = Trial(
         configuration=configuration,
         files={configuration.parent / name: text.encode() for name, text in params["files"].items()},
-        expectations=parse(params["expectations"]),
+        expectations=parse(params["expectations"] or []),
         addresses=params["addresses"],
         binary=module.get_bin_path(params["binary"], required=True),
         patience=params["timeout"],
     )
     try:
+        if params["learn"]:
+            learned = learn(trial, params["secrets"])
+            return {"changed": False, "learned": learned.expectations, "untold": learned.untold}
         changes = differences(trial, pathlib.Path(params["against"])) if params["against"] else {}
         try:
             return {"changed": False, **masked_data({**prove(trial), **changes}, params["secrets"])}
@@ -314,7 +349,8 @@ def differences(trial: Trial, directory: pathlib.Path) -> dict[str, t.Any]:
 
 
 def main() -> t.NoReturn:
-    Module(argument_spec=ARGUMENTS).run(run)
+    alternatives = [("expectations", "learn")]
+    Module(argument_spec=ARGUMENTS, required_one_of=alternatives, mutually_exclusive=alternatives).run(run)
 
 
 if __name__ == "__main__":

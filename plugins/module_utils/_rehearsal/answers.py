@@ -43,6 +43,11 @@ class Visit:
     sni: str = ""
     problem: str = ""
 
+    @property
+    def target(self) -> str:
+        """Path and query of an HTTP request: RFC 9112, section 3.2; empty without one."""
+        return self.request.split(" ")[1] if self.request else ""
+
 
 @dataclasses.dataclass(frozen=True)
 class Reply:

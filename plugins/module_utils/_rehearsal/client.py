@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import re
+import shutil
 import socket
 import ssl
 
@@ -55,6 +57,13 @@ def ask(request: Request, address: str) -> Reply:
     return Reply(ANSWERED, address, *reply, certificate)
 
 
+@functools.cache
+def has_http2() -> bool:
+    """Whether a client here speaks HTTP/2."""
+    curl = shutil.which("curl")
+    return curl is not None and "HTTP2" in run([curl, "--version"]).stdout
+
+
 def _public(address: str) -> str:
     return CLIENT_IPV6 if ":" in address else CLIENT_IPV4
 
@@ -99,7 +108,7 @@ def _answered(connection: socket.socket, request: Request) -> Got:
 
 
 def _by_curl(request: Request, address: str) -> Reply:
-    if not run(["curl", "--version"]).stdout.count("HTTP2"):
+    if not has_http2():
         raise LbforgeError("HTTP/2 needs curl with HTTP/2 on the host that rehearses: install it, or ask by HTTP/1.")
     place = f"[{address}]" if ":" in address else address
     words = ["curl", "--silent", "--include", "--insecure", "--max-time", str(request.timeout), "--noproxy", "*"]

@@ -105,6 +105,7 @@ class Expected:
     backend: str = ""
     server: tuple[str, ...] = ()
     status: int = 0
+    target: str = ""
     location: str = ""
     request_headers: Pairs = ()
     without_request_headers: tuple[str, ...] = ()

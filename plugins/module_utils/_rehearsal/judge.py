@@ -92,6 +92,9 @@ def facts(expected: Expected, answer: Answer, *, by_default: bool = True) -> t.I
     yield from _places(expected, answer)
     if expected.status:
         yield Fact("status", str(expected.status), str(reply.status or NOTHING), expected.status == reply.status)
+    if expected.target:
+        asked = answer.visit.target if answer.visit else ""
+        yield Fact("target", expected.target, asked or NOTHING, asked == expected.target)
     if expected.location:
         location = reply.header("location")
         yield Fact("location", expected.location, location or NOTHING, location == expected.location)

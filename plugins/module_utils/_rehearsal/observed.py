@@ -112,6 +112,8 @@ def _facts(request: Request, answer: Answer, is_sole: bool, changing: t.Collecti
     if answer.visit and answer.visit.request:
         sent = {"host": request.authority, **{name.lower(): value for name, value in request.headers}}
         added = [name for name in _OF_CURL if request.http == "2" and name not in sent]
+        if answer.visit.target != request.target:
+            facts["target"] = answer.visit.target
         asked = _told(answer.visit.headers, (*added, *changing), server)
         facts["request_headers"] = {name: value for name, value in asked.items() if sent.get(name) != value}
         names = {name.lower() for name, _value in answer.visit.headers}

@@ -62,6 +62,14 @@ class Trial:
             content = self.configuration.read_bytes()
         return content.decode(errors="replace")
 
+    def read(self, name: str) -> str:
+        """A file that the configuration names, such as a map; empty if it is not there."""
+        path = Path(name)
+        content = self.files.get(path)
+        if content is None:
+            content = path.read_bytes() if path.is_file() else b""
+        return content.decode(errors="replace")
+
 
 def rehearse(trial: Trial) -> dict[str, t.Any]:
     """Rehearse, and return what came of each expectation, in their order, as plain data.

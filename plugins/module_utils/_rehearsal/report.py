@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import re
 import typing as t
 import xml.etree.ElementTree as ET
@@ -45,6 +47,51 @@ def of_hosts(told: t.Mapping[str, t.Sequence[str]]) -> list[str]:
     for name, its_lines in told.items():
         hosts.setdefault(tuple(its_lines), []).append(name)
     return [line for alike, names in hosts.items() for line in (f"{', '.join(names)}:", *alike)]
+
+
+class LearnedFile(t.TypedDict):
+    """A file of learned expectations."""
+
+    path: str
+    content: str
+
+
+def learned_files(learned: t.Mapping[str, Result], path: str) -> list[LearnedFile]:
+    """The files for what was learned of load balancers, by their names: one for those that answer alike.
+
+    The first is at ``path``, and others have the name of their first load balancer before the suffix. Texts stand in
+    quotes, so that none is taken for something else.
+    """
+    alike: dict[str, list[str]] = {}
+    for name, result in learned.items():
+        alike.setdefault(_yaml(result["learned"]), []).append(name)
+    first = pathlib.PurePath(path)
+    return [
+        {
+            "path": str(first.with_name(f"{first.stem}-{names[0]}{first.suffix}") if number else first),
+            "content": f"---\n# What the configuration of {', '.join(names)} answered.\nhaproxy_expectations:{text}\n",
+        }
+        for number, (text, names) in enumerate(alike.items())
+    ]
+
+
+def _yaml(expectations: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    """Expectations as people read them: a line for the name, the request and the rest each."""
+    lines = [
+        f"\n  {'- ' if first else '  '}{key}: {_flow(value)}"
+        for expectation in expectations
+        for first, (key, value) in zip((True, False, False, False), expectation.items())
+    ]
+    return "".join(lines) or " []"
+
+
+def _flow(value: t.Any) -> str:
+    """A value in the flow style of YAML: YAML 1.2, section 7.4."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return json.dumps(value)
 
 
 def junit(rehearsals: t.Mapping[str, Result]) -> str:

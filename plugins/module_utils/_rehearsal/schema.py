@@ -103,6 +103,7 @@ _EXPECTED = (
     Key("backend", NAME, "The backend to which the request goes."),
     Key("server", SERVERS, "The server that is asked; of a list one, and with `times` each at least once."),
     Key("status", STATUS, "Status code of the answer."),
+    Key("target", LINE, "Path and query that the server is asked for."),
     Key("location", LINE, "Where the answer redirects to."),
     Key("request_headers", DictOf(LINE, FIELD), "Headers that the server gets."),
     Key("without_request_headers", ListOf(FIELD), "Headers that the server does not get."),
