@@ -149,6 +149,21 @@ def test_another_version_is_compared(tmp_path: pathlib.Path) -> None:
     assert "nowhere/lb1 has no haproxy.cfg" in output
 
 
+def test_what_was_learned_of_an_example_holds_until_it_changes(tmp_path: pathlib.Path) -> None:
+    example, file = ROOT / "examples" / "pair", tmp_path / "learned.yml"
+    code, output = rehearse(example, haproxy_rehearse_learn=str(file), haproxy_expectations=[])
+    assert code == 0, output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["learned.yml"]
+    assert file.stat().st_mode & 0o777 == 0o644
+    learned = yaml.safe_load(file.read_text())["haproxy_expectations"]
+    code, output = rehearse(example, haproxy_expectations=learned)
+    assert code == 0, output
+    services = changed(example, "haproxy_redirect_http_port: 80", "haproxy_redirect_http_port: 81")
+    code, output = rehearse(example, haproxy_expectations=learned, **services)
+    assert code != 0
+    assert "FAILED  http://" in output
+
+
 def test_the_page_shows_what_comes_of_its_example() -> None:
     page = (ROOT / "docs" / "rehearsals.md").read_text()
     variables = page.split("```yaml\n")[1].split("```")[0]

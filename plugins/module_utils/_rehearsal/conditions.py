@@ -78,12 +78,15 @@ class Conditions:
         self._read = read
         self._acls: dict[str, list[Words]] = {}
         self._variables: dict[str, str] = {}
+        self._set_if: dict[str, Words] = {}
         for line in lines:
             if line[0] == "acl" and len(line) > 2:
                 self._acls.setdefault(line[1], []).append(line[2:])
-            for word, sample in zip(line, line[1:]):
+            for at, word in enumerate(line[:-1]):
                 if found := re.fullmatch(r"set-var\((?P<name>[^,)]+)[^)]*\)", word):
-                    self._variables.setdefault(found["name"], sample)
+                    self._variables.setdefault(found["name"], line[at + 1])
+                    if line[at + 2 : at + 3] == ("if",):
+                        self._set_if.setdefault(found["name"], line[at + 3 :])
 
     def terms(self, words: Words) -> list[list[Term]]:
         """The alternatives of what follows ``if`` or ``unless``, each the terms that have to be met together."""
@@ -117,6 +120,8 @@ class Conditions:
             key, _blank, value = line.partition(" ")
             inside, _outside = _values(method, key, is_path=source.startswith("path"))
             found += [(value.strip(), wish) for wish in _wishes(source, inside[:1])]
+            if len(found) == 1:
+                found += [(value.strip(), wish) for wish in _wishes(source, [inside[0].upper()])]
         return found
 
     def asked(self, sample: str, values: t.Sequence[str]) -> list[Wish]:
@@ -138,6 +143,14 @@ class Conditions:
             return Term("", is_known=False)
         sample, options, patterns = _split(words)
         text = " ".join(words)
+        variable = _CALL.fullmatch(sample)
+        if variable and variable["name"] == "var" and variable["argument"] in self._set_if:
+            # It is met where the variable was set.
+            condition = self._set_if.pop(variable["argument"])  # which may ask for it itself
+            alternatives = self.terms(condition)
+            self._set_if[variable["argument"]] = condition
+            if len(alternatives) == 1 and len(alternatives[0]) == 1 and not alternatives[0][0].negated:
+                return dataclasses.replace(alternatives[0][0], text=text)
         source, map_file, _method = self._source(sample)
         method = options.get("-m") or _method_of(sample, source)
         if source in _GIVEN:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 import typing as t
@@ -31,6 +32,7 @@ Probe = dict[str, t.Any]
 
 MOST = 300  # requests of one frontend
 _MOST_SERVERS = 10  # of a pool, that are taken down one by one
+_MOST_PAIRED = 12  # rules whose order is tried
 _MOST_TURNS = 40  # requests to see each server of a pool
 
 _RULES = ("http-request", "http-response", "http-after-response", "tcp-request", "tcp-response", "redirect",
@@ -156,6 +158,7 @@ class _Prober:
             for bind in primary:
                 yield from self._asked(bind, [base, {**base, **headers}], is_http)
                 yield from self._asked(bind, [{**base, **wish} for wish in wishes], is_http)
+        yield from self._asked(primary[0], [{**passes, **wish} for wish in _pairs(section, conditions)], is_http)
         for backend, route in self._routes(section, conditions).items():
             yield from self._of_backend(backend, {**passes, **route}, primary, is_http)
 
@@ -432,12 +435,25 @@ def _passing(section: Section, conditions: Conditions) -> Wish:
     return wish
 
 
+def _pairs(section: Section, conditions: Conditions) -> t.Iterator[Wish]:
+    """Requests that two rules are for of which one decides, so that their order matters."""
+    met = []
+    for line in section.lines:
+        action, condition, is_unless = _parted(line)
+        decides = action[0] == "use_backend" or (action[0] in _RULES and set(action[:3]) & set(_REFUSALS))
+        if decides and condition and not is_unless:
+            met += [_merged(term.met for term in terms) for terms in conditions.terms(condition)[:2]]
+    for one, other in itertools.combinations(met[:_MOST_PAIRED], 2):
+        if all(one[key] == other[key] for key in one.keys() & other.keys()):
+            yield {**one, **other}
+
+
 def _changed(section: Section) -> t.Iterator[tuple[str, str]]:
     """The headers that rules of a section change, each with the kind of rule."""
     for line in section.lines:
         for at, word in enumerate(line[:-1]):
             # With -m it is a part of a name.
-            if _HEADER_RULES.fullmatch(word) and line[0].startswith("http-") and "-m" not in line:
+            if _HEADER_RULES.fullmatch(word) and line[0].startswith("http-") and line[at + 2 : at + 3] != ("-m",):
                 yield line[0], line[at + 1].lower()
     if section.lines_with("option", "forwardfor"):
         yield "http-request", "x-forwarded-for"

@@ -127,3 +127,17 @@ def test_secrets_are_not_shown(run_module: Run) -> None:
 def test_haproxy_is_missing(run_module: Run) -> None:
     result = run_module(haproxy_rehearsal, files=FILES, expectations=[API], binary="no-such-haproxy")
     assert "no-such-haproxy" in result["msg"]
+
+
+def test_what_is_learned_of_a_configuration_is_met(run_module: Run) -> None:
+    learned = run_module(haproxy_rehearsal, files=FILES, learn=True, binary=BINARY, timeout=300)
+    assert {one["expect"].get("backend") for one in learned["learned"]} >= {"web-back", "api-back"}
+    assert learned["untold"] == []
+    result = run_module(haproxy_rehearsal, files=FILES, expectations=learned["learned"], binary=BINARY)
+    assert (result["failures"], len(result["results"])) == (0, len(learned["learned"]))
+    moved = {**FILES, "pools.map": "/api/v2 api-back\n"}
+    assert run_module(haproxy_rehearsal, files=moved, expectations=learned["learned"], binary=BINARY)["failed"]
+
+
+def test_nothing_to_do_is_a_mistake(run_module: Run) -> None:
+    assert "one of the following is required: expectations, learn" in run_module(haproxy_rehearsal)["msg"]
