@@ -18,6 +18,8 @@ import jsonschema
 import pytest
 import yaml
 
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import schema as rehearsal
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import ListOf
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.place import Place, Problems
 from ansible_collections.lbforge.haproxy.plugins.module_utils._services.schema import SERVICE
 from ansible_collections.lbforge.haproxy.plugins.module_utils._vips.entries import read_entries
@@ -151,6 +153,53 @@ def judge(said: tuple[list[str], list[str]]) -> None:
 @pytest.mark.parametrize("service", SERVICES, ids=range(len(SERVICES)))
 def test_a_service(service: Data) -> None:
     judge(said_of_service(service))
+
+
+EXPECTATION: Data = {"name": "x", "request": {"url": "http://a.test/"}, "expect": "refused"}
+STEP: Data = {"request": {"url": "http://a.test/"}, "expect": {"same_server": False}}
+EXPECTATIONS: list[Data] = [
+    EXPECTATION,
+    {**EXPECTATION, "expect": {"status": "{{ status }}"}, "given": {"maps": {"a.map": {"k": "v"}, "a.acl": ["k"]}}},
+    {"name": "x", "steps": [{**STEP, "expect": {}}, STEP]},
+    {"name": "x", "steps": [{**STEP, "expect": {}}, STEP], "request": None, "expect": ""},
+    {**EXPECTATION, "request": {"url": "https://a.test/", "certificate": {"name": "a", "subject": {"OU": "b"}}}},
+    *(
+        {**EXPECTATION, **keys}
+        for keys in (
+            {"request": None},
+            {"expect": None},
+            {"steps": [STEP]},
+            {"request": None, "steps": [{**STEP, "expect": {}}]},
+            {"request": None, "expect": None, "steps": []},
+            {"request": None, "expect": None, "steps": [{"request": STEP["request"]}]},
+            {"request": {"url": "https://a.test/", "certificate": {"state": "valid"}}},
+            {"request": {"url": "https://a.test/", "certificate": {"name": "a", "subject": {"cn": "b"}}}},
+            {"given": {"maps": {"a.map": {"a key": "v"}}}},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("expectation", EXPECTATIONS, ids=range(len(EXPECTATIONS)))
+def test_an_expectation(expectation: Data) -> None:
+    problems = Problems()
+    ListOf(rehearsal.EXPECTATION).read([without_templates(expectation)], Place(problems))
+    judge(
+        (list(map(str, problems.errors)), said_by_schema("haproxy_services", {"haproxy_expectations": [expectation]}))
+    )
+
+
+def test_an_expectation_of_a_service() -> None:
+    """It need not say what it expects."""
+    short = {key: value for key, value in EXPECTATION.items() if key != "expect"}
+    judge(said_of_service({**WEB, "haproxy_expect": [short, {"name": "y", "steps": [{"request": short["request"]}]}]}))
+
+
+def without_templates(value: t.Any) -> t.Any:
+    """What Ansible makes of the templates here: a status."""
+    if isinstance(value, dict):
+        return {name: without_templates(item) for name, item in value.items()}
+    return 200 if isinstance(value, str) and value.startswith("{{") else value
 
 
 @pytest.mark.parametrize("variables", KEEPALIVED, ids=range(len(KEEPALIVED)))

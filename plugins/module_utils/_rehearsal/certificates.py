@@ -10,14 +10,19 @@ import functools
 import re
 import ssl
 import threading
+import typing as t
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Certificate
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import (
+    Certificate,
+    ClientCertificate,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_REVOKED = 0xDEAD  # the serial number of all certificates that are revoked
 _NAMES = re.compile(r"(?:DNS|IP Address):([^,\s]+)")
 _ISSUER = re.compile(r"^issuer=.*?CN ?= ?([^,\n]+)", re.MULTILINE)
 
@@ -28,6 +33,7 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._of_clients: dict[ClientCertificate, Path] = {}
         self._lock = threading.Lock()
         self._certificate, self._key = directory / "authority.pem", directory / "authority.key"
         _openssl(
@@ -55,6 +61,45 @@ class Authority:
         )
         return file.read_bytes() + key.read_bytes()
 
+    def of_client(self, wanted: ClientCertificate) -> Path:
+        """The file of a client's certificate with its key, as PEM."""
+        if wanted not in self._of_clients:
+            self._of_clients[wanted] = self._made_for_client(
+                wanted, self._directory / f"client-{len(self._of_clients)}"
+            )
+        return self._of_clients[wanted]
+
+    def _made_for_client(self, wanted: ClientCertificate, path: Path) -> Path:
+        key, request, extensions = (path.with_suffix(f".{kind}") for kind in ("key", "csr", "cnf"))
+        extensions.write_text("\n".join(_client_extensions(wanted.names)), encoding="utf-8")
+        parts = (*wanted.subject, ("CN", wanted.name))
+        subject = "".join(f"/{name}={_escaped(value)}" for name, value in parts)
+        _openssl("req", "-new", *_NEW_KEY, "-utf8", "-subj", subject, "-keyout", str(key), "-out", str(request))
+        signer = ["-CA", str(self._certificate), "-CAkey", str(self._key)]
+        if wanted.state == "untrusted":
+            signer = ["-signkey", str(key)]
+        elif wanted.state == "revoked":
+            signer += ["-set_serial", str(_REVOKED)]
+        else:
+            signer.append("-CAcreateserial")
+        # One that ended yesterday has never been valid.
+        days = "-1" if wanted.state == "expired" else "2"
+        issued = _openssl("x509", "-req", "-in", str(request), "-days", days, "-extfile", str(extensions), *signer)
+        path.write_text(issued + key.read_text(encoding="ascii"), encoding="ascii")
+        return path
+
+    @property
+    def revocations(self) -> bytes:
+        """Its revocation list, as PEM."""
+        database, settings = self._directory / "index.txt", self._directory / "revocations.cnf"
+        # The format of openssl-ca(1): status, end, revocation, serial number, file and subject.
+        database.write_text(f"R\t491231235959Z\t200101000000Z\t{_REVOKED:X}\tunknown\t/CN=revoked\n", encoding="ascii")
+        settings.write_text(f"[ca]\ndefault_ca=own\n[own]\ndatabase={database}\ndefault_md=sha256\n", encoding="ascii")
+        return _openssl(
+            *("ca", "-gencrl", "-config", str(settings), "-crldays", "2"),
+            *("-cert", str(self._certificate), "-keyfile", str(self._key)),
+        ).encode()
+
     def context(self, *names: str) -> ssl.SSLContext:
         """How a server with these names speaks TLS; it has a certificate for any other name, too."""
         with self._lock:
@@ -70,6 +115,20 @@ class Authority:
         # HAProxy then speaks HTTP/1.1, also where it offers HTTP/2.
         context.set_alpn_protocols(["http/1.1"])
         return context
+
+
+def _escaped(value: str) -> str:
+    """A value for the option -subj of openssl-req(1)."""
+    return re.sub(r"([/+=\\])", r"\\\1", value)
+
+
+def _client_extensions(names: t.Iterable[str]) -> t.Iterator[str]:
+    """RFC 5280, sections 4.2.1.9, 4.2.1.12 and 4.2.1.6, in the words of x509v3_config(5)."""
+    yield "basicConstraints=CA:FALSE"
+    yield "extendedKeyUsage=clientAuth"
+    kinds = [("IP" if is_ip(name) else "URI" if "://" in name else "email" if "@" in name else "DNS") for name in names]
+    if kinds:
+        yield "subjectAltName=" + ",".join(f"{kind}:{name}" for kind, name in zip(kinds, names))
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import ssl
+from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import run
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import certificates
@@ -26,15 +27,18 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 # Exit codes of curl(1).
-_CURL = {7: "refused", 28: "timeout", 35: "reset", 52: "reset", 56: "reset", 16: "reset", 92: "reset"}
+_CURL = {7: "refused", 28: "timeout", 35: "reset", 52: "reset", 55: "reset", 56: "reset", 16: "reset", 92: "reset"}
 _STATUS_LINE = re.compile(r"HTTP/(\S+) (\d{3})")
 _LARGEST_BODY = 1 << 20
 
 
-def ask(request: Request, address: str) -> Reply:
-    """Do what a client does, at an address, and return what it gets."""
+def ask(request: Request, address: str, own: Path | None = None) -> Reply:
+    """Do what a client does, at an address, and return what it gets.
+
+    ``own`` is the file of a certificate that the client shows, with its key.
+    """
     if request.http == "2":
-        return _by_curl(request, address)
+        return _by_curl(request, address, own)
     certificate = None
     try:
         with socket.create_connection(
@@ -43,7 +47,7 @@ def ask(request: Request, address: str) -> Reply:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection: socket.socket = plain
             if request.is_tls:
-                connection, certificate = _encrypted(plain, request)
+                connection, certificate = _encrypted(plain, request, own)
             reply = _connected(connection, request) if request.connect else _answered(connection, request)
     except ConnectionRefusedError:
         return Reply("refused", address)
@@ -68,11 +72,13 @@ def _public(address: str) -> str:
     return CLIENT_IPV6 if ":" in address else CLIENT_IPV4
 
 
-def _encrypted(plain: socket.socket, request: Request) -> tuple[ssl.SSLSocket, Certificate]:
+def _encrypted(plain: socket.socket, request: Request, own: Path | None) -> tuple[ssl.SSLSocket, Certificate]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # What is shown is for the expectation to judge.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if own:
+        context.load_cert_chain(own)
     if request.url:
         context.set_alpn_protocols(["http/1.1"])
     name = request.sni or request.host
@@ -107,7 +113,7 @@ def _answered(connection: socket.socket, request: Request) -> Got:
     return response.status, "1", tuple(response.getheaders()), text
 
 
-def _by_curl(request: Request, address: str) -> Reply:
+def _by_curl(request: Request, address: str, own: Path | None) -> Reply:
     if not has_http2():
         raise LbforgeError("HTTP/2 needs curl with HTTP/2 on the host that rehearses: install it, or ask by HTTP/1.")
     place = f"[{address}]" if ":" in address else address
@@ -117,6 +123,8 @@ def _by_curl(request: Request, address: str) -> Reply:
     words.append("--http2" if request.is_tls else "--http2-prior-knowledge")
     for name, value in request.headers:
         words += ["--header", f"{name}: {value}"]
+    if own:
+        words += ["--cert", str(own)]
     if request.body:
         words += ["--data-binary", request.body]
     if request.method == "HEAD":

@@ -25,6 +25,16 @@ Data = t.Mapping[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
+class ClientCertificate:
+    """A certificate that a client shows."""
+
+    name: str
+    subject: Pairs = ()
+    names: tuple[str, ...] = ()
+    state: str = "valid"  # valid, expired, revoked or untrusted
+
+
+@dataclasses.dataclass(frozen=True)
 class Request:
     """What a client does: asks for a URL, or connects."""
 
@@ -38,6 +48,7 @@ class Request:
     to: str = ""
     tls: bool = False
     sni: str = ""
+    certificate: ClientCertificate | None = None
     times: int = 1
     timeout: int = 10
 
@@ -80,11 +91,13 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """Servers that are not as on a good day, by their names or addresses."""
+    """What is not as on a good day: servers, by their names or addresses, and entries of maps, by their files."""
 
     down: tuple[str, ...] = ()
     drained: tuple[str, ...] = ()
     maintenance: tuple[str, ...] = ()
+    #: keys with their values; the patterns of an ACL have none
+    maps: tuple[tuple[str, Pairs], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +117,7 @@ class Expected:
     frontend: str = ""
     backend: str = ""
     server: tuple[str, ...] = ()
+    same_server: bool | None = None
     status: int = 0
     target: str = ""
     location: str = ""
@@ -117,15 +131,25 @@ class Expected:
 
 
 @dataclasses.dataclass(frozen=True)
+class Step:
+    """A request, and what should or must not come of it; ``path`` is where both stand."""
+
+    path: str
+    request: Request
+    expected: Expected
+    unwanted: Expected
+
+
+@dataclasses.dataclass(frozen=True)
 class Expectation:
     """One test of a configuration; ``path`` is where it stands."""
 
     path: str
     name: str
-    request: Request
     given: Given
-    expected: Expected
-    unwanted: Expected
+    steps: tuple[Step, ...]
+    #: whether the client keeps its cookies from one request to the next
+    keeps_cookies: bool = False
 
 
 def parse(values: t.Any) -> list[Expectation]:
@@ -143,11 +167,25 @@ def parse(values: t.Any) -> list[Expectation]:
 
 def made(read: Data, path: str) -> Expectation:
     """An expectation of what the table has read."""
+    given = {key: _frozen(value) for key, value in read.get("given", {}).items()}
+    if maps := read.get("given", {}).get("maps"):
+        given["maps"] = tuple((file, _entries(entries)) for file, entries in maps.items())
+    steps = [_step(step, f"{path}.steps[{index}]") for index, step in enumerate(read.get("steps", ()))]
+    return Expectation(path, read["name"], Given(**given), tuple(steps) or (_step(read, path),), bool(steps))
+
+
+def _step(read: Data, path: str) -> Step:
     request = {("source" if key == "from" else key): _frozen(value) for key, value in read["request"].items()}
+    if certificate := read["request"].get("certificate"):
+        values = {key: _frozen(value) for key, value in certificate.items()}
+        request["certificate"] = ClientCertificate(**values)
     wanted = dict(read["expect"])
     unwanted = wanted.pop("not", {})
-    given = {key: _frozen(value) for key, value in read.get("given", {}).items()}
-    return Expectation(path, read["name"], Request(**request), Given(**given), _expected(wanted), _expected(unwanted))
+    return Step(path, Request(**request), _expected(wanted), _expected(unwanted))
+
+
+def _entries(read: t.Any) -> Pairs:
+    return tuple(read.items()) if isinstance(read, dict) else tuple((pattern, "") for pattern in read)
 
 
 def _expected(read: Data) -> Expected:

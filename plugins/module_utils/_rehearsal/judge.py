@@ -19,6 +19,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expecta
     Certificate,
     Expectation,
     Expected,
+    Step,
 )
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Problem
 
@@ -51,34 +52,64 @@ NOTHING = "nothing"
 LONGEST_BODY = 80  # characters of it that a failure shows
 
 
-def judge(expectation: Expectation, answers: t.Sequence[Answer]) -> list[Failure]:
-    """Every way in which the answers to an expectation's request differ from it, each once."""
+#: the answers to the request of each step
+Answers = t.Sequence[t.Sequence[Answer]]
+
+
+def judge(expectation: Expectation, answers: Answers) -> list[Failure]:
+    """Every way in which the answers to an expectation's requests differ from it, each once."""
     failures: dict[Failure, None] = {}
-    for answer in answers:
-        if answer.visit and answer.visit.problem:
-            failures[_failure(expectation, Fact("request", "a rehearsal", answer.visit.problem, False), answer)] = None
-            continue
-        for fact in facts(expectation.expected, answer):
-            if not fact.is_met:
-                failures[_failure(expectation, fact, answer)] = None
-        for fact in facts(expectation.unwanted, answer, by_default=False):
-            if fact.is_met:
-                unwanted = fact._replace(key=f"not.{fact.key}", expected=f"not {fact.expected}")
-                failures[_failure(expectation, unwanted, answer)] = None
-    if answers and expectation.request.times > 1:
-        asked = {answer.server for answer in answers} | {f"{answer.backend}/{answer.server}" for answer in answers}
-        for name in expectation.expected.server:
-            if name not in asked:
-                got = ", ".join(sorted({answer.server or NOTHING for answer in answers}))
-                failures[_failure(expectation, Fact("server", f"{name}, too", got, False), answers[-1])] = None
+    before: Answer | None = None
+    for step, its_answers in zip(expectation.steps, answers):
+        for answer in its_answers:
+            for fact in _unmet(step, answer, before):
+                failures[_failure(expectation, step, fact, answer)] = None
+            before = answer
+        if its_answers and step.request.times > 1:
+            for fact in _idle(step, its_answers):
+                failures[_failure(expectation, step, fact, its_answers[-1])] = None
     return list(failures)
 
 
-def unjudged(expectation: Expectation, answers: t.Sequence[Answer]) -> list[str]:
+def _unmet(step: Step, answer: Answer, before: Answer | None) -> t.Iterator[Fact]:
+    """What is not as expected in one answer."""
+    if answer.visit and answer.visit.problem:
+        yield Fact("request", "a rehearsal", answer.visit.problem, False)
+        return
+    for fact in (*facts(step.expected, answer), *_compared(step.expected, answer, before)):
+        if not fact.is_met:
+            yield fact
+    for fact in (*facts(step.unwanted, answer, by_default=False), *_compared(step.unwanted, answer, before)):
+        if fact.is_met:
+            yield fact._replace(key=f"not.{fact.key}", expected=f"not {fact.expected}")
+
+
+def _compared(expected: Expected, answer: Answer, before: Answer | None) -> t.Iterator[Fact]:
+    """Whether the server is the one that was asked before."""
+    if before and expected.same_server is not None:
+        last, now = f"{before.backend}/{before.server}", f"{answer.backend}/{answer.server}"
+        wanted = (before.server or NOTHING) if expected.same_server else f"another one than {before.server or NOTHING}"
+        is_met = bool(answer.server) and (last == now) == expected.same_server
+        yield Fact("same_server", wanted, answer.server or NOTHING, is_met)
+
+
+def _idle(step: Step, answers: t.Sequence[Answer]) -> t.Iterator[Fact]:
+    """The expected servers that were not asked at all."""
+    asked = {answer.server for answer in answers} | {f"{answer.backend}/{answer.server}" for answer in answers}
+    for name in step.expected.server:
+        if name not in asked:
+            got = ", ".join(sorted({answer.server or NOTHING for answer in answers}))
+            yield Fact("server", f"{name}, too", got, False)
+
+
+def unjudged(expectation: Expectation, answers: Answers) -> list[str]:
     """What was expected and cannot be judged: a certificate that is not on the host that rehearses."""
-    is_asked = expectation.expected.certificate or expectation.unwanted.certificate
-    shown = [answer.reply.certificate.names for answer in answers if answer.reply.certificate]
-    return ["certificate"] if is_asked and any(STAND_IN in names for names in shown) else []
+    for step, its_answers in zip(expectation.steps, answers):
+        is_asked = step.expected.certificate or step.unwanted.certificate
+        shown = [answer.reply.certificate.names for answer in its_answers if answer.reply.certificate]
+        if is_asked and any(STAND_IN in names for names in shown):
+            return ["certificate"]
+    return []
 
 
 def facts(expected: Expected, answer: Answer, *, by_default: bool = True) -> t.Iterator[Fact]:
@@ -154,15 +185,16 @@ def _certificate(wanted: Certificate, found: Certificate | None) -> t.Iterator[F
         yield Fact("certificate.issuer", wanted.issuer, issuer or NOTHING, wanted.issuer == issuer)
 
 
-def _failure(expectation: Expectation, fact: Fact, answer: Answer) -> Failure:
+def _failure(expectation: Expectation, step: Step, fact: Fact, answer: Answer) -> Failure:
+    key = f"{step.path}.{fact.key}".replace(f"{expectation.path}.", "", 1)
     why = f"{fact.key.partition('.')[0]}: expected {fact.expected}, got {fact.got}; the way: {answer.way}"
     return Failure(
-        f"{expectation.path}.expect.{fact.key}" if fact.key != "request" else f"{expectation.path}.request",
+        f"{step.path}.expect.{fact.key}" if fact.key != "request" else f"{step.path}.request",
         repr(fact.expected),
         why,
         "",
         expectation.name,
-        fact.key,
+        key,
         fact.expected,
         fact.got,
         answer.way,

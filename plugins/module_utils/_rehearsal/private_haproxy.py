@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible_collections.lbforge.haproxy.plugins.module_utils._host.command import start
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import Hop
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import NAMED
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime import patterns
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import RuntimeClient, Session
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.servers import parse_servers
 from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.stats import Row, parse_stats
@@ -67,11 +68,16 @@ class PrivateHAProxy:
         with self._lock:
             self._session.run_all(list(commands))
 
-    def forget(self) -> None:
-        """Clear all counters and stick tables."""
+    def forget_counts(self) -> None:
+        """Clear all counters."""
         with self._lock:
             self._session.run("clear counters all")
-            if self._has_tables:
+
+    def forget(self) -> None:
+        """Clear all counters and stick tables."""
+        self.forget_counts()
+        if self._has_tables:
+            with self._lock:
                 used = _USED_TABLE.findall(self._session.run("show table"))
                 self._session.run_all([f"clear table {name}" for name in used])
 
@@ -116,6 +122,15 @@ class PrivateHAProxy:
         """The servers that are not up, with their pools."""
         rows = self._statistics(_SERVERS, ("pxname", "svname", "status"))
         return [f"{row['pxname']}/{row['svname']}" for row in rows if str(row["status"]).startswith(("DOWN", "UP 1/"))]
+
+    def patterns(self, path: str) -> tuple[str, dict[str, str]]:
+        """The kind of a map or an ACL, and its entries; the patterns of an ACL have no value."""
+        with self._lock:
+            file = patterns.loaded(self._session.run("show map")).get(path)
+            kind = file.kind if file else "acl"
+            there = patterns.entries(self._session, kind, path)
+        # Of several values of a key HAProxy takes the first one.
+        return kind, dict((entry, "") if isinstance(entry, str) else entry for entry in reversed(there))
 
     @cached_property
     def _names(self) -> dict[int, str]:

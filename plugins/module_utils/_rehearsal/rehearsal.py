@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import time
 import typing as t
 from pathlib import Path
@@ -17,6 +18,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import STAND_IN, Answer, Hop, Reply
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certificates import Authority
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import Difference, differences
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.cookies import Cookies
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import (
     CLIENT_IPV4,
     Expectation,
@@ -31,6 +33,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.report 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stage import has_all_users, perform
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stand_ins import StandIns
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import Endpoint, Surroundings
+from ansible_collections.lbforge.haproxy.plugins.module_utils._runtime.client import escaped
+from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import one_of
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, Problem, ProblemsError, shown
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked_data
@@ -128,15 +132,23 @@ def unknown_names(expectation: Expectation, around: Surroundings) -> t.Iterator[
         for word in getattr(expectation.given, key):
             if not around.named([word]):
                 yield _unknown(expectation, f"given.{key}", word, "a server, or the address of one")
-    for what, expected in (("expect", expectation.expected), ("expect.not", expectation.unwanted)):
-        for word in expected.server:
-            if not any(word in (pooled.name, pooled.line.name) for pooled in around.named([word])):
-                yield _unknown(expectation, f"{what}.server", word, "a server")
+    for step in expectation.steps:
+        for what, expected in (("expect", step.expected), ("expect.not", step.unwanted)):
+            for word in expected.server:
+                if not any(word in (pooled.name, pooled.line.name) for pooled in around.named([word])):
+                    yield _unknown(expectation, f"{what}.server", word, "a server", step.path)
+    for name, _entries in expectation.given.maps:
+        if not around.map_files(name):
+            known = around.map_files()
+            hint = one_of(known) if known else "This configuration reads none."
+            why = f"{name!r} is not a map or a file of an ACL of this configuration"
+            yield Problem(f"{expectation.path}.given.maps", shown(name), why, hint, expectation.name)
 
 
-def _unknown(expectation: Expectation, key: str, word: str, what: str) -> Problem:
+def _unknown(expectation: Expectation, key: str, word: str, what: str, path: str = "") -> Problem:
     why = f"{word!r} is not {what} of this configuration"
-    return Problem(f"{expectation.path}.{key}", shown(word), why, "Write its name, or BACKEND/NAME.", expectation.name)
+    place = f"{path or expectation.path}.{key}"
+    return Problem(place, shown(word), why, "Write its name, or BACKEND/NAME.", expectation.name)
 
 
 class _Rehearsal:
@@ -218,29 +230,40 @@ class _Rehearsal:
         if not (authority := self._authority):
             return
         around = self._around
-        for name in around.authorities_of_servers:
-            # They verify what they did, and the stand-ins.
+        of_clients = [*around.authorities_of_clients, *self._listed("ca-file", "ca-verify-file")]
+        unknown = [name for name in of_clients if name.startswith("/") and not Path(name).exists()]
+        # They verify what they did, and the stand-ins and clients of the rehearsal.
+        for name in dict.fromkeys([*around.authorities_of_servers, *of_clients]):
             path = SYSTEM_AUTHORITIES / "rehearsal.pem" if name.startswith("@") else Path(name)
-            there = path.read_bytes() + b"\n" if path.is_file() else b""
-            self._files.put(path, there + authority.certificate, 0o644)
+            self._append(path, authority.certificate)
+        for name in dict.fromkeys([*around.revocation_lists, *self._listed("crl-file")]):
+            self._append(Path(name), authority.revocations)
         missing = [name for name in self._certificate_files() if not Path(name).exists()]
         if missing:
             pem = authority.pem(STAND_IN)
             for name in missing:
                 self._files.put(Path(name), pem)
-        for name in around.authorities_of_clients:
-            if name.startswith("/") and not Path(name).exists():
-                self._files.put(Path(name), authority.certificate)
-                missing.append(name)
-        self._missing = missing
+        self._missing = [*missing, *dict.fromkeys(unknown)]
+
+    def _append(self, path: Path, content: bytes) -> None:
+        """Let a file have more in it, and be there."""
+        there = path.read_bytes() + b"\n" if path.is_file() else b""
+        self._files.put(path, there + content, 0o644)
 
     def _certificate_files(self) -> list[str]:
         found = [name for name in self._around.certificates if name.startswith("/")]
-        for path in self._around.certificate_lists:
-            if Path(path).exists():
-                lines = (line.split() for line in Path(path).read_text(encoding="utf-8").splitlines())
-                found += [words[0] for words in lines if words and words[0].startswith("/")]
+        found += [words[0] for words in self._lines_of_lists() if words[0].startswith("/")]
         return list(dict.fromkeys(found))
+
+    def _listed(self, *keywords: str) -> list[str]:
+        """The files that the lines of certificate lists name behind some keywords."""
+        return [after for words in self._lines_of_lists() for word, after in zip(words, words[1:]) if word in keywords]
+
+    def _lines_of_lists(self) -> list[list[str]]:
+        """The words of the lines of certificate lists, without brackets: Configuration Manual, section 5.1."""
+        paths = [path for path in map(Path, self._around.certificate_lists) if path.exists()]
+        lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+        return [words for line in lines if (words := re.sub(r"[][]", " ", line).split())]
 
     # What happens.
 
@@ -257,13 +280,35 @@ class _Rehearsal:
         self._haproxy.tell(f"set server {pooled.name} health down" for pooled in failed)
         self._haproxy.tell(f"set server {pooled.name} state drain" for pooled in drained)
         self._haproxy.tell(f"set server {pooled.name} state maint" for pooled in maintained)
+        forget = self._remember(given)
 
         def undo() -> None:
             for endpoint in closed:
                 self._stand_ins.open(endpoint)
             self._haproxy.tell(f"set server {pooled.name} health up" for pooled in failed)
             self._haproxy.tell(f"set server {pooled.name} state ready" for pooled in (*drained, *maintained))
+            self._haproxy.tell(forget)
 
+        return undo
+
+    def _remember(self, given: Given) -> list[str]:
+        """Let maps and ACLs have further entries; return the commands that make them what they were."""
+        undo: list[str] = []
+        for name, entries in given.maps:
+            for path in self._around.map_files(name):
+                kind, there = self._haproxy.patterns(path)
+                if any(bool(value) != (kind == "map") for _key, value in entries):
+                    form = "a map: give it keys with values" if kind == "map" else "a file of an ACL: give it a list"
+                    raise LbforgeError(f"given.maps: {path} is {form}.")
+                target = f"{kind} {escaped(path)}"
+                for key, value in entries:
+                    place = f"{target} {escaped(key)}"
+                    if key not in there:
+                        self._haproxy.tell([f"add {place} {escaped(value)}" if kind == "map" else f"add {place}"])
+                        undo.append(f"del {place}")
+                    elif kind == "map":
+                        self._haproxy.tell([f"set {place} {escaped(value)}"])
+                        undo.append(f"set {place} {escaped(there[key])}")
         return undo
 
     def _end_checks(self) -> None:
@@ -284,32 +329,43 @@ class _Rehearsal:
         self._haproxy.tell(f"set server {name} health up" for name in down)
 
     def _result(self, expectation: Expectation) -> dict[str, t.Any]:
-        answers = self._answers(expectation.request)
+        answers = self._answers(expectation)
         failures = judge(expectation, answers)
-        last = answers[-1]
+        last = answers[-1][-1]
         return {
             "name": expectation.name,
             "passed": not failures,
             "unjudged": unjudged(expectation, answers),
-            "request": expectation.request.words,
+            "request": ", then ".join(step.request.words for step in expectation.steps),
             "connection": last.reply.connection,
             "status": last.reply.status,
             "backend": last.backend,
-            "servers": list(dict.fromkeys(answer.server for answer in answers if answer.server)),
+            "servers": list(dict.fromkeys(answer.server for step in answers for answer in step if answer.server)),
             "way": last.way,
-            "observed": observed(expectation.request, answers, self._turns, self._changing),
+            "observed": observed(expectation.steps[-1].request, answers[-1], self._turns, self._changing),
             # A configuration may give a server a password.
             "failures": [masked_data(failure.as_dict()) for failure in failures],
         }
 
-    def _answers(self, request: Request) -> list[Answer]:
+    def _answers(self, expectation: Expectation) -> list[list[Answer]]:
         self._haproxy.forget()
-        return [self._answer(request) for _time in range(request.times)]
+        cookies = Cookies() if expectation.keeps_cookies else None
+        answers = []
+        for number, step in enumerate(expectation.steps):
+            if number:
+                self._haproxy.forget_counts()
+            answers.append([self._answer(step.request, cookies) for _time in range(step.request.times)])
+        return answers
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request, cookies: Cookies | None) -> Answer:
         address = self._address(request)
         self._stand_ins.visits()
-        reply = client.ask(request, address)
+        certificate = None
+        if request.certificate and self._authority:
+            certificate = self._authority.of_client(request.certificate)
+        reply = client.ask(cookies.added(request) if cookies else request, address, certificate)
+        if cookies:
+            cookies.keep(request, reply)
         # What HAProxy has no session for is a check that was under way.
         visits = [visit for visit in self._stand_ins.visits() if visit.hops]
         visit = visits[-1] if visits else None

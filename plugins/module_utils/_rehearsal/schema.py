@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._schema.kinds import (
     INVALID,
@@ -55,7 +56,42 @@ class Address(Kind):
         return or_template({"type": "string", "pattern": r"^[0-9a-fA-F:.]+$"})
 
 
-REQUEST = Record(
+@dataclasses.dataclass(frozen=True)
+class RequestRecord(Record):
+    """A request; what belongs to TLS needs TLS."""
+
+    def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
+        result, is_valid = super().read_keys(value, place)
+        is_tls = result.get("url", "").startswith("https://") or bool(result.get("tls") or result.get("sni"))
+        if "certificate" in result and not is_tls:
+            hint = "Ask for an https URL, or set tls: true beside connect."
+            place.key("certificate").wrong(None, "has no effect without TLS", hint)
+            is_valid = False
+        return result, is_valid
+
+
+CLIENT_CERTIFICATE = Record(
+    what="a client certificate",
+    short_for="name",
+    keys=(
+        Key("name", LINE, "Common name (CN) of its subject.", required=True),
+        Key(
+            "subject",
+            DictOf(LINE, Text(r"C|ST|L|O|OU|DC|UID|emailAddress", "a part of a subject", "Write one such as O or OU.")),
+            "Further parts of its subject, such as `OU: operators`.",
+        ),
+        Key("names", ListOf(NAME), "DNS names, addresses, mail addresses and URIs on it."),
+        Key(
+            "state",
+            Choice(("valid", "expired", "revoked", "untrusted")),
+            "Whether it is to be accepted. `revoked` needs a revocation list of the bind; `untrusted` is signed by"
+            " itself.",
+            "valid",
+        ),
+    ),
+)
+
+REQUEST = RequestRecord(
     what="a request",
     one_of=("url", "connect"),
     keys=(
@@ -73,10 +109,32 @@ REQUEST = Record(
         ),
         Key("tls", Boolean(), "Whether a client that connects speaks TLS.", False),
         Key("sni", NAME, "Name that the client asks for in TLS; the host of the URL if missing."),
+        Key(
+            "certificate",
+            CLIENT_CERTIFICATE,
+            "Certificate that the client shows, from an authority that binds trust in rehearsals only.",
+        ),
         Key("times", Integer(1, 1000, "a number of times"), "How often the client does so.", 1),
         Key("timeout", Integer(1, 60, "seconds"), "Seconds that the client waits.", 10),
     ),
 )
+
+
+class Patterns(Kind):
+    """Entries of a map, keys with their values, or of an ACL, patterns."""
+
+    _of_map = DictOf(LINE, NAME)
+    _of_acl = ListOf(LINE)
+
+    def read(self, value: object, place: Place) -> t.Any:
+        return (self._of_map if isinstance(value, dict) else self._of_acl).read(value, place)
+
+    def words(self) -> str:
+        return "dictionary of keys and values for a map, list of patterns for an ACL"
+
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [self._of_map.json_schema(), self._of_acl.json_schema()]}
+
 
 SERVERS = ListOf(SERVER)
 GIVEN = Record(
@@ -85,6 +143,12 @@ GIVEN = Record(
         Key("down", SERVERS, "Servers, or their addresses, that are down."),
         Key("drained", SERVERS, "Servers, or their addresses, that are drained."),
         Key("maintenance", SERVERS, "Servers, or their addresses, that are in maintenance."),
+        Key(
+            "maps",
+            DictOf(Patterns(), NAME),
+            "Entries that maps and files of ACLs have besides their own, by the file's name or path. A value takes the"
+            " place of the one that its key has in the file.",
+        ),
     ),
 )
 
@@ -102,6 +166,11 @@ _EXPECTED = (
     Key("frontend", NAME, "A frontend that takes the request."),
     Key("backend", NAME, "The backend to which the request goes."),
     Key("server", SERVERS, "The server that is asked; of a list one, and with `times` each at least once."),
+    Key(
+        "same_server",
+        Boolean(),
+        "Whether the server is the one that was asked before, by the same request with `times` or in the step before.",
+    ),
     Key("status", STATUS, "Status code of the answer."),
     Key("target", LINE, "Path and query that the server is asked for."),
     Key("location", LINE, "Where the answer redirects to."),
@@ -121,18 +190,84 @@ EXPECTED = Record(
     short_for="connection",
 )
 
-EXPECTATION = Record(
-    what="an expectation",
-    keys=(
-        Key("name", LINE, "What is expected, in the words of a report.", required=True),
-        Key("request", REQUEST, "What a client does.", required=True),
-        Key("given", GIVEN, "What is otherwise than on a good day."),
-        Key("expect", EXPECTED, "What comes of it.", required=True),
-    ),
-)
 
+@dataclasses.dataclass(frozen=True)
+class ExpectationRecord(Record):
+    """An expectation: a request with what should come of it, or steps with both."""
+
+    needs_expect: bool = True
+
+    def read_keys(self, value: t.Mapping[str, t.Any], place: Place) -> tuple[dict[str, t.Any], bool]:
+        result, is_valid = super().read_keys(value, place)
+        if result.get("steps") == []:
+            place.key("steps").wrong(None, "is empty", "Write a list of steps, or request and expect.")
+            is_valid = False
+        if "steps" in result and "expect" in result:
+            place.key("expect").wrong(None, "cannot be combined with steps", "Move it into a step.")
+            is_valid = False
+        # A wrong one is told already.
+        if self.needs_expect and not any(self.is_given(value.get(name)) for name in ("expect", "steps")):
+            self.refuse_missing(next(key for key in self.keys if key.name == "expect"), place.key("expect"))
+            is_valid = False
+        return result, self._can_compare(result, place) and is_valid
+
+    def _can_compare(self, read: t.Mapping[str, t.Any], place: Place) -> bool:
+        """Whether there is a server to compare with where that is asked for."""
+        alone = [(read, place)] if "request" in read else []
+        alone += [(step, place.key("steps").item(0)) for step in read.get("steps", ())[:1]]
+        wrong = [
+            here
+            for step, its_place in alone
+            if step["request"].get("times", 1) == 1
+            for expected, here in _both(step.get("expect", {}), its_place.key("expect"))
+            if "same_server" in expected
+        ]
+        for here in wrong:
+            here.key("same_server").wrong(
+                None, "has no request before it to compare with", "Write a step before it, or set times in the request."
+            )
+        return not wrong
+
+    def json_schema(self) -> JsonSchema:
+        schema = super().json_schema()
+        rules: list[JsonSchema] = [{"if": self._given("steps"), "then": {"not": self._given("expect")}}]
+        rules.append({"properties": {"steps": {"minItems": 1}}})
+        if self.needs_expect:
+            rules.append({"if": self._given("request"), "then": self._given("expect")})
+        return {**schema, "allOf": rules}
+
+
+def _both(expected: t.Mapping[str, t.Any], place: Place) -> list[tuple[t.Mapping[str, t.Any], Place]]:
+    """What should come and what must not, with their places."""
+    return [(expected, place), (expected.get("not", {}), place.key("not"))]
+
+
+def _expectation(*, needs_expect: bool) -> ExpectationRecord:
+    request = Key("request", REQUEST, "What a client does.")
+    expect = Key("expect", EXPECTED, "What comes of it.")
+    step = Record(
+        what="a step",
+        keys=(dataclasses.replace(request, required=True), dataclasses.replace(expect, required=needs_expect)),
+    )
+    return ExpectationRecord(
+        what="an expectation",
+        one_of=("request", "steps"),
+        keys=(
+            Key("name", LINE, "What is expected, in the words of a report.", required=True),
+            request,
+            Key("given", GIVEN, "What is otherwise than on a good day."),
+            expect,
+            Key(
+                "steps",
+                ListOf(step),
+                "Requests of one client, each with what comes of it, instead of `request` and `expect`. The client"
+                " keeps its cookies.",
+            ),
+        ),
+        needs_expect=needs_expect,
+    )
+
+
+EXPECTATION = _expectation(needs_expect=True)
 # For one of a service, the service itself is expected where nothing is said of the place that a request goes to.
-EXPECTATION_OF_SERVICE = dataclasses.replace(
-    EXPECTATION,
-    keys=tuple(dataclasses.replace(key, required=False) if key.name == "expect" else key for key in EXPECTATION.keys),
-)
+EXPECTATION_OF_SERVICE = _expectation(needs_expect=False)

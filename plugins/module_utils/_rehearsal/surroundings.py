@@ -28,6 +28,8 @@ Endpoint = tuple[str, int]
 # For servers that the configuration only names: the network for benchmarks, RFC 2544, is nobody's.
 NAMED = ipaddress.ip_network("198.18.0.0/15")
 
+# Configuration Manual, sections 7.3.1 (the converters), 4.2 (actions on maps and ACLs) and 7.1 (flags of ACLs).
+_PATTERNS = re.compile(r"\b(?:map(?:_\w+)?|set-map|del-map|add-acl|del-acl)\(\s*[\"']?([^\s,)\"']+)|(?<=\s)-f\s+(\S+)")
 _OFFSET = re.compile(r"(?:ipv[46]@)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<offset>[+-]\d+))?")
 
 
@@ -125,6 +127,24 @@ class Surroundings:
         lines = [line for section in self._sections for line in section.lines_with("bind")]
         keywords = ("ca-file", "ca-verify-file")
         return list(dict.fromkeys(filter(None, (word_after(line, word) for line in lines for word in keywords))))
+
+    @cached_property
+    def revocation_lists(self) -> list[str]:
+        """Files with the certificates of clients that are not accepted any longer."""
+        return self._files("crl-file")
+
+    @cached_property
+    def _pattern_files(self) -> list[str]:
+        texts = [" ".join(line) for section in self._sections for line in section.lines]
+        return list(
+            dict.fromkeys(
+                path for text in texts for found in _PATTERNS.finditer(text) for path in found.groups() if path
+            )
+        )
+
+    def map_files(self, name: str = "") -> list[str]:
+        """The maps and files of ACLs, all of them or those of a name or path."""
+        return [path for path in self._pattern_files if name in ("", path, path.rpartition("/")[2])]
 
     @cached_property
     def names_on_certificates(self) -> list[str]:

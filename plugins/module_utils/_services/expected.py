@@ -17,7 +17,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.hints import did_y
 
 KEY = "haproxy_expect"
 # What says where a request goes, or that it goes nowhere.
-PLACES = {"connection", "service", "frontend", "backend", "server"}
+PLACES = {"connection", "service", "frontend", "backend", "server", "same_server"}
 
 Data = dict[str, t.Any]
 
@@ -34,10 +34,10 @@ def check(value: t.Any, every: t.Sequence[Item], place: Place) -> list[Data]:
         its_expectations = item.service.expect or []
         _services(its_expectations, names, its_place)
         if item.service.frontend_only:
-            for index, expectation in enumerate(its_expectations):
-                if "expect" not in expectation:
-                    here = its_place.item(index).key("expect")
-                    here.wrong(None, "is missing", "This service has no backend, so name what is expected.")
+            for step, here in _steps(its_expectations, its_place):
+                if "expect" not in step:
+                    hint = "This service has no backend, so name what is expected."
+                    here.key("expect").wrong(None, "is missing", hint)
     return expectations
 
 
@@ -53,7 +53,19 @@ def by_places(shared: list[Data], items: t.Iterable[Item]) -> dict[str, list[Dat
     return {path: expectations for path, expectations in found.items() if expectations}
 
 
+def _steps(expectations: t.Iterable[Data], place: Place) -> t.Iterator[tuple[Data, Place]]:
+    """The dictionaries with a request and what should come of it, and their places."""
+    for index, expectation in enumerate(expectations):
+        here = place.item(index)
+        if "request" in expectation:
+            yield expectation, here
+        for number, step in enumerate(expectation.get("steps", ())):
+            yield step, here.key("steps").item(number)
+
+
 def _completed(expectation: Data, service: Service) -> Data:
+    if "steps" in expectation:
+        return {**expectation, "steps": [_completed(step, service) for step in expectation["steps"]]}
     wanted = expectation.get("expect", {})
     # With a frontend only, requests go to the backends of others.
     if service.frontend_only or PLACES & {*wanted, *wanted.get("not", {})}:
@@ -63,9 +75,9 @@ def _completed(expectation: Data, service: Service) -> Data:
 
 def _services(expectations: t.Iterable[Data], names: t.Collection[str], place: Place) -> None:
     """Note the services that nobody has."""
-    for index, expectation in enumerate(expectations):
-        here = place.item(index).key("expect")
-        wanted = expectation.get("expect", {})
+    for step, its_place in _steps(expectations, place):
+        here = its_place.key("expect")
+        wanted = step.get("expect", {})
         for spot, expected in ((here, wanted), (here.key("not"), wanted.get("not", {}))):
             service = expected.get("service")
             if service and service not in names:

@@ -54,7 +54,7 @@ def made(expect: t.Any, **request: t.Any) -> Expectation:
     ids=str,
 )
 def test_what_is_met(expect: t.Any) -> None:
-    assert judge(made(expect), [ANSWER]) == []
+    assert judge(made(expect), [[ANSWER]]) == []
 
 
 @pytest.mark.parametrize(
@@ -80,19 +80,19 @@ def test_what_is_met(expect: t.Any) -> None:
     ids=str,
 )
 def test_what_is_not(expect: t.Any, key: str, got: str) -> None:
-    (failure,) = judge(made(expect), [ANSWER])
+    (failure,) = judge(made(expect), [[ANSWER]])
     assert (failure.path, failure.got) == (f"haproxy_expectations[0].expect.{key}", got)
     assert failure.way == "bind 203.0.113.10:443 > web-front-1 > web-back/web1"
 
 
 def test_a_failure_of_many_answers_is_told_once() -> None:
-    assert len(judge(made({"status": 404}, times=3), [ANSWER] * 3)) == 1
+    assert len(judge(made({"status": 404}, times=3), [[ANSWER] * 3])) == 1
 
 
 def test_a_service_without_a_backend_is_its_frontend() -> None:
     own = Answer(Reply("answered", status=301), None, (Hop("web-redirect-front-1"),), "bind 203.0.113.10:80")
-    assert judge(made({"service": "web"}), [own]) == []
-    assert judge(made({"service": "we"}), [own]) != []
+    assert judge(made({"service": "web"}), [[own]]) == []
+    assert judge(made({"service": "we"}), [[own]]) != []
 
 
 @pytest.mark.parametrize(

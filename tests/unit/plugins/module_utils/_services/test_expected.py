@@ -124,3 +124,13 @@ def test_a_service_without_a_backend_has_to_say_what_it_expects() -> None:
     assert str(problem).startswith(f'{PLACE}[0].expect (service "web"): is missing.')
     checked = of_service({"name": "x", "request": request, "expect": {"status": 200}}, **frontend).or_raise()
     assert checked.expectations[PLACE][0]["expect"] == {"status": 200}
+
+
+def test_steps_of_a_service() -> None:
+    request = {"url": "http://www.example.org/"}
+    steps = [{"request": request}, {"request": request, "expect": {"same_server": True}}]
+    found = of_service({"name": "x", "steps": steps}).or_raise().expectations[PLACE]
+    assert [step["expect"] for step in found[0]["steps"]] == [{"service": "web"}, {"same_server": True}]
+    steps[1]["expect"] = {"service": "wbe"}
+    (problem,) = of_service({"name": "x", "steps": steps}).problems.errors
+    assert problem.path == f"{PLACE}[0].steps[1].expect.service"
