@@ -160,13 +160,13 @@ class Cluster:
 class Clients:
     """Clients that ask all the time."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, least: int = REQUESTS) -> None:
         targets = [
             ("https", bench.external_vip, 443, 14),
             ("http", bench.external_vip, 8001, 12),
             ("http", bench.internal_vip, 8001, 12),
         ]
-        situation = {"targets": targets, "name": bench.domain, "root": str(bench.root), "least": REQUESTS}
+        situation = {"targets": targets, "name": bench.domain, "root": str(bench.root), "least": least}
         command = [sys.executable, str(pathlib.Path(__file__).with_name("clients.py")), json.dumps(situation)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.report: dict[str, t.Any] = {}

@@ -8,7 +8,7 @@ import json
 import typing as t
 
 import pytest
-from bench import CACHE, Bench, until
+from bench import CACHE, Bench, Node, until
 from cluster import Clients, Cluster
 
 
@@ -17,6 +17,12 @@ def bench() -> Bench:
     bench = Bench.load("lbfc")
     assert until(bench.settled, 40), "the cluster is not in good health, so there is nothing to test"
     return bench
+
+
+@pytest.fixture(scope="session")
+def holder(bench: Bench) -> Node:
+    (holder,) = bench.holders(bench.external_vip)
+    return holder
 
 
 @pytest.fixture(scope="session")

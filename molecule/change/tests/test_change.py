@@ -25,12 +25,6 @@ def node(bench: Bench, request: pytest.FixtureRequest) -> Node:
 
 
 @pytest.fixture(scope="session")
-def holder(bench: Bench) -> Node:
-    (holder,) = bench.holders(bench.external_vip)
-    return holder
-
-
-@pytest.fixture(scope="session")
 def standby(bench: Bench, holder: Node) -> Node:
     return next(node for node in bench.balancers if node is not holder)
 
