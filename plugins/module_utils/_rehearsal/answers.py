@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of a request: the answer, who was asked with what, and the way there. Pure."""
+"""The results of a request: the reply, the visit at a server, and the way there. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAND_IN = "rehearsal.invalid"
 
 @dataclasses.dataclass(frozen=True)
 class Hop:
-    """A frontend that took the request, and where it sent it; empty where it did not."""
+    """A frontend that received the request, and the backend and server it chose; empty if it chose none."""
 
     frontend: str
     backend: str = ""
@@ -32,7 +32,7 @@ class Hop:
 
 @dataclasses.dataclass(frozen=True)
 class Visit:
-    """What a server was asked."""
+    """A request as a server received it."""
 
     endpoint: tuple[str, int]
     source: str
@@ -51,7 +51,7 @@ class Visit:
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """What the client got."""
+    """A reply as the client received it."""
 
     connection: str  # answered, refused, reset or timeout
     address: str = ""
@@ -70,7 +70,7 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """All that came of one request. ``hops`` is the way it took, the last one first asked for the answer."""
+    """All results of one request. ``hops`` is its way through HAProxy; the last one led to the answer."""
 
     reply: Reply
     visit: Visit | None = None
@@ -87,7 +87,7 @@ class Answer:
 
     @property
     def way(self) -> str:
-        """The way the request took, in a line."""
+        """The way of the request, on one line."""
         if not self.hops:
             return f"{self.bind or self.reply.address}: nobody listens"
         answered = "" if self.visit else " (HAProxy itself answered)"
@@ -95,6 +95,6 @@ class Answer:
 
 
 def header(headers: tuple[tuple[str, str], ...], name: str) -> str | None:
-    """The value of a header, of several the values in one line as RFC 9110, section 5.3 combines them."""
+    """The value of a header; several values are combined as in RFC 9110, section 5.3."""
     values = [value for key, value in headers if key.lower() == name.lower()]
     return ", ".join(values) if values else None

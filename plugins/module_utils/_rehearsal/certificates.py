@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates of stand-ins, by openssl(1): modules on nodes have nothing else that makes any."""
+"""Certificates of stand-ins, issued with openssl(1): on nodes, modules have no library for that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ISSUER = re.compile(r"^issuer=.*?CN ?= ?([^,\n]+)", re.MULTILINE)
 
 
 class Authority:
-    """An authority that nobody else knows, and what it has issued, in a directory that is private."""
+    """A certificate authority that only this rehearsal trusts. Its files are in a private directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -47,7 +47,7 @@ class Authority:
         return self._certificate.read_bytes()
 
     def pem(self, *names: str) -> bytes:
-        """A certificate with its key for these names and addresses, as PEM."""
+        """A new certificate for these names and addresses, with its key, as PEM."""
         name = re.sub(r"[^\w.-]", "_", names[0])
         file, key, request = (self._directory / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
         known = ",".join(f"{'IP' if is_ip(one) else 'DNS'}:{one}" for one in names)
@@ -101,7 +101,7 @@ class Authority:
         ).encode()
 
     def context(self, *names: str) -> ssl.SSLContext:
-        """How a server with these names speaks TLS; it has a certificate for any other name, too."""
+        """The TLS context of a server with these names."""
         with self._lock:
             if names[0] not in self._contexts:
                 self._contexts[names[0]] = self._made(names)
@@ -112,7 +112,7 @@ class Authority:
         path.write_bytes(self.pem(*names))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
-        # HAProxy then speaks HTTP/1.1, also where it offers HTTP/2.
+        # HAProxy then speaks HTTP/1.1 even if it offers HTTP/2.
         context.set_alpn_protocols(["http/1.1"])
         return context
 
@@ -133,7 +133,7 @@ def _client_extensions(names: t.Iterable[str]) -> t.Iterator[str]:
 
 @functools.cache
 def read(der: bytes) -> Certificate:
-    """The names on a certificate, and who issued it."""
+    """The names and the issuer of a certificate."""
     out = _openssl("x509", "-noout", "-issuer", "-ext", "subjectAltName", text=ssl.DER_cert_to_PEM_cert(der))
     issuer = _ISSUER.search(out)
     return Certificate(tuple(_NAMES.findall(out)), issuer[1].strip() if issuer else "")

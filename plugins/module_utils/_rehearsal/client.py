@@ -33,9 +33,9 @@ _LARGEST_BODY = 1 << 20
 
 
 def ask(request: Request, address: str, own: Path | None = None) -> Reply:
-    """Do what a client does, at an address, and return what it gets.
+    """Send a request to an address, as a client does, and return the reply.
 
-    ``own`` is the file of a certificate that the client shows, with its key.
+    ``own`` is a file with the certificate that the client shows, and its key.
     """
     if request.http == "2":
         return _by_curl(request, address, own)
@@ -54,7 +54,7 @@ def ask(request: Request, address: str, own: Path | None = None) -> Reply:
     except socket.timeout:
         return Reply("timeout", address, certificate=certificate)
     except (ConnectionError, ssl.SSLError, http.client.HTTPException):
-        # An end without an answer is one to the client, however it was made.
+        # For a client, every end without an answer is a reset.
         return Reply("reset", address, certificate=certificate)
     except OSError as error:
         raise LbforgeError(f"No client can do this: {request.words}: {error.strerror}.") from error
@@ -74,7 +74,7 @@ def _public(address: str) -> str:
 
 def _encrypted(plain: socket.socket, request: Request, own: Path | None) -> tuple[ssl.SSLSocket, Certificate]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # What is shown is for the expectation to judge.
+    # The expectation judges the certificate.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if own:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether what came is what was expected. Pure."""
+"""Compare results with expectations. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import Prob
 
 @dataclasses.dataclass(frozen=True)
 class Failure(Problem):
-    """An expectation that was not met, in one ``key`` of it; ``way`` is the way the request took."""
+    """One ``key`` of an expectation that is not met; ``way`` is the way of the request."""
 
     key: str = ""
     expected: str = ""
@@ -35,12 +35,12 @@ class Failure(Problem):
 
     @classmethod
     def of(cls, told: t.Mapping[str, str]) -> Failure:
-        """The failure that ``as_dict`` has told."""
+        """A failure from the result of ``as_dict``."""
         return cls(**{field.name: told[field.name] for field in dataclasses.fields(cls)})
 
 
 class Fact(t.NamedTuple):
-    """What came, for one key of an expectation."""
+    """The result for one key of an expectation."""
 
     key: str
     expected: str
@@ -57,7 +57,7 @@ Answers = t.Sequence[t.Sequence[Answer]]
 
 
 def judge(expectation: Expectation, answers: Answers) -> list[Failure]:
-    """Every way in which the answers to an expectation's requests differ from it, each once."""
+    """All differences between an expectation and the answers to its requests, each once."""
     failures: dict[Failure, None] = {}
     before: Answer | None = None
     for step, its_answers in zip(expectation.steps, answers):
@@ -72,7 +72,7 @@ def judge(expectation: Expectation, answers: Answers) -> list[Failure]:
 
 
 def _unmet(step: Step, answer: Answer, before: Answer | None) -> t.Iterator[Fact]:
-    """What is not as expected in one answer."""
+    """The facts of one answer that are not as expected."""
     if answer.visit and answer.visit.problem:
         yield Fact("request", "a rehearsal", answer.visit.problem, False)
         return
@@ -103,7 +103,7 @@ def _idle(step: Step, answers: t.Sequence[Answer]) -> t.Iterator[Fact]:
 
 
 def unjudged(expectation: Expectation, answers: Answers) -> list[str]:
-    """What was expected and cannot be judged: a certificate that is not on the host that rehearses."""
+    """The expected keys that cannot be judged: a certificate that the rehearsing host does not have."""
     for step, its_answers in zip(expectation.steps, answers):
         is_asked = step.expected.certificate or step.unwanted.certificate
         shown = [answer.reply.certificate.names for answer in its_answers if answer.reply.certificate]
@@ -113,13 +113,13 @@ def unjudged(expectation: Expectation, answers: Answers) -> list[str]:
 
 
 def facts(expected: Expected, answer: Answer, *, by_default: bool = True) -> t.Iterator[Fact]:
-    """What of an answer was asked for. ``by_default`` an answer is expected if nothing is said of the connection."""
+    """The results for all expected keys. With ``by_default``, an expectation without a connection expects an answer."""
     reply = answer.reply
     if expected.connection or by_default:
         wanted = expected.connection or ANSWERED
         yield Fact("connection", wanted, str(reply), wanted == reply.connection)
         if by_default and wanted != reply.connection:
-            return  # All else follows from it.
+            return  # The other keys would only repeat it.
     yield from _places(expected, answer)
     if expected.status:
         yield Fact("status", str(expected.status), str(reply.status or NOTHING), expected.status == reply.status)
@@ -141,7 +141,7 @@ def facts(expected: Expected, answer: Answer, *, by_default: bool = True) -> t.I
 
 
 def _places(expected: Expected, answer: Answer) -> t.Iterator[Fact]:
-    """Where the request went."""
+    """The service, frontend, backend and server of the request."""
     frontends = [hop.frontend for hop in answer.hops]
     if service := expected.service:
         got = answer.backend or ", ".join(frontends) or NOTHING

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files in the place of others, for the processes of a private mount namespace alone.
+"""Replacements of files that only the processes of a private mount namespace see.
 
-A directory gets a copy in memory whose entries lead to the original ones, mounted over it. What is then put into it
-exists here only, and all else is what it was, whatever user and file system that needs.
+A copy of a directory in memory, whose entries are links to the original ones, is mounted over the directory. Files
+written there exist only in this namespace, and all others are unchanged. It works for every file system, and without
+root.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.stage i
 
 # <sys/mount.h>
 _BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
-# Its sockets belong to what runs on this host; here it is empty.
+# Its sockets belong to the running services of this host, so it is empty here.
 RUN = Path("/run")
 
 
@@ -33,25 +34,25 @@ class PrivateFiles:
         self._mount("tmpfs", RUN, "tmpfs", 0)
         RUN.chmod(0o755)
         self.home = RUN / "lbforge-rehearsal"
-        # What HAProxy has become somebody else for, it still finds.
+        # HAProxy must be able to read it after it has dropped root.
         self.home.mkdir(0o755)
         self._device = RUN.stat().st_dev
 
     def put(self, path: Path, content: bytes, mode: int = 0o600) -> None:
-        """Let a file have this content."""
+        """Write a file with this content, in place of an existing one."""
         place = self.hide(path)
         place.write_bytes(content)
         place.chmod(mode)
 
     def hide(self, path: Path) -> Path:
-        """Let there be no such file; return where it would be."""
+        """Remove a file from view, and return the path for a replacement."""
         place = self.directory(path.parent) / path.name
         if os.path.lexists(place):
             place.unlink()
         return place
 
     def directory(self, path: Path) -> Path:
-        """Let a directory be private, and be there."""
+        """Make a directory private, and create it if needed. Return its real path."""
         place = Path(os.path.realpath(path))
         there = next(parent for parent in (place, *place.parents) if parent.is_dir())
         if there.stat().st_dev != self._device:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rehearsal: a configuration, with everybody whom it needs, in a world of its own, and what comes of requests."""
+"""A rehearsal: run a configuration with all that it needs in private namespaces, and send requests to it."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _PAUSE = 0.05  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What is rehearsed.
+    """A configuration and the expectations to rehearse.
 
-    ``files`` are in the place of those that are there, and one may be the configuration itself. ``addresses`` are those
-    of names that clients know, such as of a VIP; ``patience`` is in seconds.
+    ``files`` replace those on the host, and one of them may be the configuration itself. ``addresses`` has the
+    addresses of names in URLs, such as the VIP of a name; ``patience`` is in seconds.
     """
 
     configuration: Path
@@ -76,9 +76,9 @@ class Trial:
 
 
 def rehearse(trial: Trial) -> dict[str, t.Any]:
-    """Rehearse, and return what came of each expectation, in their order, as plain data.
+    """Rehearse, and return the result of each expectation, in their order, as plain data.
 
-    Raises LbforgeError where that cannot be done at all, ProblemsError for expectations that name what is not there.
+    Raises LbforgeError if that is impossible, and ProblemsError if expectations name unknown servers.
     """
     sections = parse(trial.text)
     around = Surroundings(sections)
@@ -112,9 +112,9 @@ def _rehearsed(trial: Trial, sections: Configuration, around: Surroundings) -> d
 
 
 def prove(trial: Trial, consequence: str = "") -> dict[str, t.Any]:
-    """Rehearse, and return what came of it; ProblemsError, with the same details, if something is not as expected.
+    """Rehearse, and return the results; if an expectation is not met, raise a ProblemsError with them as details.
 
-    ``consequence`` goes on with the sentence that says so.
+    ``consequence`` continues the first sentence of the error.
     """
     found = rehearse(trial)
     failed = [case for case in found["results"] if not case["passed"]]
@@ -127,7 +127,7 @@ def prove(trial: Trial, consequence: str = "") -> dict[str, t.Any]:
 
 
 def unknown_names(expectation: Expectation, around: Surroundings) -> t.Iterator[Problem]:
-    """What an expectation names and the configuration does not have."""
+    """The servers that an expectation names and that the configuration does not have."""
     for key in ("down", "drained", "maintenance"):
         for word in getattr(expectation.given, key):
             if not around.named([word]):
@@ -152,7 +152,7 @@ def _unknown(expectation: Expectation, key: str, word: str, what: str, path: str
 
 
 class _Rehearsal:
-    """What is done within the namespaces."""
+    """The part of a rehearsal within the namespaces."""
 
     def __init__(self, trial: Trial, around: Surroundings, changing: t.Collection[str]) -> None:
         self._trial = trial
@@ -165,7 +165,7 @@ class _Rehearsal:
         self._checked = [
             pooled.name for pooled in around.servers if pooled.line.is_checked and not pooled.line.options.has("track")
         ]
-        # Before HAProxy can be asked, there are checks only.
+        # Until HAProxy has started, stand-ins see nothing but health checks.
         self._hops: t.Callable[[], tuple[Hop, ...]] = tuple
 
     def run(self) -> dict[str, t.Any]:
@@ -179,7 +179,7 @@ class _Rehearsal:
         self._end_checks()
         self._hops = self._haproxy.hops
         results: dict[int, dict[str, t.Any]] = {}
-        # Those of one day together, the good day first: what a day leaves behind is then seen by few.
+        # Group expectations by their given state, those without one first, so that few states have to be changed.
         numbered = sorted(enumerate(self._trial.expectations), key=lambda pair: dataclasses.astuple(pair[1].given))
         for given, group in itertools.groupby(numbered, key=lambda pair: pair[1].given):
             undo = self._begin(given)
@@ -203,7 +203,7 @@ class _Rehearsal:
         for directory in around.directories:
             files.directory(Path(directory))
         for log in around.log_sockets:
-            # One in the file system leads out of any network.
+            # A socket in the file system is reachable from every network namespace.
             files.hide(Path(log))
         for path, content in self._trial.files.items():
             files.put(path, content)
@@ -216,7 +216,7 @@ class _Rehearsal:
         self._certify()
 
     def _enlist(self, file: str, names: t.Sequence[str], line: str) -> None:
-        """Let each name be known, as root's where there is no other."""
+        """Add missing users or groups, as other names of root."""
         path = Path("/etc", file)
         known = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         if has_all_users():
@@ -232,7 +232,7 @@ class _Rehearsal:
         around = self._around
         of_clients = [*around.authorities_of_clients, *self._listed("ca-file", "ca-verify-file")]
         unknown = [name for name in of_clients if name.startswith("/") and not Path(name).exists()]
-        # They verify what they did, and the stand-ins and clients of the rehearsal.
+        # HAProxy then trusts the stand-ins and the clients of the rehearsal, besides the authorities of before.
         for name in dict.fromkeys([*around.authorities_of_servers, *of_clients]):
             path = SYSTEM_AUTHORITIES / "rehearsal.pem" if name.startswith("@") else Path(name)
             self._append(path, authority.certificate)
@@ -265,10 +265,10 @@ class _Rehearsal:
         lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
         return [words for line in lines if (words := re.sub(r"[][]", " ", line).split())]
 
-    # What happens.
+    # Requests.
 
     def _begin(self, given: Given) -> t.Callable[[], None]:
-        """Let servers be as an expectation wants them; return what makes all well again."""
+        """Put servers into the state that an expectation defines; return a function that undoes it."""
         around = self._around
         down, drained, maintained = map(around.named, (given.down, given.drained, given.maintenance))
         endpoints = dict.fromkeys(endpoint for pooled in down for endpoint in pooled.endpoints)
@@ -366,7 +366,7 @@ class _Rehearsal:
         reply = client.ask(cookies.added(request) if cookies else request, address, certificate)
         if cookies:
             cookies.keep(request, reply)
-        # What HAProxy has no session for is a check that was under way.
+        # A visit without a session in HAProxy is a health check.
         visits = [visit for visit in self._stand_ins.visits() if visit.hops]
         visit = visits[-1] if visits else None
         found = self._around.binds_at(address, request.port)
@@ -374,19 +374,19 @@ class _Rehearsal:
         return Answer(reply, visit, hops, f"bind {found[0]}" if found else f"{address}:{request.port}")
 
     def _own_hops(self, reply: Reply, frontends: list[str]) -> tuple[Hop, ...]:
-        """The way to an answer of HAProxy's own, by who has counted a request."""
+        """The way to an answer of HAProxy itself, from the counters of frontends and backends."""
         if reply.connection == "refused" or not frontends:
             return ()
         counted, backends = self._haproxy.passed(self._around.reachable(frontends))
         way = [name for name in counted if name in frontends] or frontends[:1]
         way += [name for name in counted if name not in way]
-        # What sends requests on to another frontend is a backend, too.
+        # A backend whose server is another frontend is part of the way, too.
         last = [name for name in backends if name not in way]
         hops = [Hop(name) for name in way]
         return (*hops[:-1], Hop(way[-1], last[-1] if last else ""))
 
     def _way(self, endpoint: Endpoint) -> tuple[Hop, ...]:
-        """The frontends and servers that a request has passed which is at a stand-in now, that one last."""
+        """The frontends and servers on the way of the request that a stand-in has received; the stand-in is last."""
         at = {(pooled.pool, pooled.line.name) for pooled in self._around.at(endpoint)}
         return tuple(sorted(self._hops(), key=lambda hop: (hop.backend, hop.server) in at))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rehearsal as people and as a CI read it. Pure."""
+"""Reports of a rehearsal for people and for CI systems. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def lines(results: t.Iterable[Result]) -> list[str]:
-    """A line for each expectation, and below one that is not met the reasons and the way of its request."""
+    """A line for each expectation; one that is not met is followed by the reasons and the way of its request."""
     return [line for result in results for line in _of(result)]
 
 
@@ -33,7 +33,7 @@ def _of(result: Result) -> t.Iterator[str]:
 
 
 def ways(results: t.Iterable[Result]) -> list[str]:
-    """What came of each request, and the way that it took."""
+    """The result and the way of each request."""
     found = []
     for result in results:
         came = f"status {result['status']}" if result["status"] else result["connection"]
@@ -42,7 +42,7 @@ def ways(results: t.Iterable[Result]) -> list[str]:
 
 
 def of_hosts(told: t.Mapping[str, t.Sequence[str]]) -> list[str]:
-    """The lines of load balancers, by their names; those that are alike stand once."""
+    """The lines of all load balancers, with identical ones only once, below the names of their hosts."""
     hosts: dict[tuple[str, ...], list[str]] = {}
     for name, its_lines in told.items():
         hosts.setdefault(tuple(its_lines), []).append(name)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A world of one's own: private namespaces in which every address is local, and of which nothing is left.
+"""Private namespaces in which every address is local, and which leave nothing behind.
 
-Namespaces: namespaces(7), unshare(2). In the private network each address, IPv4 or IPv6, is one of the loopback's, as a
-route of the type ``local`` says (ip-route(8)). So clients, load balancers and servers keep theirs.
+Namespaces: namespaces(7), unshare(2). In the private network a route of the type ``local`` (ip-route(8)) makes each
+IPv4 and IPv6 address one of the loopback interface. So clients, load balancers and servers keep their addresses.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ Work = t.Callable[[], t.Any]
 
 
 class StageError(LbforgeError):
-    """There is no private world to be had, or what went on in it did not end."""
+    """The system provides no private namespaces, or the work in them failed or did not end."""
 
 
 def perform(work: Work, timeout: float, interface: str = "") -> t.Any:
-    """Do some work in private namespaces and return what it does, which JSON has the types for.
+    """Do some work in private namespaces and return its result, which JSON must be able to represent.
 
-    It is done by the first process of a process namespace, so the system ends all that it has started when it ends; and
-    it ends when this process does, however that comes about. An LbforgeError is raised here again. ``timeout`` is in
-    seconds. ``interface`` is what the one interface of the network is called, if not lo.
+    The work is done by the first process of a process namespace, so when it ends, the system ends all processes that it
+    started. It ends with this process, however this one ends. An LbforgeError of the work is raised here as a
+    StageError. ``timeout`` is in seconds. ``interface`` is the name of the only interface of the network, if not lo.
     """
     answers, answer = os.pipe()
     alive, life = os.pipe()
@@ -82,8 +82,8 @@ def _read(handle: int, timeout: float) -> bytes:
 
 
 def _keep(work: Work, answer: int, alive: int, interface: str) -> t.NoReturn:
-    """Make the namespaces, and the first process in them."""
-    # What is printed here would be taken for the result of the module.
+    """Create the namespaces, and the first process in them."""
+    # Output of this process would be mistaken for the result of the module.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
@@ -111,12 +111,12 @@ def _outcome(work: Work) -> dict[str, t.Any]:
         return {"result": work()}
     except LbforgeError as error:
         return {"error": str(error), "details": error.details}
-    except BaseException:  # noqa: BLE001 - it is raised again, by the process that waits
+    except BaseException:  # noqa: BLE001 - the waiting process raises it again
         return {"crash": traceback.format_exc()}
 
 
 def _end_with(alive: int) -> None:
-    """End when the process does that holds the other end: nobody writes, so there is nothing to read before."""
+    """End this process when the one at the other end of the pipe ends. Nobody writes to the pipe."""
     os.read(alive, 1)
     os._exit(1)
 
@@ -129,8 +129,8 @@ def _unshare() -> None:
     if libc.unshare(_PRIVATE | _NEW_USERS) != 0:
         why = os.strerror(ctypes.get_errno())
         raise StageError(
-            f"This system gives no private namespaces ({why}), and nothing can be rehearsed without them."
-            " Run as root, or let the kernel give user namespaces (sysctl user.max_user_namespaces,"
+            f"This system provides no private namespaces ({why}), and a rehearsal needs them."
+            " Run as root, or allow user namespaces (sysctl user.max_user_namespaces,"
             " kernel.apparmor_restrict_unprivileged_userns); a container needs the capability SYS_ADMIN."
         )
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
@@ -138,7 +138,7 @@ def _unshare() -> None:
 
 
 def has_all_users() -> bool:
-    """Whether processes here can become others than root: a user namespace made above knows one user only."""
+    """Whether processes here can change to other users than root: a user namespace created above has only one user."""
     return Path("/proc/self/uid_map").read_text(encoding="ascii").split()[-1] != "1"
 
 
@@ -149,7 +149,7 @@ def _connect(interface: str) -> None:
     done = run(["ip", "-batch", "-"], text="\n".join(lines) + "\n")
     if done.code:
         raise StageError(f"The private network cannot be set up: {done.stderr.strip()}")
-    # Of a kernel without IPv6 nobody expects it. To bind an address, such a route is enough for IPv4 only.
+    # Without IPv6 in the kernel this fails, and nobody needs it. Unlike for IPv4, the route alone allows no binds.
     run(["ip", "-6", "route", "add", "local", "::/0", "dev", name])
     with contextlib.suppress(OSError):
         Path("/proc/sys/net/ipv6/ip_nonlocal_bind").write_text("1", encoding="ascii")

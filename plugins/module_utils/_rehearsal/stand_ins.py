@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Servers that stand in for those of a configuration: they answer everything, and say what they were asked."""
+"""Servers that stand in for those of a configuration: they answer every request, and record it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certifi
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.surroundings import Endpoint
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
-PATIENCE = 10  # seconds that a stand-in waits for what HAProxy says next
+PATIENCE = 10  # seconds that a stand-in waits for the next bytes from HAProxy
 _LARGEST_HEAD = 1 << 18
 _REQUEST = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r?\n")
 _TLS_HANDSHAKE = 0x16  # RFC 8446, section 5.1
@@ -29,17 +29,17 @@ _HTTP2 = b"PRI * HTTP/2.0"  # RFC 9113, section 3.4
 # PROXY protocol, sections 2.1 and 2.2 of doc/proxy-protocol.txt.
 _PROXY_V1, _PROXY_V2 = b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n"
 
-#: who is on the way now, asked while the answer is held
+#: the way of the current request, looked up while its answer is held back
 Way = t.Callable[[Endpoint], tuple[Hop, ...]]
 
 
 class StandIns:
-    """One for each endpoint. ``closed`` endpoints refuse, as those of a server that is down."""
+    """One stand-in for each endpoint. A closed endpoint refuses connections, as that of a server that is down."""
 
     def __init__(
         self, endpoints: t.Collection[Endpoint], authority: Authority | None, names: t.Sequence[str], way: Way
     ) -> None:
-        """Listen. ``names`` are on the certificate of whoever is not asked for a name."""
+        """Listen. ``names`` are on the certificate for clients without SNI."""
         self._authority = authority
         self._way = way
         self._names = (*names, "localhost")
@@ -71,24 +71,24 @@ class StandIns:
         self._selector.register(listener, selectors.EVENT_READ, endpoint)
 
     def close(self, endpoint: Endpoint) -> None:
-        """Listen there no longer, and end what goes on."""
+        """Stop listening at an endpoint, and end its connections."""
         listener = self._listeners.pop(endpoint)
         self._selector.unregister(listener)
         listener.close()
         self._end(endpoint)
 
     def hang_up(self) -> None:
-        """End all that goes on."""
+        """End all connections."""
         self._end(None)
 
     def visits(self) -> list[Visit]:
-        """What was asked since the last call, in order."""
+        """The visits since the last call, in order."""
         with self._lock:
             visits, self._visits = self._visits, []
         return visits
 
     def _end(self, endpoint: Endpoint | None) -> None:
-        """End what goes on at an endpoint, or at all of them."""
+        """End the connections at an endpoint, or at all endpoints."""
         with self._lock:
             ended = [one for one, place in self._connections.items() if endpoint in (place, None)]
         for connection in ended:
@@ -109,11 +109,11 @@ class StandIns:
     def _serve(self, connection: socket.socket, endpoint: Endpoint) -> None:
         try:
             connection.settimeout(PATIENCE)
-            # An answer does not wait until HAProxy has acknowledged the tickets of TLS before it.
+            # Send an answer without waiting for the acknowledgement of TLS tickets sent before it.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._converse(connection, endpoint)
         except (OSError, ValueError):
-            pass  # HAProxy ends connections as it likes; what it did not ask for is seen by the client.
+            pass  # HAProxy may end a connection at any time. The client sees if a response is missing.
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
@@ -153,7 +153,7 @@ class StandIns:
             asked.extend([name] if name else [])
             tls.context = authority.context(name) if name else authority.context(*self._names)
 
-        # The context of one connection, which tells what was asked for on it.
+        # A context for this connection only, so that its callback knows the requested name.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.sni_callback = choose
         return context.wrap_socket(connection, server_side=True)
@@ -176,7 +176,7 @@ def _peek(connection: socket.socket, size: int) -> bytes:
 
 
 def _proxied(connection: socket.socket) -> str:
-    """The client that a PROXY header tells, once it is read; empty where there is none."""
+    """Read a PROXY header and return its client; empty without a header."""
     start = _peek(connection, 16)
     if start.startswith(_PROXY_V1):
         line = b""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be around a configuration so that it runs: servers, names, users, files. Pure."""
+"""What a configuration needs to run: servers, names, users, files. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 
 Endpoint = tuple[str, int]
 
-# For servers that the configuration only names: the network for benchmarks, RFC 2544, is nobody's.
+# Addresses for servers that are configured by name. RFC 2544 reserves this network for benchmarks.
 NAMED = ipaddress.ip_network("198.18.0.0/15")
 
 # Configuration Manual, sections 7.3.1 (the converters), 4.2 (actions on maps and ACLs) and 7.1 (flags of ACLs).
@@ -35,7 +35,7 @@ _OFFSET = re.compile(r"(?:ipv[46]@)?(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<offset>[+-
 
 @dataclass(frozen=True)
 class PooledServer:
-    """A server, and where its stand-in listens; nowhere where HAProxy itself does, or where nothing can."""
+    """A server, and the endpoints of its stand-in; none if HAProxy itself listens there, or if no stand-in can."""
 
     pool: str
     line: Server
@@ -53,7 +53,7 @@ class PooledServer:
 
 
 class Surroundings:
-    """What a configuration needs from others."""
+    """What a configuration needs from its surroundings."""
 
     def __init__(self, sections: t.Sequence[Section]) -> None:
         self._sections = sections
@@ -97,7 +97,7 @@ class Surroundings:
 
     @cached_property
     def directories(self) -> list[str]:
-        """Directories that have to be there, for sockets and for the chroot."""
+        """Directories that must exist, for sockets and for the chroot."""
         sockets = [found.path.rpartition("/")[0] or "/" for found in self._sockets]
         return list(dict.fromkeys([*sockets, *self._globals("chroot")]))
 
@@ -109,7 +109,7 @@ class Surroundings:
 
     @cached_property
     def certificates(self) -> list[str]:
-        """Files that HAProxy shows to clients or servers, as far as the lines name them."""
+        """Certificates that HAProxy shows to clients or servers, as named on binds and server lines."""
         return self._files("crt")
 
     @cached_property
@@ -148,7 +148,7 @@ class Surroundings:
 
     @cached_property
     def names_on_certificates(self) -> list[str]:
-        """Names and addresses by which servers are verified that are not asked for a name."""
+        """Names and addresses that certificates of servers are verified against (``verifyhost``)."""
         verified = [server.options.argument("verifyhost") for _place, server in self._configured if server.uses_tls]
         return list(dict.fromkeys(filter(None, verified)))
 
@@ -160,7 +160,7 @@ class Surroundings:
 
     @cached_property
     def oddities(self) -> list[str]:
-        """What a rehearsal cannot do, each in a sentence."""
+        """The reasons why this configuration cannot be rehearsed, each as a sentence."""
         found = [
             f"server {pool}/{server.name} speaks only HTTP/2 (proto h2), which a stand-in does not."
             for (pool, _name), server in self._configured
@@ -190,7 +190,7 @@ class Surroundings:
         return found
 
     def binds_at(self, address: str, port: int) -> list[Bind]:
-        """The binds that a client gets to; the address itself goes before a wildcard."""
+        """The binds that a client reaches; an exact address takes precedence over a wildcard."""
         endpoint = (address, port)
         if endpoint not in self._binds_at:
             found = [bind for bind in self.binds.get(port, ()) if bind.takes(address)]
@@ -199,7 +199,7 @@ class Surroundings:
 
     def address_for(self, port: int) -> str | None:
         """The first address that listens on a port; None if none does."""
-        # Clients know an address of the load balancer, not its loopback.
+        # Clients use an address of the load balancer, not its loopback.
         found = sorted(self.binds.get(port, ()), key=lambda bind: bind.is_wildcard or _is_loopback(bind.address))
         if not found:
             return None
@@ -248,12 +248,12 @@ class Surroundings:
     def _endpoints(self, server: Server) -> t.Iterator[Endpoint]:
         found = [server.address] if server.address else self._by_name(server)
         for address, port in found:
-            # A wildcard takes what comes to this load balancer, and another machine has that port for itself.
+            # A wildcard bind takes connections to this load balancer only, not those to another machine's port.
             if not any(not bind.is_wildcard or _is_loopback(address) for bind in self.binds_at(address, port)):
                 yield address, port
 
     def _by_name(self, server: Server) -> list[Endpoint]:
-        """Where a server is that is told by its name, or whose port is that of the client."""
+        """The endpoints of a server that is configured by name, or that has the port of the client."""
         if server.host and server.port:
             return [(self.addresses[server.host], server.port)]
         found = _OFFSET.fullmatch(server.endpoint)

@@ -122,7 +122,7 @@ def test_a_place_without_namespaces(shop: pathlib.Path) -> None:
         check=False,
         timeout=120,
     )
-    assert "This system gives no private namespaces (No space left on device)" in done.stderr
+    assert "This system provides no private namespaces (No space left on device)" in done.stderr
 
 
 @pytest.mark.parametrize("victim", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
