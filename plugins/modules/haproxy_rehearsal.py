@@ -286,9 +286,10 @@ import pathlib
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._module import Module
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import compare
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.learning import learn
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, compare, prove
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, prove
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
 from ansible_collections.lbforge.haproxy.plugins.module_utils.mask import masked, masked_data
 

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse as read_sections
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.client import has_http2
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Expectation, parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.observed import (
     Observed,
     common,
@@ -64,13 +64,23 @@ def learn(trial: Trial, secrets: t.Collection[str] = ()) -> Learned:
     return Learned(expectations, untold)
 
 
+def requests_of(trial: Trial) -> list[Expectation]:
+    """The requests by which a configuration can be learned, with nothing expected of them."""
+    return _patient(probes(read_sections(trial.text), trial.read, has_http2=has_http2()).requests)
+
+
 def _rehearsed(trial: Trial, requests: t.Sequence[Probe]) -> list[dict[str, t.Any]]:
-    patient = [
-        {"expect": {}, **probe, "name": description(probe), "request": {"timeout": _PATIENCE, **probe["request"]}}
-        for probe in requests
-    ]
-    results: list[dict[str, t.Any]] = rehearse(dataclasses.replace(trial, expectations=parse(patient)))["results"]
+    results: list[dict[str, t.Any]] = rehearse(dataclasses.replace(trial, expectations=_patient(requests)))["results"]
     return results
+
+
+def _patient(requests: t.Sequence[Probe]) -> list[Expectation]:
+    return parse(
+        [
+            {"expect": {}, **probe, "name": description(probe), "request": {"timeout": _PATIENCE, **probe["request"]}}
+            for probe in requests
+        ]
+    )
 
 
 def _with_absent(probe: Probe, seen: Observed, asked: Probes) -> Observed:

@@ -13,11 +13,10 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Configuration, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import client
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import STAND_IN, Answer, Hop, Reply
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certificates import Authority
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import Difference, differences
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.cookies import Cookies
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import (
     CLIENT_IPV4,
@@ -75,31 +74,16 @@ class Trial:
         return content.decode(errors="replace")
 
 
-def rehearse(trial: Trial) -> dict[str, t.Any]:
+def rehearse(trial: Trial, *, names_must_exist: bool = True) -> dict[str, t.Any]:
     """Rehearse, and return the result of each expectation, in their order, as plain data.
 
     Raises LbforgeError if that is impossible, and ProblemsError if expectations name unknown servers.
     """
     sections = parse(trial.text)
     around = Surroundings(sections)
-    if mistakes := [problem for expectation in trial.expectations for problem in unknown_names(expectation, around)]:
-        raise ProblemsError(mistakes)
-    return _rehearsed(trial, sections, around)
-
-
-def compare(old: Trial, new: Trial) -> list[Difference]:
-    """Rehearse two configurations, and return the differences in what comes of the expectations of the new one.
-
-    Servers that only one of them has are no mistake here. Raises LbforgeError if either cannot be rehearsed.
-    """
-    results = []
-    for trial in (dataclasses.replace(old, expectations=new.expectations), new):
-        sections = parse(trial.text)
-        results.append(_rehearsed(trial, sections, Surroundings(sections))["results"])
-    return differences(*results)
-
-
-def _rehearsed(trial: Trial, sections: Configuration, around: Surroundings) -> dict[str, t.Any]:
+    unknown = [problem for expectation in trial.expectations for problem in unknown_names(expectation, around)]
+    if unknown and names_must_exist:
+        raise ProblemsError(unknown)
     if around.oddities:
         raise LbforgeError("This configuration cannot be rehearsed: " + " ".join(around.oddities))
     interface = "".join(around.interfaces)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.messages import Message, warning
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import compare, lines
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Expectation
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, compare, prove
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, prove
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import CONFIGURATION, Release
 
 # Seconds for one expectation in the worst case: each client waits that long for an answer that does not come.

@@ -12,9 +12,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import lines
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse as sections
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.comparison import (
+    affected_ports,
+    compare,
+    lines,
+)
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import parse
-from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, compare
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.conftest import BINARY
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehearsal.conftest import SHOP
@@ -87,6 +92,33 @@ def test_what_changes_is_told(old: str, new: str, told: list[str]) -> None:
     found = compared(SHOP.replace(old, new))
     assert [words for words in told if not any(words in line for line in found)] == [], found
     assert bool(found) == bool(told), found
+
+
+def test_requests_that_nobody_has_written_down_are_compared() -> None:
+    """Those by which a configuration can be learned."""
+    found = compared(SHOP.replace("src 10.0.0.0/8", "src 10.0.0.0/9"), requests=[])
+    assert "CHANGED https://203.0.113.10/admin from 10.255.255.255" in found
+    assert (
+        found[found.index("CHANGED http://203.0.113.10/admin from 10.255.255.255") + 1] == "        status: 200 -> 403"
+    )
+    assert all("/admin from 10." in line for line in found if not line.startswith(" ")), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "files", "ports"),
+    [
+        ("    option forwardfor\n", "", [], {80, 443}),
+        ("10.0.0.1:8080", "10.0.0.9:8080", [], {80, 443}),
+        ("option pgsql-check user check", "option pgsql-check user other", [], {5432}),
+        ("timeout connect 2s", "timeout connect 3s", [], {80, 443, 5432}),
+        ("    user haproxy\n", "    user haproxy\n", ["/etc/haproxy/ssl/shop.pem"], {80, 443}),
+        ("    user haproxy\n", "    user haproxy\n", ["/etc/haproxy/other.map"], set()),
+        ("default_backend shop-back", "use_backend %[hdr(host)]-back", [], {80, 443}),
+    ],
+)
+def test_the_ports_that_a_change_can_concern(old: str, new: str, files: list[str], ports: set[int]) -> None:
+    assert SHOP.count(old) == 1
+    assert affected_ports(sections(SHOP.replace(old, new)), sections(SHOP), files) == ports
 
 
 def test_a_server_that_only_one_of_them_has_may_be_down() -> None:
