@@ -222,7 +222,7 @@ def _split(words: Words) -> tuple[str, dict[str, str], list[str]]:
 def _method_of(sample: str, source: str) -> str:
     """How a sample is matched unless ``-m`` says so."""
     (name, _argument), *converters = _calls(sample)
-    if any(converter in ("length", "bytes") for converter, _ in converters):
+    if any(converter in ("length", "bytes") for converter, _argument in converters):
         return "len"
     suffix = name.rpartition("_")[2]
     if source == "src" or (suffix == "ip" and name.endswith("hdr_ip")):

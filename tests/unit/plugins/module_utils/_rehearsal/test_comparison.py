@@ -26,14 +26,14 @@ from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._rehear
 
 pytestmark = pytest.mark.skipif(BINARY is None or not shutil.which("ip"), reason="needs haproxy and ip")
 
-REQUESTS: list[dict[str, t.Any]] = [
+REQUESTS: tuple[dict[str, t.Any], ...] = (
     {"name": "an order", "request": {"url": "https://203.0.113.10/api/v1"}},
     {"name": "the start page", "request": {"url": "http://203.0.113.10/", "times": 4}},
     {"name": "the start page without web1", "given": {"down": ["web1"]}, "request": {"url": "http://203.0.113.10/"}},
     {"name": "an old page", "request": {"url": "http://203.0.113.10/old"}},
     {"name": "the admin page", "request": {"url": "http://203.0.113.10/admin"}},
     {"name": "the database", "request": {"connect": "203.0.113.10:5432"}},
-]
+)
 
 
 def compared(new: str, old: str = SHOP, requests: t.Sequence[dict[str, t.Any]] = REQUESTS) -> list[str]:
