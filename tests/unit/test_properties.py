@@ -259,6 +259,10 @@ WHOLE: dict[str, Strategy] = {
         ),
         max_size=4,
     ),
+    # The service decides where the request goes, so nothing is expected that it could miss.
+    "haproxy_expect": st.just(
+        [{"name": "nothing", "request": {"url": "http://192.0.2.1/"}, "expect": {"not": {"status": 599}}}]
+    ),
     "haproxy_expectations": st.just(
         [{"name": "nobody listens", "request": {"connect": "192.0.2.1:1"}, "expect": "refused"}],
     ),
