@@ -109,7 +109,8 @@ class PrivateHAProxy:
             # The weights of all that may be chosen, of which the servers of the same weight have one each.
             str(row["pxname"]): 1 if row["act"] == 1 else int(row["weight"] or 0)
             for row in self._statistics(_BACKENDS, ("pxname", "act", "weight", "algo"))
-            if row["algo"] != "random"
+            # HAProxy calls "balance random" unknown.
+            if row["algo"] not in ("random", "unknown")
         }
 
     def checked(self) -> list[str]:

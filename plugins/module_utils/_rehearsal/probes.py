@@ -153,14 +153,20 @@ class _Prober:
                     yield from self._asked(bind, [wish, {**wish, "path": f"{wish['path']}x"}], is_http)
         wishes = [wish for line in section.lines for wish in self._of_rule(section.name, line, conditions)]
         headers = self._sent(section)
-        bases: list[Wish] = [{}] if not passes else [passes, {}]
-        for base in bases:
-            for bind in primary:
-                yield from self._asked(bind, [base, {**base, **headers}], is_http)
-                yield from self._asked(bind, [{**base, **wish} for wish in wishes], is_http)
-        yield from self._asked(primary[0], [{**passes, **wish} for wish in _pairs(section, conditions)], is_http)
+        (base, bind), *others = itertools.product([passes, {}] if passes else [{}], primary)
+        yield from self._of_rules(bind, base, headers, wishes, is_http)
         for backend, route in self._routes(section, conditions).items():
             yield from self._of_backend(backend, {**passes, **route}, primary, is_http)
+        yield from self._asked(bind, [{**base, **wish} for wish in _pairs(section, conditions)], is_http)
+        # What is cut of many requests is the same by another way.
+        for base, bind in others:
+            yield from self._of_rules(bind, base, headers, wishes, is_http)
+
+    def _of_rules(
+        self, bind: Bind, base: Wish, headers: Wish, wishes: t.Iterable[Wish], is_http: bool
+    ) -> t.Iterator[Probe]:
+        yield from self._asked(bind, [base, {**base, **headers}], is_http)
+        yield from self._asked(bind, [{**base, **wish} for wish in wishes], is_http)
 
     def _of_backend(self, name: str, route: Wish, entries: list[Bind], is_http: bool) -> t.Iterator[Probe]:
         section = self._sections.get(name)

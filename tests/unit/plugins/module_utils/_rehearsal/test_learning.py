@@ -50,7 +50,7 @@ THREE_NODES: dict[str, tuple[str, str]] = {
     "HSTS is lost": ("    http-response set-header Strict-Transport-Security max-age=31536000\n", ""),
     "the client's headers are kept": ("    http-request del-header x-forwarded- -m beg\n", ""),
     "a backup is a server": ("fall 3 backup\n\nbackend database", "fall 3\n\nbackend database"),
-    "HTTP/2 is lost": (" alpn h2,http/1.1", ""),
+    "HTTP/2 is lost": (" alpn h2,http/1.1", " alpn http/1.1"),
     "metrics for the world": ("bind 127.0.0.1:8404", "bind *:8404"),
     "statistics without a password": ("    stats auth admin:only-an-example\n", ""),
 }  # fmt: skip
