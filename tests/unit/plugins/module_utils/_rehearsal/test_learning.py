@@ -49,7 +49,8 @@ THREE_NODES: dict[str, tuple[str, str]] = {
         "http-request set-header X-Forwarded-Proto https", "http-request set-header X-Forwarded-Proto http"),
     "HSTS is lost": ("    http-response set-header Strict-Transport-Security max-age=31536000\n", ""),
     "the client's headers are kept": ("    http-request del-header x-forwarded- -m beg\n", ""),
-    "a backup is a server": ("fall 3 backup\n\nbackend database", "fall 3\n\nbackend database"),
+    # One with its default weight of 1 among 200 and 50 would be asked too rarely to be seen.
+    "a backup is a server": ("fall 3 backup\n\nbackend database", "fall 3 weight 50\n\nbackend database"),
     "HTTP/2 is lost": (" alpn h2,http/1.1", " alpn http/1.1"),
     "metrics for the world": ("bind 127.0.0.1:8404", "bind *:8404"),
     "statistics without a password": ("    stats auth admin:only-an-example\n", ""),
@@ -71,12 +72,17 @@ def uncaught(files: Files, learned: Learned, mutations: Mutations) -> list[str]:
     """The wrong changes with which all that was learned is as before. HAProxy starts with each, or they would raise."""
     # Of those without an answer each costs seconds.
     kept = [one for one in learned.expectations if one["expect"].get("connection") != "timeout"]
-    found = []
-    for name, (old, new) in mutations.items():
-        results = rehearse(trial(changed(files, old, new), kept))["results"]
-        if all(result["passed"] for result in results):
-            found.append(name)
-    return found
+    # Most are caught by a part of what was learned, in the fraction of the time.
+    parts = [kept[start::4] for start in range(4)]
+    return [
+        name
+        for name, (old, new) in mutations.items()
+        if all(is_as_before(changed(files, old, new), part) for part in parts)
+    ]
+
+
+def is_as_before(files: Files, expectations: t.Sequence[t.Mapping[str, t.Any]]) -> bool:
+    return all(result["passed"] for result in rehearse(trial(files, expectations))["results"])
 
 
 @pytest.fixture(scope="module")
