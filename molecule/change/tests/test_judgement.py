@@ -48,9 +48,10 @@ def with_clients(cluster: Cluster, variables: dict[str, t.Any]) -> tuple[Played,
     ("name", "keys"),
     [
         ("500 for one path", {"haproxy_backend_arguments": ["http-request return status 500"]}),
-        (
+        pytest.param(
             "wrong port",
             {"haproxy_backend_nodes": [{"name": "s1", "ip_addr": "10.215.1.21", "backend_port": 9}]},
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -76,6 +77,7 @@ def test_a_bad_change_is_undone(
         file.write(json.dumps(harm) + "\n")
 
 
+@pytest.mark.long
 def test_a_good_change_stays(cluster: Cluster, holder: Node, wanted: dict[str, t.Any]) -> None:
     good = static(wanted, haproxy_backend_arguments=["http-request set-header X-Drill good"])
     played, report = with_clients(cluster, good)
