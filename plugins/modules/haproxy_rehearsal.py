@@ -342,10 +342,9 @@ def differences(trial: Trial, directory: pathlib.Path) -> dict[str, t.Any]:
             f"{directory} has no {trial.configuration.name}, so there is nothing to compare with. The playbook"
             " haproxy_validate writes the files of each load balancer with -e haproxy_render_to=DIRECTORY."
         )
-    files = {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
-    old = dataclasses.replace(
-        trial, files={trial.configuration.parent / name: content for name, content in files.items()}
-    )
+    home = trial.configuration.parent
+    files = {home / path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    old = dataclasses.replace(trial, files=files)
     return {"differences": [difference.as_dict() for difference in compare(old, trial)]}
 
 

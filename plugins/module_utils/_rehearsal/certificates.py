@@ -22,6 +22,7 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import i
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError
 
 _NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_DAYS = 2  # that certificates are valid
 _REVOKED = 0xDEAD  # the serial number of all certificates that are revoked
 _NAMES = re.compile(r"(?:DNS|IP Address):([^,\s]+)")
 _ISSUER = re.compile(r"^issuer=.*?CN ?= ?([^,\n]+)", re.MULTILINE)
@@ -37,7 +38,7 @@ class Authority:
         self._lock = threading.Lock()
         self._certificate, self._key = directory / "authority.pem", directory / "authority.key"
         _openssl(
-            *("req", "-x509", *_NEW_KEY, "-days", "2", "-subj", "/CN=Rehearsal"),
+            *("req", "-x509", *_NEW_KEY, "-days", str(_DAYS), "-subj", "/CN=Rehearsal"),
             *("-keyout", str(self._key), "-out", str(self._certificate)),
         )
 
@@ -48,18 +49,10 @@ class Authority:
 
     def pem(self, *names: str) -> bytes:
         """A new certificate for these names and addresses, with its key, as PEM."""
-        name = re.sub(r"[^\w.-]", "_", names[0])
-        file, key, request = (self._directory / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
         known = ",".join(f"{'IP' if is_ip(one) else 'DNS'}:{one}" for one in names)
-        extensions = self._directory / f"{name}.cnf"
-        extensions.write_text(f"subjectAltName={known}\n", encoding="utf-8")
-        subject = ("-subj", f"/CN={names[0].replace('/', '_')[:64]}")
-        _openssl("req", "-new", *_NEW_KEY, *subject, "-keyout", str(key), "-out", str(request))
-        _openssl(
-            *("x509", "-req", "-in", str(request), "-out", str(file), "-days", "2", "-extfile", str(extensions)),
-            *("-CA", str(self._certificate), "-CAkey", str(self._key), "-CAcreateserial"),
-        )
-        return file.read_bytes() + key.read_bytes()
+        subject = f"/CN={names[0].replace('/', '_')[:64]}"
+        path = self._directory / re.sub(r"[^\w.-]", "_", names[0])
+        return self._issued(path, subject, [f"subjectAltName={known}"], self._signer).encode()
 
     def of_client(self, wanted: ClientCertificate) -> Path:
         """The file of a client's certificate with its key, as PEM."""
@@ -70,23 +63,31 @@ class Authority:
         return self._of_clients[wanted]
 
     def _made_for_client(self, wanted: ClientCertificate, path: Path) -> Path:
-        key, request, extensions = (path.with_suffix(f".{kind}") for kind in ("key", "csr", "cnf"))
-        extensions.write_text("\n".join(_client_extensions(wanted.names)), encoding="utf-8")
-        parts = (*wanted.subject, ("CN", wanted.name))
-        subject = "".join(f"/{name}={_escaped(value)}" for name, value in parts)
-        _openssl("req", "-new", *_NEW_KEY, "-utf8", "-subj", subject, "-keyout", str(key), "-out", str(request))
-        signer = ["-CA", str(self._certificate), "-CAkey", str(self._key)]
+        subject = "".join(f"/{name}={_escaped(value)}" for name, value in (*wanted.subject, ("CN", wanted.name)))
+        signer = self._signer
         if wanted.state == "untrusted":
-            signer = ["-signkey", str(key)]
+            signer = ("-signkey", f"{path}.key")
         elif wanted.state == "revoked":
-            signer += ["-set_serial", str(_REVOKED)]
-        else:
-            signer.append("-CAcreateserial")
+            signer += ("-set_serial", str(_REVOKED))
         # One that ended yesterday has never been valid.
-        days = "-1" if wanted.state == "expired" else "2"
-        issued = _openssl("x509", "-req", "-in", str(request), "-days", days, "-extfile", str(extensions), *signer)
-        path.write_text(issued + key.read_text(encoding="ascii"), encoding="ascii")
+        days = -1 if wanted.state == "expired" else _DAYS
+        issued = self._issued(path, subject, _client_extensions(wanted.names), signer, days)
+        path.write_text(issued, encoding="ascii")
         return path
+
+    @property
+    def _signer(self) -> tuple[str, ...]:
+        return ("-CA", str(self._certificate), "-CAkey", str(self._key), "-CAcreateserial")
+
+    def _issued(
+        self, path: Path, subject: str, extensions: t.Iterable[str], signer: tuple[str, ...], days: int = _DAYS
+    ) -> str:
+        """A certificate and its key, as PEM. Files that openssl needs begin with ``path``."""
+        key, request, settings = (f"{path}.{kind}" for kind in ("key", "csr", "cnf"))
+        Path(settings).write_text("\n".join(extensions), encoding="utf-8")
+        _openssl("req", "-new", *_NEW_KEY, "-utf8", "-subj", subject, "-keyout", key, "-out", request)
+        issued = _openssl("x509", "-req", "-in", request, "-days", str(days), "-extfile", settings, *signer)
+        return issued + Path(key).read_text(encoding="ascii")
 
     @property
     def revocations(self) -> bytes:
@@ -96,7 +97,7 @@ class Authority:
         database.write_text(f"R\t491231235959Z\t200101000000Z\t{_REVOKED:X}\tunknown\t/CN=revoked\n", encoding="ascii")
         settings.write_text(f"[ca]\ndefault_ca=own\n[own]\ndatabase={database}\ndefault_md=sha256\n", encoding="ascii")
         return _openssl(
-            *("ca", "-gencrl", "-config", str(settings), "-crldays", "2"),
+            *("ca", "-gencrl", "-config", str(settings), "-crldays", str(_DAYS)),
             *("-cert", str(self._certificate), "-keyfile", str(self._key)),
         ).encode()
 

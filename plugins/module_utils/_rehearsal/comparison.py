@@ -10,12 +10,12 @@ import dataclasses
 import typing as t
 
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.binds import binds
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Section, parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Section
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Expectation
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.learning import requests_of
+from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.observed import Observed
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.rehearsal import Trial, rehearse
 
-Observed = t.Mapping[str, t.Any]
 Result = t.Mapping[str, t.Any]
 
 # More take longer than anybody waits for a diff.
@@ -64,7 +64,7 @@ def _telling(trial: Trial, other: Trial) -> list[Expectation]:
     """The requests that tell one configuration from another."""
     files = {path for path in {*trial.files, *other.files} if trial.files.get(path) != other.files.get(path)}
     names = {str(path) for path in files - {trial.configuration}}
-    ports = affected_ports(parse(trial.text), parse(other.text), names)
+    ports = affected_ports(trial.sections, other.sections, names)
     return [one for one in requests_of(trial) if any(step.request.port in ports for step in one.steps)]
 
 
@@ -75,11 +75,12 @@ def affected_ports(own: t.Sequence[Section], others: t.Sequence[Section], files:
     """
     there = {section.heading: section.lines for section in others}
     changed = [section for section in own if there.get(section.heading) != section.lines]
-    concerns_all = any(section.kind in ("defaults", "global") for section in changed)
+    if any(section.kind in ("defaults", "global") for section in changed):
+        return {bind.port for bind in binds(own)}
     names = {section.name for section in changed}
     while more := {section.name for section in own if section.name not in names and _mentions(section, names, files)}:
         names |= more
-    return {bind.port for bind in binds(own) if concerns_all or bind.proxy in names}
+    return {bind.port for bind in binds(own) if bind.proxy in names}
 
 
 def _mentions(section: Section, names: t.Collection[str], files: t.Collection[str]) -> bool:

@@ -11,7 +11,6 @@ import re
 import time
 import typing as t
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse as read_sections
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.client import has_http2
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.expectations import Expectation, parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.observed import (
@@ -44,7 +43,7 @@ def learn(trial: Trial, secrets: t.Collection[str] = ()) -> Learned:
 
     Raises LbforgeError where it cannot be rehearsed.
     """
-    asked = probes(read_sections(trial.text), trial.read, has_http2=has_http2())
+    asked = _probes_of(trial)
     untold = list(asked.untold)
     requests = [probe for probe in asked.requests if _is_open(probe, secrets)]
     if hidden := len(asked.requests) - len(requests):
@@ -66,7 +65,11 @@ def learn(trial: Trial, secrets: t.Collection[str] = ()) -> Learned:
 
 def requests_of(trial: Trial) -> list[Expectation]:
     """The requests by which a configuration can be learned, with nothing expected of them."""
-    return _patient(probes(read_sections(trial.text), trial.read, has_http2=has_http2()).requests)
+    return _patient(_probes_of(trial).requests)
+
+
+def _probes_of(trial: Trial) -> Probes:
+    return probes(trial.sections, trial.read, has_http2=has_http2())
 
 
 def _rehearsed(trial: Trial, requests: t.Sequence[Probe]) -> list[dict[str, t.Any]]:

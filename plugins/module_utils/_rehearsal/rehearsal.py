@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import parse
+from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.configuration import Configuration, parse
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal import client
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.answers import STAND_IN, Answer, Hop, Reply
 from ansible_collections.lbforge.haproxy.plugins.module_utils._rehearsal.certificates import Authority
@@ -57,21 +58,19 @@ class Trial:
     binary: str = "haproxy"
     patience: float = 60
 
-    @property
-    def text(self) -> str:
+    @functools.cached_property
+    def sections(self) -> Configuration:
         """The configuration."""
-        content = self.files.get(self.configuration)
-        if content is None:
-            content = self.configuration.read_bytes()
-        return content.decode(errors="replace")
+        return parse(self._text(self.configuration))
 
     def read(self, name: str) -> str:
         """A file that the configuration names, such as a map; empty if it is not there."""
         path = Path(name)
+        return self._text(path) if path in self.files or path.is_file() else ""
+
+    def _text(self, path: Path) -> str:
         content = self.files.get(path)
-        if content is None:
-            content = path.read_bytes() if path.is_file() else b""
-        return content.decode(errors="replace")
+        return (path.read_bytes() if content is None else content).decode(errors="replace")
 
 
 def rehearse(trial: Trial, *, names_must_exist: bool = True) -> dict[str, t.Any]:
@@ -79,8 +78,7 @@ def rehearse(trial: Trial, *, names_must_exist: bool = True) -> dict[str, t.Any]
 
     Raises LbforgeError if that is impossible, and ProblemsError if expectations name unknown servers.
     """
-    sections = parse(trial.text)
-    around = Surroundings(sections)
+    around = Surroundings(trial.sections)
     unknown = [problem for expectation in trial.expectations for problem in unknown_names(expectation, around)]
     if unknown and names_must_exist:
         raise ProblemsError(unknown)
@@ -88,7 +86,7 @@ def rehearse(trial: Trial, *, names_must_exist: bool = True) -> dict[str, t.Any]
         raise LbforgeError("This configuration cannot be rehearsed: " + " ".join(around.oddities))
     interface = "".join(around.interfaces)
     result: dict[str, t.Any] = perform(
-        lambda: _Rehearsal(trial, around, changing_headers(sections)).run(),
+        lambda: _Rehearsal(trial, around, changing_headers(trial.sections)).run(),
         trial.patience,
         "" if interface == "lo" else interface,
     )

@@ -76,22 +76,13 @@ def learned_files(learned: t.Mapping[str, Result], path: str) -> list[LearnedFil
 
 
 def _yaml(expectations: t.Sequence[t.Mapping[str, t.Any]]) -> str:
-    """Expectations as people read them: a line for the name, the request and the rest each."""
+    """Expectations as people read them: a line for each key, with a value in JSON, which YAML 1.2 includes."""
     lines = [
-        f"\n  {'- ' if first else '  '}{key}: {_flow(value)}"
+        f"\n  {'  ' if number else '- '}{key}: {json.dumps(value)}"
         for expectation in expectations
-        for first, (key, value) in zip((True, False, False, False), expectation.items())
+        for number, (key, value) in enumerate(expectation.items())
     ]
     return "".join(lines) or " []"
-
-
-def _flow(value: t.Any) -> str:
-    """A value in the flow style of YAML: YAML 1.2, section 7.4."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return json.dumps(value)
 
 
 def junit(rehearsals: t.Mapping[str, Result]) -> str:

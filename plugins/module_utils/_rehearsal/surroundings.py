@@ -23,6 +23,8 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.serve
 from ansible_collections.lbforge.haproxy.plugins.module_utils._haproxy_cfg.words import Words
 from ansible_collections.lbforge.haproxy.plugins.module_utils.addresses import is_ip
 
+K = t.TypeVar("K")
+V = t.TypeVar("V")
 Endpoint = tuple[str, int]
 
 # Addresses for servers that are configured by name. RFC 2544 reserves this network for benchmarks.
@@ -62,11 +64,8 @@ class Surroundings:
     @cached_property
     def binds(self) -> dict[int, list[Bind]]:
         """Where clients connect, by ports, in the order of the configuration."""
-        found: dict[int, list[Bind]] = {}
-        for bind in binds(self._sections):
-            if bind.proxy_kind in ("frontend", "listen") and not bind.udp:
-                found.setdefault(bind.port, []).append(bind)
-        return found
+        found = (bind for bind in binds(self._sections) if bind.proxy_kind in ("frontend", "listen") and not bind.udp)
+        return _indexed((bind.port, bind) for bind in found)
 
     @cached_property
     def addresses(self) -> dict[str, str]:
@@ -84,8 +83,7 @@ class Surroundings:
     @cached_property
     def interfaces(self) -> list[str]:
         """The interfaces that are bound."""
-        lines = [line for section in self._sections for line in section.lines_with("bind")]
-        return list(dict.fromkeys(filter(None, (word_after(line, "interface") for line in lines))))
+        return list(dict.fromkeys(filter(None, (word_after(line, "interface") for line in self._bind_lines))))
 
     @cached_property
     def users(self) -> list[str]:
@@ -124,9 +122,9 @@ class Surroundings:
 
     @cached_property
     def authorities_of_clients(self) -> list[str]:
-        lines = [line for section in self._sections for line in section.lines_with("bind")]
         keywords = ("ca-file", "ca-verify-file")
-        return list(dict.fromkeys(filter(None, (word_after(line, word) for line in lines for word in keywords))))
+        found = (word_after(line, word) for line in self._bind_lines for word in keywords)
+        return list(dict.fromkeys(filter(None, found)))
 
     @cached_property
     def revocation_lists(self) -> list[str]:
@@ -155,8 +153,8 @@ class Surroundings:
     @property
     def has_tls(self) -> bool:
         """Whether anything speaks TLS."""
-        lines = (line for section in self._sections for line in section.lines_with("bind"))
-        return any("ssl" in line for line in lines) or any(server.uses_tls for _place, server in self._configured)
+        is_bound = any("ssl" in line for line in self._bind_lines)
+        return is_bound or any(server.uses_tls for _place, server in self._configured)
 
     @cached_property
     def oddities(self) -> list[str]:
@@ -206,24 +204,20 @@ class Surroundings:
         return "127.0.0.1" if found[0].is_wildcard else found[0].address
 
     @cached_property
+    def _bind_lines(self) -> list[Words]:
+        return [line for section in self._sections for line in section.lines_with("bind")]
+
+    @cached_property
     def _configured(self) -> list[tuple[tuple[str, str], Server]]:
         return list(configured_servers(self._sections).items())
 
     @cached_property
     def _by_name_or_address(self) -> dict[str, list[PooledServer]]:
-        found: dict[str, list[PooledServer]] = {}
-        for pooled in self.servers:
-            for name in pooled.names:
-                found.setdefault(name, []).append(pooled)
-        return found
+        return _indexed((name, pooled) for pooled in self.servers for name in pooled.names)
 
     @cached_property
     def _by_endpoint(self) -> dict[Endpoint, list[PooledServer]]:
-        found: dict[Endpoint, list[PooledServer]] = {}
-        for pooled in self.servers:
-            for endpoint in pooled.endpoints:
-                found.setdefault(endpoint, []).append(pooled)
-        return found
+        return _indexed((endpoint, pooled) for pooled in self.servers for endpoint in pooled.endpoints)
 
     @cached_property
     def _successors(self) -> dict[str, list[str]]:
@@ -277,10 +271,17 @@ class Surroundings:
         return [name for name in dict.fromkeys(names) if name and not name.isdecimal()]
 
     def _files(self, keyword: str) -> list[str]:
-        lines: list[Words] = [line for section in self._sections for line in section.lines_with("bind")]
-        lines += [server.others for _place, server in self._configured]
+        lines = [*self._bind_lines, *(server.others for _place, server in self._configured)]
         found = [line[at + 1] for line in lines for at, word in enumerate(line[:-1]) if word == keyword]
         return list(dict.fromkeys(found))
+
+
+def _indexed(pairs: t.Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The values of each key, in their order."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def _is_loopback(address: str) -> bool:

@@ -20,23 +20,16 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._x509.served impor
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.installed import install
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.made import Made, make
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import (
+    BASE,
     BINARY,
     Machine,
     private_machine,
     served_certificate,
 )
 
-CONFIGURATION = """\
-global
-    description @release@
-    stats socket {home}/admin mode 600 level admin
-defaults
-    mode http
-    timeout client 60s
-    timeout connect 10s
-    timeout server 60s
+CONFIGURATION = f"""{BASE}\
 frontend web-front-1
-    bind 127.0.0.1:{port} ssl crt {ssl}/vip.pem
+    bind 127.0.0.1:{{port}} ssl crt {{ssl}}/vip.pem
     http-request return status 200
 """
 # A HAProxy whose check of a configuration lasts until somebody lets it go on.

@@ -51,7 +51,8 @@ esac
 """
 JOURNALCTL = "#!/bin/sh\ncat {home}/log\n"
 
-CONFIGURATION = """\
+#: what the configurations of tests begin with
+BASE = """\
 global
     description @release@
     stats socket {home}/admin mode 600 level admin
@@ -61,10 +62,12 @@ defaults
     timeout client 60s
     timeout connect 10s
     timeout server 60s
+"""
+CONFIGURATION = f"""{BASE}\
     option idle-close-on-response
 frontend web-front-1
-    bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain lf-string "{text} %[path,map(ETC/a.map,none)]"
+    bind 127.0.0.1:{{port}}
+    http-request return status 200 content-type text/plain lf-string "{{text}} %[path,map(ETC/a.map,none)]"
 """
 
 

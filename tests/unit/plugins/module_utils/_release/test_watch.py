@@ -26,23 +26,14 @@ from ansible_collections.lbforge.haproxy.plugins.module_utils._release.process i
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.tree import Release
 from ansible_collections.lbforge.haproxy.plugins.module_utils._release.watch import Watch
 from ansible_collections.lbforge.haproxy.plugins.module_utils.errors import LbforgeError, ProblemsError
-from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import Machine, killed
+from ansible_collections.lbforge.haproxy.tests.unit.plugins.module_utils._release.machine import BASE, Machine, killed
 from ansible_collections.lbforge.haproxy.tests.unit.plugins.ports import free_port
 
-CONFIGURATION = """\
-global
-    description @release@
-    stats socket {home}/admin mode 600 level admin
-    hard-stop-after 60s
-defaults
-    mode http
-    timeout client 60s
-    timeout connect 10s
-    timeout server 60s
+CONFIGURATION = f"""{BASE}\
 frontend web-front-1
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{{port}}
     default_backend pool
-{text}
+{{text}}
 """
 # Six seconds, and on a machine with a third of its processors' time still hundreds of requests.
 WATCH = Watch(6, Limits(min_timed=20))
